@@ -1,0 +1,137 @@
+"""Columns of a table in comparable units, and pictures in [0, 1].
+
+Statistics and arithmetic are float64 whatever comes in: the mean of a float32 column
+of times or amounts is otherwise off by more than its spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from whitecrow.errors import DataError, ParameterError
+
+__all__ = ["SCALINGS", "Scaler", "to_unit"]
+
+SCALINGS = ("standard", "minmax", "robust", "none")
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """`(x - center) / scale` for each column.
+
+    Attributes
+    ----------
+    center, scale : ndarray of float64, shape (d,)
+        `scale` is positive; it is 1 for constant columns, so that these become 0 in
+        training and keep their own units when a new value turns up.
+
+    Examples
+    --------
+    >>> scaler = Scaler.fit(np.array([[0.0, 7.0], [2.0, 7.0]]), "standard")
+    >>> scaler.transform(np.array([[3.0, 8.0]])).tolist()
+    [[2.0, 1.0]]
+    """
+
+    center: Vector
+    scale: Vector
+
+    @classmethod
+    def fit(cls, X: NDArray[Any], how: str = "standard") -> Self:
+        """Statistics of the training rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Training rows without NaN or infinity.
+        how : {"standard", "minmax", "robust", "none"}
+            Mean and standard deviation; minimum and range; median and distance between
+            the quartiles (the standard deviation where more than half of the rows
+            are equal); or 0 and 1.
+
+        Raises
+        ------
+        ParameterError
+            For any other `how`.
+        DataError
+            When a column spans more than a float64 can hold.
+        """
+        if how not in SCALINGS:
+            legal = ", ".join(repr(name) for name in SCALINGS)
+            raise ParameterError(f"scaling={how!r} is not known; use one of {legal}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            center, scale = _statistics(X, how)
+        _refuse_overflow(center, scale)
+        # What rounding leaves of a constant column is not a spread.
+        noise = 8 * np.finfo(np.float64).eps * np.abs(center)
+        if how != "none":
+            scale = np.where(scale > noise, scale, 1.0)
+        return cls(center, scale)
+
+    def transform(self, X: NDArray[Any], dtype: DTypeLike = np.float64) -> NDArray[Any]:
+        """Scaled rows; a new array.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows with the columns of the training rows.
+        dtype : {float64, float32}
+            Of the result. Values beyond float32 become its largest number, not
+            infinity.
+        """
+        scaled = np.subtract(X, self.center, dtype=np.float64)
+        scaled /= self.scale
+        if np.dtype(dtype) == np.float32:
+            largest = np.finfo(np.float32).max
+            np.clip(scaled, -largest, largest, out=scaled)
+        return scaled.astype(dtype, copy=False)
+
+    def to_arrays(self) -> dict[str, Vector]:
+        """What a file needs to hold; `from_arrays` takes it back."""
+        return {"center": self.center, "scale": self.scale}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Vector]) -> Self:
+        """The scaler that `to_arrays` described."""
+        return cls(arrays["center"], arrays["scale"])
+
+
+def to_unit(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Pictures as float32: uint8 divided by 255, floats as they are.
+
+    Examples
+    --------
+    >>> to_unit(np.array([0, 255], dtype=np.uint8)).tolist()
+    [0.0, 1.0]
+    """
+    if images.dtype == np.uint8:
+        return np.divide(images, np.float32(255), dtype=np.float32)
+    return images.astype(np.float32, copy=False)
+
+
+def _statistics(X: NDArray[Any], how: str) -> tuple[Vector, Vector]:
+    if how == "none":
+        return np.zeros(X.shape[1]), np.ones(X.shape[1])
+    rows = X.astype(np.float64, copy=False)
+    if how == "standard":
+        return rows.mean(axis=0), rows.std(axis=0)
+    if how == "minmax":
+        low = rows.min(axis=0)
+        return low, rows.max(axis=0) - low
+    lower, middle, upper = np.quantile(rows, [0.25, 0.5, 0.75], axis=0)
+    spread = upper - lower
+    return middle, np.where(spread > 0, spread, rows.std(axis=0))
+
+
+def _refuse_overflow(center: Vector, scale: Vector) -> None:
+    bad = np.flatnonzero(~(np.isfinite(center) & np.isfinite(scale)))
+    if len(bad):
+        raise DataError(
+            f"column {bad[0]} spans more than float64 can hold; divide it by a "
+            'constant, or use scaling="none"'
+        )

@@ -1,0 +1,63 @@
+"""whitecrow finds anomalies with whatever supervision there is.
+
+Importing the package is cheap: names below load what they need when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it.
+_HOMES = {
+    "AutoEncoder": "whitecrow.detectors.autoencoder",
+    "DeepSAD": "whitecrow.detectors.deep_sad",
+    "DeepSVDD": "whitecrow.detectors.deep_svdd",
+    "HSC": "whitecrow.detectors.hsc",
+    "IsolationForest": "whitecrow.detectors.isolation_forest",
+    "KDE": "whitecrow.detectors.kde",
+    "LOE": "whitecrow.detectors.loe",
+    "LOF": "whitecrow.detectors.lof",
+    "NeuTraLAD": "whitecrow.detectors.neutral_ad",
+    "OCSVM": "whitecrow.detectors.ocsvm",
+    "load": "whitecrow.persist",
+    "methods": "whitecrow.detectors._table",
+    "wrap": "whitecrow.detectors.wrapped",
+}
+_MODULES = ("data", "errors", "labels", "metrics", "supervision")
+
+__all__ = [  # noqa: PLE0604 - sorted and checked by a test
+    "HSC",
+    "KDE",
+    "LOE",
+    "LOF",
+    "OCSVM",
+    "AutoEncoder",
+    "DeepSAD",
+    "DeepSVDD",
+    "IsolationForest",
+    "NeuTraLAD",
+    "__version__",
+    "data",
+    "errors",
+    "labels",
+    "load",
+    "methods",
+    "metrics",
+    "supervision",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"whitecrow.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'whitecrow' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,310 @@
+"""Detector: the estimator contract that every method fulfils.
+
+A method is a subclass with two hooks: `_fit` learns from checked rows, `_anomaly_score`
+scores checked rows. Everything that a caller sees is here: validation, labels, the
+threshold, and scikit-learn's `score_samples`, `decision_function` and `predict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from whitecrow import labels, threshold
+from whitecrow.errors import DataError, ParameterError
+
+__all__ = ["Detector", "check_rows"]
+
+Scores = NDArray[np.float64]
+Rows = NDArray[Any]
+
+CONTAMINATION = [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")]
+
+
+class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of all detectors; see the module for the two hooks of a subclass.
+
+    Attributes
+    ----------
+    offset_ : float
+        `decision_function = score_samples - offset_`.
+    threshold_source_ : str
+        Where the threshold comes from, as a sentence for people.
+    input_shape_ : tuple of int
+        Shape of one row: `(d,)` or `(c, h, w)`.
+    typical_ : ndarray of shape `input_shape_`
+        Median row (table) or mean picture of the training rows: what explanations
+        compare with.
+    """
+
+    uses_labels: ClassVar[bool] = False
+    uses_auxiliary: ClassVar[bool] = False
+    input_kinds: ClassVar[tuple[str, ...]] = ("table", "picture")
+    # How explanations come about: "exact", "gradient" or "occlusion".
+    explanation: ClassVar[str] = "occlusion"
+    # Named sets of constructor arguments, see `preset`.
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "contamination": CONTAMINATION,
+        "random_state": ["random_state"],
+    }
+
+    contamination: float | str
+    offset_: float
+    threshold_source_: str
+    input_shape_: tuple[int, ...]
+    typical_: NDArray[np.float64]
+
+    @classmethod
+    def preset(cls, name: str, **parameters: Any) -> Self:
+        """An estimator with the settings of a paper or a reference implementation.
+
+        Parameters
+        ----------
+        name : str
+            One of the keys of `presets`.
+        **parameters
+            Constructor arguments that override those of the preset.
+
+        Raises
+        ------
+        ParameterError
+            When the method has no preset of this name.
+        """
+        if name not in cls.presets:
+            legal = ", ".join(repr(key) for key in cls.presets) or "none"
+            raise ParameterError(
+                f"{cls.__name__} has no preset {name!r}; it has: {legal}"
+            )
+        return cls(**{**cls.presets[name], **parameters})
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        auxiliary: ArrayLike | None = None,
+    ) -> Self:
+        """Learn what is normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d), or (n, c, h, w) for pictures
+            Training rows.
+        y : array-like of shape (n,), optional
+            1 anomaly, 0 normal, missing (NaN, None, "") unlabelled. Methods without
+            supervision ignore it.
+        auxiliary : array-like with rows like those of `X`, optional
+            Outliers from elsewhere, for methods with outlier exposure.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError, LabelError, ParameterError
+            One line each: what is wrong, where, and the remedy.
+        """
+        self._check_parameters()
+        rows = self._check_rows(X, reset=True)
+        used = y if self.uses_labels else None
+        codes = labels.encode(used, n=len(rows))
+        outliers = self._check_auxiliary(auxiliary)
+        self.typical_ = _typical(rows)
+        self._fit(rows, codes, outliers)
+        self._set_threshold(rows, codes)
+        return self
+
+    def fit_predict(
+        self, X: ArrayLike, y: ArrayLike | None = None, **kwargs: Any
+    ) -> NDArray[np.int64]:
+        """Fit (with `y`, where the method uses it) and predict the same rows."""
+        return self.fit(X, y, **kwargs).predict(X)
+
+    def anomaly_score(self, X: ArrayLike) -> Scores:
+        """How anomalous each row is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d) or (n, c, h, w)
+            Rows with the columns, or pictures with the size, of the training rows.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Higher = more anomalous; unbounded, in units of the method.
+        """
+        check_is_fitted(self)
+        return self._anomaly_score(self._check_rows(X, reset=False))
+
+    def score_samples(self, X: ArrayLike) -> Scores:
+        """The negative anomaly score, as scikit-learn has it (higher = normal)."""
+        return -self.anomaly_score(X)
+
+    def decision_function(self, X: ArrayLike) -> Scores:
+        """`score_samples - offset_`: negative for anomalies."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """-1 for anomalies, +1 for normal rows, as scikit-learn has it."""
+        return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
+
+    def explain(self, X: ArrayLike) -> Scores:
+        """What makes each row odd.
+
+        Returns
+        -------
+        ndarray of shape (n, d), or (n, h, w) for pictures
+            Contribution of each column or pixel to the anomaly score; the larger,
+            the more it speaks for an anomaly. `explanation` says how it is obtained.
+        """
+        from whitecrow import explain
+
+        check_is_fitted(self)
+        return explain.contributions(self, self._check_rows(X, reset=False))
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted detector to a `.crow` file; see `whitecrow.load`."""
+        from whitecrow import persist
+
+        persist.save(path, self)
+
+    @property
+    def threshold_(self) -> float:
+        """The anomaly score above which a row counts as an anomaly."""
+        return -self.offset_
+
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+        raise NotImplementedError  # abstract
+
+    def _anomaly_score(self, X: Rows) -> Scores:
+        raise NotImplementedError  # abstract
+
+    def _contributions(self, X: Rows) -> Scores:
+        """Exact contributions; only where `explanation` says "exact"."""
+        raise NotImplementedError  # abstract
+
+    def _check_parameters(self) -> None:
+        try:
+            validate_parameter_constraints(
+                _constraints(type(self)),
+                self.get_params(deep=False),
+                caller_name=type(self).__name__,
+            )
+        except InvalidParameterError as error:
+            raise ParameterError(str(error)) from None
+
+    def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
+        rows = validate_data(
+            self, X, reset=reset, dtype="numeric", allow_nd=True, ensure_all_finite=False
+        )
+        names = getattr(self, "feature_names_in_", None)
+        rows = check_rows(rows, self.input_kinds, type(self).__name__, names)
+        if reset:
+            self.input_shape_ = rows.shape[1:]
+        elif rows.shape[1:] != self.input_shape_:
+            raise DataError(
+                f"X has rows of shape {rows.shape[1:]}, but "
+                f"{type(self).__name__} was fitted on {self.input_shape_}; "
+                "give the same columns or picture size as at fitting"
+            )
+        return rows
+
+    def _check_auxiliary(self, auxiliary: ArrayLike | None) -> Rows | None:
+        if auxiliary is None:
+            return None
+        if not self.uses_auxiliary:
+            raise ParameterError(
+                f"{type(self).__name__} takes no auxiliary outliers; use HSC or another "
+                "method with outlier exposure (`whitecrow methods` lists them)"
+            )
+        return self._check_rows(auxiliary, reset=False)
+
+    def _set_threshold(self, X: Rows, codes: labels.Codes) -> None:
+        chosen = threshold.select(self._anomaly_score(X), codes, self.contamination)
+        self.offset_ = -chosen.value
+        self.threshold_source_ = chosen.source
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = False
+        return tags
+
+
+def check_rows(
+    rows: Rows, kinds: tuple[str, ...], who: str, names: ArrayLike | None = None
+) -> Rows:
+    """Rows as a table of floats or pictures, finite, of a kind the method takes."""
+    kind = {2: "table", 4: "picture"}.get(rows.ndim)
+    if kind is None:
+        raise DataError(
+            f"X has {rows.ndim} dimensions; give a table (n, d) or pictures (n, c, h, w)"
+        )
+    if kind not in kinds:
+        raise DataError(
+            f"{who} takes {' or '.join(kinds)} input, not X of shape {rows.shape}; "
+            "`whitecrow methods` lists methods for it"
+        )
+    if rows.dtype.kind == "f":
+        _refuse_non_finite(rows, who, names)
+    if kind == "picture":
+        return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
+    return rows if rows.dtype == np.float32 else rows.astype(np.float64, copy=False)
+
+
+@contextmanager
+def as_parameter_error() -> Iterator[None]:
+    """Turn an inner library's ValueError about settings into ours."""
+    try:
+        yield
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+
+
+def _refuse_non_finite(rows: Rows, who: str, names: ArrayLike | None) -> None:
+    # One sum finds any NaN or infinity without a temporary array.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(rows.sum(dtype=np.float64)):
+            return
+    bad = np.argwhere(~np.isfinite(rows))
+    if not len(bad):
+        return
+    row, column = int(bad[0][0]), int(bad[0][1])
+    found = "NaN" if np.isnan(rows[tuple(bad[0])]) else "infinity"
+    name = f"column {column}" if names is None else f"column {np.asarray(names)[column]!r}"
+    raise DataError(
+        f"X contains {found} (first in row {row}, {name}; {len(bad)} values in all); "
+        f"{who} does not accept NaN or infinity: impute or drop them, for example with "
+        "sklearn.impute.SimpleImputer"
+    )
+
+
+def _typical(rows: Rows) -> NDArray[np.float64]:
+    if rows.ndim == 2:
+        return np.asarray(np.median(rows, axis=0), dtype=np.float64)
+    return np.asarray(rows.mean(axis=0), dtype=np.float64)
+
+
+def _constraints(cls: type) -> dict[str, list[Any]]:
+    """The table of legal values of a class and its bases, for its own parameters."""
+    merged: dict[str, list[Any]] = {}
+    for base in reversed(cls.__mro__):
+        merged.update(vars(base).get("_parameter_constraints", {}))
+    names = cls._get_param_names()  # type: ignore[attr-defined]
+    return {name: merged[name] for name in names if name in merged}

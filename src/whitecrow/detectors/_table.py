@@ -1,0 +1,173 @@
+"""The registry: every method, one row. Explicit, and read without importing torch."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from whitecrow.detector import Detector
+
+__all__ = ["Method", "method", "methods"]
+
+BOTH = ("table", "picture")
+TABLE = ("table",)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: what it is called, where it is published, what it needs.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line, and stem of its file, page and experiment.
+    class_name : str
+        Public name in `whitecrow`.
+    paper, year
+        Source.
+    supervision : str
+        "none", "polluted" (training data with anomalies), "labels" (a few), or
+        "auxiliary" (outliers from elsewhere).
+    input_kinds : tuple of str
+        "table", "picture" or both.
+    summary : str
+        One line for lists.
+    """
+
+    name: str
+    class_name: str
+    paper: str
+    year: int
+    supervision: str
+    input_kinds: tuple[str, ...]
+    summary: str
+
+    @property
+    def cls(self) -> type[Detector]:
+        """The class, imported when first asked for."""
+        module = importlib.import_module(f"whitecrow.detectors.{self.name}")
+        return cast("type[Detector]", getattr(module, self.class_name))
+
+
+_METHODS = (
+    Method(
+        "autoencoder",
+        "AutoEncoder",
+        "Sakurada and Yairi, Anomaly Detection Using Autoencoders, MLSDA",
+        2014,
+        "none",
+        BOTH,
+        "reconstruction error of a narrow network",
+    ),
+    Method(
+        "deep_sad",
+        "DeepSAD",
+        "Ruff et al., Deep Semi-Supervised Anomaly Detection, ICLR",
+        2020,
+        "labels",
+        BOTH,
+        "distance to a centre; labelled anomalies are pushed away from it",
+    ),
+    Method(
+        "deep_svdd",
+        "DeepSVDD",
+        "Ruff et al., Deep One-Class Classification, ICML",
+        2018,
+        "none",
+        BOTH,
+        "distance to a centre in the space of a network",
+    ),
+    Method(
+        "hsc",
+        "HSC",
+        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, arXiv 2006.00339",
+        2021,
+        "auxiliary",
+        BOTH,
+        "hypersphere classifier against auxiliary outliers",
+    ),
+    Method(
+        "isolation_forest",
+        "IsolationForest",
+        "Liu, Ting and Zhou, Isolation Forest, ICDM",
+        2008,
+        "none",
+        BOTH,
+        "how few random cuts isolate a row",
+    ),
+    Method(
+        "kde",
+        "KDE",
+        "Parzen, On Estimation of a Probability Density Function and Mode, AMS",
+        1962,
+        "none",
+        BOTH,
+        "negative log of a kernel density",
+    ),
+    Method(
+        "loe",
+        "LOE",
+        "Qiu et al., Latent Outlier Exposure, ICML",
+        2022,
+        "polluted",
+        BOTH,
+        "guesses the anomalies in the training data and learns from them",
+    ),
+    Method(
+        "lof",
+        "LOF",
+        "Breunig et al., LOF: Identifying Density-Based Local Outliers, SIGMOD",
+        2000,
+        "none",
+        BOTH,
+        "density against the density around the nearest neighbours",
+    ),
+    Method(
+        "neutral_ad",
+        "NeuTraLAD",
+        "Qiu et al., Neural Transformation Learning for Deep Anomaly Detection, ICML",
+        2021,
+        "none",
+        TABLE,
+        "contrastive loss over learned transformations",
+    ),
+    Method(
+        "ocsvm",
+        "OCSVM",
+        "Schoelkopf et al., Estimating the Support of a High-Dimensional Distribution",
+        2001,
+        "none",
+        BOTH,
+        "one-class support vector machine",
+    ),
+)
+
+
+def methods() -> tuple[Method, ...]:
+    """All methods, sorted by name.
+
+    Examples
+    --------
+    >>> [m.name for m in methods()][:2]
+    ['autoencoder', 'deep_sad']
+    """
+    return _METHODS
+
+
+def method(name: str) -> Method:
+    """The method of this name, of the class name or of the command line.
+
+    Raises
+    ------
+    ParameterError
+        With the legal names, when there is none.
+    """
+    for record in _METHODS:
+        if name in {record.name, record.class_name}:
+            return record
+    from whitecrow.errors import ParameterError
+
+    legal = ", ".join(record.name for record in _METHODS)
+    raise ParameterError(f"there is no method {name!r}; use one of {legal}")

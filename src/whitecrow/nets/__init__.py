@@ -1,0 +1,1 @@
+"""Networks and blocks with at least two users."""

@@ -1,0 +1,59 @@
+"""What mkdocs takes from the code: lists of pages, the registry, the commands' help.
+
+A line `<!-- insert NAME -->` in a page is replaced by what INSERTS[NAME] returns.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import whitecrow as wc
+
+DOCS = Path(__file__).parent
+
+
+def on_config(config: Any) -> Any:
+    """Expand a folder in the navigation into its pages, index.md first."""
+    config.nav = [
+        {title: _pages(where) if where.endswith("/") else where}
+        for entry in config.nav
+        for title, where in entry.items()
+    ]
+    return config
+
+
+def _pages(folder: str) -> list[str]:
+    found = sorted(path.name for path in (DOCS / folder).glob("*.md"))
+    found.sort(key=lambda name: name != "index.md")
+    return [folder + name for name in found]
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Fill in what is generated."""
+    return re.sub(
+        r"^<!-- insert (\w+) -->$",
+        lambda match: INSERTS[match[1]](),
+        markdown,
+        flags=re.MULTILINE,
+    )
+
+
+def methods_table() -> str:
+    """Every registered method with its paper; names link to their pages."""
+    rows = ["| method | class | for | supervision | source |", "|---|---|---|---|---|"]
+    for m in sorted(wc.methods(), key=lambda m: m.name):
+        kinds = ", ".join(f"{kind}s" for kind in m.input_kinds)
+        cells = (f"[{m.name}]({m.name}.md)", f"`{m.class_name}`", kinds, m.supervision)
+        rows.append(f"| {' | '.join(cells)} | {m.paper} {m.year} |")
+    return "\n".join(rows)
+
+
+def detector_classes() -> str:
+    """A reference entry for each detector class, where it is defined."""
+    homes = sorted((m.class_name, m.name) for m in wc.methods())
+    return "\n\n".join(f"::: whitecrow.detectors.{stem}.{cls}" for cls, stem in homes)
+
+
+INSERTS = {"methods": methods_table, "detectors": detector_classes}

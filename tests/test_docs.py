@@ -1,0 +1,185 @@
+"""The documentation against the code: examples run, and nothing is left out.
+
+Every Python block of a page runs, in order and in one namespace. The commands of console
+blocks are parsed; those of blocks under a line `<!-- run -->` run too, in order and in one
+folder. `<!-- run: real data -->`, above either kind, is for where the real sets are found.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import whitecrow as wc
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"(?:^<!-- (?P<mark>run[^>]*?) -->\n)?"
+    r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+REAL = "run: real data"
+
+
+class Command(NamedTuple):
+    """One line of a console block that starts whitecrow."""
+
+    page: str
+    line: str
+    mark: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.line}"
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, *languages: str) -> list[re.Match[str]]:
+    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
+    return [match for match in found if match["language"] in languages]
+
+
+def commands() -> list[Command]:
+    return [
+        Command(name(page), line, block["mark"])
+        for page in PAGES
+        for block in blocks(page, "console", "bash", "shell")
+        for line in joined(block["body"])
+        if line.startswith("whitecrow ")
+    ]
+
+
+def joined(body: str) -> list[str]:
+    """Lines as a shell reads them: without prompt and comment, continued ones whole."""
+    whole = re.sub(r"\\\n\s*", "", body)
+    return [line.strip().removeprefix("$ ") for line in whole.splitlines()]
+
+
+def words(line: str) -> list[str]:
+    return shlex.split(line, comments=True)[1:]
+
+
+def command_names(app: Any) -> set[str]:
+    return {name for name in app if not name.startswith("-")}
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    from whitecrow.cli import app
+
+    return app
+
+
+# -------------------------------------------------------------------- examples
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+def test_python_blocks_run(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if REAL in {block["mark"] for block in blocks(page, "python")}:
+        monkeypatch.setenv("WHITECROW_DATA", str(request.getfixturevalue("real_data")))
+    text = page.read_text(encoding="utf-8")
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page, "python"):
+        above = text.count("\n", 0, block.start("body"))
+        code = "\n" * above + textwrap.dedent(block["body"])  # keeps line numbers
+        exec(compile(code, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
+        for path in sorted(SOURCE.rglob("*.py"))
+        if ">>> " in path.read_text(encoding="utf-8")
+    ],
+)
+def test_docstring_examples_run(module: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.testmod(importlib.import_module(module), optionflags=options)
+    assert result.attempted, "examples that doctest does not find"
+    assert not result.failed
+
+
+# -------------------------------------------------------------------- commands
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_commands_parse(command: Command, app: Any) -> None:
+    app.parse_args(words(command.line), print_error=False, exit_on_error=False)
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"), sorted({(c.page, c.mark) for c in commands() if c.mark})
+)
+def test_marked_commands_run(
+    page: str, mark: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    environment = dict(os.environ)
+    if mark == REAL:
+        environment["WHITECROW_DATA"] = str(request.getfixturevalue("real_data"))
+    else:
+        assert mark == "run"
+    for command in commands():
+        if (command.page, command.mark) == (page, mark):
+            run = subprocess.run(
+                [sys.executable, "-m", "whitecrow", *words(command.line)],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+            assert run.returncode == 0, f"{command.line}\n{run.stderr}"
+
+
+def test_every_command_is_described(app: Any) -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^#+ `?(?:whitecrow )?([\w-]+)`?", page, re.MULTILINE))
+    assert command_names(app) <= headings
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
+def test_only_commands_that_exist_are_mentioned(page: Path, app: Any) -> None:
+    text = page.read_text(encoding="utf-8")
+    mentioned = set(re.findall(r"`(?:\$ )?whitecrow ([a-z][\w-]*)", text))
+    assert mentioned <= command_names(app)
+
+
+# --------------------------------------------------------------------- methods
+
+
+@pytest.mark.parametrize("method", wc.methods(), ids=lambda m: m.name)
+def test_every_method_has_a_page(method: Any) -> None:
+    page = ROOT / "docs" / "methods" / f"{method.name}.md"
+    text = page.read_text(encoding="utf-8")
+    assert method.class_name in text
+    assert str(method.year) in text
+
+
+def test_every_page_in_methods_is_of_a_method() -> None:
+    pages = {page.stem for page in (ROOT / "docs" / "methods").glob("*.md")}
+    assert pages == {method.name for method in wc.methods()} | {"index"}

@@ -1,8 +1,8 @@
 """The documentation against the code: examples run, and nothing is left out.
 
-Every Python block of a page runs, in order and in one namespace. The commands of console
-blocks are parsed; those of blocks under a line `<!-- run -->` run too, in order and in one
-folder. `<!-- run: real data -->`, above either kind, is for where the real sets are found.
+Every Python block of a page runs, in order and in one namespace. Commands of console
+blocks are parsed; those under a line `<!-- run -->` run too, in order, in one folder.
+`<!-- run: real data -->`, above either kind, is for where the real sets are found.
 """
 
 from __future__ import annotations

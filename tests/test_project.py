@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from jaxtyping import TypeCheckError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -196,6 +198,14 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def test_shapes_are_checked_in_this_run() -> None:
+    """A column of losses beside a row of labels would broadcast to a square."""
+    rule = whitecrow.supervision.unlabelled
+    codes = torch.zeros(8, dtype=torch.int8)
+    with pytest.raises(TypeCheckError):
+        rule(l_n=torch.ones(8, 1), l_a=None, y=codes)
+
+
 # --------------------------------------------------------------------- writing
 
 
@@ -221,8 +231,15 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_one_file_knows_devices() -> None:
-    found = [p.name for p in MODULES if re.search(r"['\"]cuda|\.cuda\(", p.read_text())]
-    assert set(found) <= {"device.py"}
+    assert {path.name for path in MODULES if names_cuda(path)} <= {"device.py"}
+
+
+def names_cuda(path: Path) -> bool:
+    """Whether code (not prose) says "cuda": a device string, an attribute, a call."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    said = {str(n.value) for n in nodes if isinstance(n, ast.Constant)}
+    said |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+    return any(re.fullmatch(r"cuda(:\d+)?", word) for word in said)
 
 
 def test_nothing_seeds_the_process() -> None:

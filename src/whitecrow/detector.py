@@ -7,8 +7,6 @@ threshold, and scikit-learn's `score_samples`, `decision_function` and `predict`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -121,12 +119,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         DataError, LabelError, ParameterError
             One line each: what is wrong, where, and the remedy.
         """
-        self._check_parameters()
-        rows = self._check_rows(X, reset=True)
-        used = y if self.uses_labels else None
-        codes = labels.encode(used, n=len(rows))
-        outliers = self._check_auxiliary(auxiliary)
-        self.typical_ = _typical(rows)
+        rows, codes, outliers = self._check_fit(X, y, auxiliary)
         self._fit(rows, codes, outliers)
         self._set_threshold(rows, codes)
         return self
@@ -210,6 +203,17 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         except InvalidParameterError as error:
             raise ParameterError(str(error)) from None
 
+    def _check_fit(
+        self, X: ArrayLike, y: ArrayLike | None, auxiliary: ArrayLike | None
+    ) -> tuple[Rows, labels.Codes, Rows | None]:
+        """Parameters, rows, label codes and outliers, checked before any work."""
+        self._check_parameters()
+        rows = self._check_rows(X, reset=True)
+        codes = labels.encode(y if self.uses_labels else None, n=len(rows))
+        outliers = self._check_auxiliary(auxiliary)
+        self.typical_ = _typical(rows)
+        return rows, codes, outliers
+
     def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
         rows = validate_data(
             self, X, reset=reset, dtype="numeric", allow_nd=True, ensure_all_finite=False
@@ -266,15 +270,6 @@ def check_rows(
     if kind == "picture":
         return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
     return rows if rows.dtype == np.float32 else rows.astype(np.float64, copy=False)
-
-
-@contextmanager
-def as_parameter_error() -> Iterator[None]:
-    """Turn an inner library's ValueError about settings into ours."""
-    try:
-        yield
-    except ValueError as error:
-        raise ParameterError(str(error)) from error
 
 
 def _refuse_non_finite(rows: Rows, who: str, names: ArrayLike | None) -> None:

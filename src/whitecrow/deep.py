@@ -1,0 +1,397 @@
+"""DeepDetector: a network, a pair of per-row losses and a score.
+
+A deep method says three things: `_build` (its network), `_losses` (what a row costs if
+normal and if anomalous) and `_score`. Which labels there are, and what they mean for
+the loss, is a rule of `whitecrow.supervision`; how many members train side by side is
+`whitecrow.stacked`. Neither is the method's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor, nn
+
+from whitecrow import device, labels, stacked, train
+from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.errors import ParameterError
+from whitecrow.scaling import SCALINGS, Scaler, to_unit
+from whitecrow.supervision import Rule, unlabelled
+
+__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds"]
+
+# Rows are scored in pieces of about this many numbers.
+_PIECE = 4_000_000
+
+# Scaled inputs beyond this would overflow float32 when squared and summed.
+_FAR = 1e12
+
+_STEPS_OF_PATH = 32
+
+
+class Stage(NamedTuple):
+    """A stretch of training under one rule."""
+
+    name: str
+    rule: Rule
+    epochs: int
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Scaled rows, their label codes, and auxiliary outliers where there are any."""
+
+    x: Tensor
+    y: Tensor
+    outliers: Tensor | None = None
+
+    def to(self, where: torch.device) -> TrainingSet:
+        """The same on another device."""
+        outliers = None if self.outliers is None else self.outliers.to(where)
+        return TrainingSet(self.x.to(where), self.y.to(where), outliers)
+
+
+class Members:
+    """Training sets and seeds of the members of a stack, or of one network alone.
+
+    Row numbers of a batch come from `batches`; `take` gives the rows, with as many
+    auxiliary outliers (drawn with replacement) where the set has them.
+    """
+
+    def __init__(
+        self, sets: Sequence[TrainingSet], seeds: list[int], batch_size: int
+    ) -> None:
+        self.seeds, self.batch_size = seeds, batch_size
+        self.n = len(sets[0].x)
+        shared = all(one is sets[0] for one in sets)
+        self.x = sets[0].x if shared else torch.cat([one.x for one in sets])
+        self.y = sets[0].y if shared else torch.cat([one.y for one in sets])
+        self.outliers = sets[0].outliers
+        rows = torch.arange(len(self.x), device=self.x.device)
+        if len(sets) > 1:
+            rows = rows.view(-1, self.n).expand(len(sets), self.n)
+        self.rows = rows
+        self._draws = [torch.Generator().manual_seed(seed ^ 0x5EED) for seed in seeds]
+
+    def batches(self, stage: int) -> train.Batches:
+        """Batches of row numbers, in an order of their own for each stage."""
+        seeds = [seed + stage for seed in self.seeds]
+        return train.Batches(self.rows, self.batch_size, seeds)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and label codes of a batch."""
+        x, y = self.x[index], self.y[index]
+        if self.outliers is None:
+            return x, y
+        axis = index.ndim - 1
+        drawn = self.outliers[self._draw(index)]
+        known = torch.full_like(y, int(labels.ANOMALY))
+        return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
+
+    def passes(self) -> Iterator[Tensor]:
+        """Row numbers of all rows in order, in pieces, for a full pass."""
+        size = max(1, _PIECE // max(1, self.x[0].numel()))
+        yield from self.rows.split(size, dim=-1)
+
+    def _draw(self, index: Tensor) -> Tensor:
+        assert self.outliers is not None
+        n, size = len(self.outliers), (index.shape[-1],)
+        draws = [torch.randint(n, size, generator=g) for g in self._draws]
+        drawn = draws[0] if index.ndim == 1 else torch.stack(draws)
+        return drawn.to(index.device)
+
+
+class DeepDetector(Detector):
+    """Base of the deep methods; see the module.
+
+    Attributes
+    ----------
+    net_ : torch.nn.Module
+        The trained network; with `n_members > 1` a stack of them.
+    loss_curve_ : ndarray of shape (epochs,) or (epochs, n_members)
+        Mean training loss of each epoch.
+    scaler_ : Scaler or None
+        Units of the columns; None for pictures, which are in [0, 1].
+    member_scale_ : ndarray of shape (n_members,)
+        Mean training score of each member, by which its scores are divided before
+        the members are averaged (1 for a single network).
+    """
+
+    has_l_a: ClassVar[bool] = False
+    explanation: ClassVar[str] = "gradient"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "network": [StrOptions({"auto", "mlp"}), str, callable],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "milestones": [tuple, list],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+    }
+
+    scaling: str
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    n_members: int
+    random_state: Any
+    device: str
+    net_: nn.Module
+    scaler_: Scaler | None
+    loss_curve_: NDArray[np.float64]
+    member_scale_: NDArray[np.float64]
+
+    # --- what a method says -----------------------------------------------------------
+
+    def _build(self, shape: tuple[int, ...]) -> nn.Module:
+        """The untrained network for rows of this shape; draws from torch's generator."""
+        raise NotImplementedError  # abstract
+
+    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`(l_n, l_a or None)`, each (..., batch), of rows (..., batch, *shape)."""
+        raise NotImplementedError  # abstract
+
+    def _score(self, net: nn.Module, x: Tensor) -> Tensor:
+        """Anomaly scores (..., batch); higher = more anomalous."""
+        raise NotImplementedError  # abstract
+
+    def _stages(self) -> list[Stage]:
+        """Rules in the order of training; by default all rows count as normal."""
+        return [Stage("training", unlabelled, self.epochs)]
+
+    def _prepare(self, net: nn.Module, data: Members) -> None:
+        """What happens between first weights and training: pretraining, a centre."""
+
+    def _outliers(self, x: Tensor, auxiliary: Tensor | None) -> Tensor | None:
+        """The outliers to train against; by default those that the caller gave."""
+        return auxiliary
+
+    def _schedule(self, epochs: int) -> train.Schedule:
+        return train.Schedule(
+            epochs=epochs,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            milestones=tuple(getattr(self, "milestones", ())),
+            clip_norm=getattr(self, "clip_norm", None),
+        )
+
+    # --- mechanism --------------------------------------------------------------------
+
+    def _start(
+        self, X: ArrayLike, y: ArrayLike | None
+    ) -> tuple[Rows, labels.Codes, TrainingSet]:
+        """All of `fit` that comes before training."""
+        rows, codes, _ = self._check_fit(X, y, None)
+        return rows, codes, self._training_set(rows, codes, None)
+
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+        self._fit_stages(X, codes, auxiliary, self._stages())
+
+    def _fit_stages(
+        self,
+        X: Rows,
+        codes: labels.Codes,
+        auxiliary: Rows | None,
+        stages: list[Stage],
+    ) -> None:
+        """Fit under given rules; `LOE` brings its own to any method with l_a."""
+        one = self._training_set(X, codes, auxiliary)
+        seeds = device.seeds(self.random_state, self.n_members)
+        self._train_members([one] * len(seeds), seeds, stages)
+        self.member_scale_ = np.ones(self.n_members)
+        if self.n_members > 1:
+            mean = self._member_scores(X).mean(axis=1)
+            self.member_scale_ = np.where(mean > 0, mean, 1.0)
+
+    def _training_set(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> TrainingSet:
+        self.scaler_ = Scaler.fit(X, self.scaling) if X.ndim == 2 else None
+        x = self._tensor(X)
+        given = None if auxiliary is None else self._tensor(auxiliary)
+        return TrainingSet(x, torch.from_numpy(codes), self._outliers(x, given))
+
+    def _train_members(
+        self, sets: Sequence[TrainingSet], seeds: list[int], stages: list[Stage]
+    ) -> None:
+        where = device.resolve(self.device)
+        moved = {id(one): one.to(where) for one in sets}
+        data = Members([moved[id(one)] for one in sets], seeds, self.batch_size)
+        net = self._first_weights(seeds).to(where)
+        noisy = any(isinstance(module, nn.Dropout) for module in net.modules())
+        with device.threads(_work(net, self.batch_size)):
+            self._prepare(net, data)
+            net.train()
+            if noisy:
+                with device.seeded(seeds[0]):
+                    self.loss_curve_ = self._run(net, data, stages)
+            else:
+                self.loss_curve_ = self._run(net, data, stages)
+        self.net_ = net.eval().requires_grad_(False)
+
+    def _first_weights(self, seeds: list[int]) -> nn.Module:
+        nets = []
+        for seed in seeds:
+            with device.seeded(seed):
+                nets.append(self._build(self.input_shape_))
+        return nets[0] if len(nets) == 1 else stacked.stack(nets)
+
+    def _run(
+        self, net: nn.Module, data: Members, stages: list[Stage]
+    ) -> NDArray[np.float64]:
+        curves = [
+            self._train_stage(net, data, stage, number)
+            for number, stage in enumerate(stages)
+        ]
+        return np.concatenate(curves) if curves else np.empty(0)
+
+    def _train_stage(
+        self, net: nn.Module, data: Members, stage: Stage, number: int
+    ) -> NDArray[np.float64]:
+        def step(index: Tensor) -> Tensor:
+            x, y = data.take(index)
+            l_n, l_a = self._losses(net, x)
+            return stage.rule(l_n=l_n, l_a=l_a, y=y)
+
+        parameters = [p for p in net.parameters() if p.requires_grad]
+        return train.train(
+            parameters,
+            step,
+            data.batches(number),
+            self._schedule(stage.epochs),
+            method=type(self).__name__,
+            stage=stage.name,
+        )
+
+    def _tensor(self, X: Rows) -> Tensor:
+        if X.ndim == 4:
+            return torch.from_numpy(np.ascontiguousarray(to_unit(X)))
+        assert self.scaler_ is not None
+        scaled = np.clip(self.scaler_.transform(X), -_FAR, _FAR)
+        return torch.from_numpy(scaled.astype(np.float32))
+
+    def _pieces(self, X: Rows) -> Iterator[Rows]:
+        size = max(1, _PIECE // max(1, X[:1].size) // self.n_members)
+        for start in range(0, len(X), size):
+            yield X[start : start + size]
+
+    @torch.no_grad()
+    def _member_scores(self, X: Rows) -> Scores:
+        """Scores of each member, shape (n_members, n)."""
+        where = next(self.net_.parameters()).device
+        parts = []
+        with device.threads(_work(self.net_, min(len(X), 4096))):
+            for piece in self._pieces(X):
+                x = self._tensor(piece).to(where)
+                if self.n_members > 1:
+                    x = x.expand(self.n_members, *x.shape)
+                parts.append(self._score(self.net_, x).double().cpu().numpy())
+        return np.concatenate(parts, axis=-1).reshape(self.n_members, -1)
+
+    def _anomaly_score(self, X: Rows) -> Scores:
+        scores = self._member_scores(X) / self.member_scale_[:, None]
+        return np.asarray(scores.mean(axis=0))
+
+    def _path_gradients(self, X: Rows) -> Scores:
+        """Integrated gradients of the score from the typical row to each row.
+
+        The contributions of a row add up to its score less that of the typical row
+        (Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017).
+        """
+        x, base = self._tensor(X), self._tensor(self.typical_[None])
+        where = next(self.net_.parameters()).device
+        x, base = x.to(where), base.to(where)
+        scale = torch.as_tensor(self.member_scale_, device=where).float()
+        total = torch.zeros_like(x)
+        for step in range(_STEPS_OF_PATH):
+            at = base + (x - base) * ((step + 0.5) / _STEPS_OF_PATH)
+            at.requires_grad_()
+            many = at if self.n_members == 1 else at.expand(self.n_members, *at.shape)
+            scores = self._score(self.net_, many)
+            if self.n_members > 1:
+                scores = (scores / scale[:, None]).mean(0)
+            total += torch.autograd.grad(scores.sum(), at)[0]
+        path = (x - base) * total / _STEPS_OF_PATH
+        return np.asarray(path.double().cpu().numpy())
+
+    def _rebuild_net(self) -> nn.Module:
+        """A network of the fitted architecture, for a file's weights to go into."""
+        return self._first_weights([0] * self.n_members)
+
+
+def fit_seeds(
+    detector: DeepDetector,
+    tasks: Sequence[tuple[ArrayLike, ArrayLike | None]],
+    seeds: Sequence[int],
+) -> list[DeepDetector]:
+    """Fit one clone for each seed, all of them as one batched network.
+
+    Parameters
+    ----------
+    detector : DeepDetector
+        Settings; its own `random_state` is replaced.
+    tasks : sequence of (X, y)
+        Training set of each seed, all of the same shape.
+    seeds : sequence of int
+        `random_state` of each clone.
+
+    Returns
+    -------
+    list of DeepDetector
+        Equal to clones fitted one by one, to float tolerance.
+
+    Raises
+    ------
+    ParameterError
+        When the training sets differ in shape, or the detector is itself an ensemble.
+
+    Examples
+    --------
+    >>> from whitecrow import AutoEncoder
+    >>> X = np.random.default_rng(0).normal(size=(64, 5))
+    >>> fits = fit_seeds(AutoEncoder(epochs=2), [(X, None)] * 3, seeds=[0, 1, 2])
+    >>> [fit.random_state for fit in fits]
+    [0, 1, 2]
+    """
+    shapes = {np.shape(X) for X, _ in tasks}
+    if len(shapes) > 1 or detector.n_members > 1:
+        raise ParameterError(
+            "stacked seeds need training sets of one shape and n_members=1, got shapes "
+            f"{sorted(shapes)} and n_members={detector.n_members}; fit them one by one"
+        )
+    fits = [clone(detector).set_params(random_state=seed) for seed in seeds]
+    prepared = [fit._start(X, y) for fit, (X, y) in zip(fits, tasks, strict=True)]
+    first = fits[0]
+    sets = [first_set for _, _, first_set in prepared]
+    if len(fits) == 1:
+        return [first.fit(*tasks[0])]
+    drawn = [device.seeds(seed, 1)[0] for seed in seeds]
+    first._train_members(sets, drawn, first._stages())
+    together, curves = first.net_, first.loss_curve_
+    for index, (fit, (rows, codes, _)) in enumerate(zip(fits, prepared, strict=True)):
+        net = stacked.member(together, fit._rebuild_net(), index)
+        fit.net_ = net.to(next(together.parameters()).device).eval()
+        fit.net_.requires_grad_(False)
+        fit.loss_curve_ = curves[:, index]
+        fit.member_scale_ = np.ones(1)
+        fit._set_threshold(rows, codes)
+    return fits
+
+
+def _work(net: nn.Module, batch_size: int) -> float:
+    """Multiply-adds of a step, roughly; convolutions count as large."""
+    if any(isinstance(module, nn.Conv2d) for module in net.modules()):
+        return float("inf")
+    return 3.0 * batch_size * sum(p.numel() for p in net.parameters())

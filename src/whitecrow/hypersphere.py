@@ -1,0 +1,203 @@
+"""What Deep SVDD and Deep SAD share: a network around a centre, and its preparation.
+
+The centre is the mean code of the training rows under the first (or pretrained)
+weights; it is then fixed. Coordinates near 0 are moved away from it, as a network
+without biases could otherwise reach the centre with all weights 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from whitecrow import device, labels, stacked, train
+from whitecrow.deep import Members
+from whitecrow.errors import ParameterError
+from whitecrow.nets import lenet
+from whitecrow.nets.mlp import mlp
+
+__all__ = [
+    "Hypersphere",
+    "build",
+    "clip_centre",
+    "dense_widths",
+    "encoder_for",
+    "prepare",
+    "set_centre",
+]
+
+# A coordinate of the centre is at least this far from 0.
+MARGIN = 0.1
+
+
+class Hypersphere(nn.Module):
+    """An encoder and a centre; gives `encoder(x) - centre`."""
+
+    has_member_axis = True
+
+    centre: Tensor
+
+    def __init__(self, encoder: nn.Module, rep_dim: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("centre", torch.zeros(rep_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Codes relative to the centre, (..., batch, rep_dim)."""
+        return self.encoder(x) - self.centre.unsqueeze(-2)
+
+
+def dense_widths(n_features: int) -> tuple[int, ...]:
+    """Hidden widths and code of Deep SAD's networks for tables.
+
+    specs/deep_sad.md 3.4: 128-64-32 for arrhythmia (274 columns), 32-16-8 for 9 to 36
+    columns, 32-16-4 for thyroid (6 columns).
+    """
+    if n_features >= 100:
+        return (128, 64, 32)
+    return (32, 16, 8) if n_features > 6 else (32, 16, 4)
+
+
+def encoder_for(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> nn.Module:
+    """The encoder alone, for methods whose centre is the origin."""
+    if callable(network):
+        encoder = network(shape)
+        if not isinstance(encoder, nn.Module):
+            raise ParameterError(
+                "network must give a torch.nn.Module for the shape of a row, "
+                f"got {type(encoder).__name__}"
+            )
+        return encoder
+    if len(shape) == 3:
+        name = "lenet" if network == "auto" else network
+        return lenet.encoder(name, shape, bias=options["bias"])
+    if network not in {"auto", "mlp"}:
+        raise ParameterError(
+            f"network={network!r} is not for tables; use 'auto', 'mlp' or a callable"
+        )
+    widths = dense_widths(shape[0]) if hidden == "auto" else tuple(hidden)
+    return mlp((shape[0], *widths), **options)
+
+
+def build(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> Hypersphere:
+    """The untrained network for rows of a shape, with the centre at 0.
+
+    `options` are those of `mlp` for tables; pictures take `bias` from them.
+    """
+    encoder = encoder_for(shape, network=network, hidden=hidden, **options)
+    encoder.eval()
+    with torch.no_grad():
+        rep_dim = encoder(torch.zeros(1, *shape)).shape[-1]
+    return Hypersphere(encoder.train(), rep_dim)
+
+
+def clip_centre(centre: Float[Tensor, "*members r"]) -> Float[Tensor, "*members r"]:
+    """Move coordinates within 0.1 of 0 to +-0.1, keeping their sign (0 becomes +0.1).
+
+    NOTE[DIFF] The reference leaves a coordinate of exactly 0 where it is.
+
+    Examples
+    --------
+    >>> clip_centre(torch.tensor([0.2, -0.02, 0.0]))
+    tensor([ 0.2000, -0.1000,  0.1000])
+    """
+    pushed = torch.where(centre < 0, -MARGIN, MARGIN)
+    return torch.where(centre.abs() < MARGIN, pushed, centre)
+
+
+def prepare(
+    net: nn.Module,
+    data: Members,
+    pretraining: train.Schedule | None,
+    *,
+    method: str,
+    **network_options: Any,
+) -> None:
+    """Everything between first weights and training: pretraining, then the centre."""
+    if pretraining is not None:
+        _pretrain(net, data, pretraining, method, network_options)
+    set_centre(net, data, warm=pretraining is None)
+
+
+@torch.no_grad()
+def set_centre(net: nn.Module, data: Members, *, warm: bool) -> None:
+    """Put the centre at the mean code of all rows not labelled anomalous.
+
+    Parameters
+    ----------
+    net : Module
+        A `Hypersphere`, or a stack of them, whose centre is 0.
+    data : Members
+        Training rows.
+    warm : bool
+        First let normalisation layers see the data; for weights without pretraining.
+    """
+    if warm:
+        net.train()
+        for index in data.batches(stage=-1):
+            net(data.x[index])
+    net.eval()
+    total, count = torch.zeros((), device=data.x.device), 0
+    for index in data.passes():
+        kept: Bool[Tensor, ...] = data.y[index] != int(labels.ANOMALY)
+        codes = net(data.x[index]) * kept.unsqueeze(-1)
+        total = total + codes.sum(-2)
+        count = count + kept.sum(-1, keepdim=True)
+    net.centre.copy_(clip_centre(total / count.clamp(min=1)))
+
+
+def _pretrain(
+    net: nn.Module,
+    data: Members,
+    schedule: train.Schedule,
+    method: str,
+    network_options: dict[str, Any],
+) -> None:
+    """Train the encoder as half of an autoencoder, on rows not labelled anomalous.
+
+    The encoder that is trained here *is* the one of the hypersphere, with its batch
+    statistics, so there is no transfer that could silently copy nothing.
+
+    NOTE[DIFF] In the released code of Deep SAD no pretrained weight arrives in the
+    network, and labelled anomalies are reconstructed like normal rows.
+    """
+    decoders = []
+    for seed in data.seeds:
+        with device.seeded(seed ^ 0xDEC0DE):
+            decoders.append(_decoder(tuple(data.x.shape[1:]), **network_options))
+    decoder = decoders[0] if len(decoders) == 1 else stacked.stack(decoders)
+    decoder.to(data.x.device).train()
+    net.train()
+
+    def step(index: Tensor) -> Tensor:
+        x, kept = data.x[index], data.y[index] != int(labels.ANOMALY)
+        error = (decoder(net(x)) - x).square().flatten(-data.x.ndim + 1).mean(-1)
+        return (error * kept).sum(-1) / kept.sum(-1).clamp(min=1)
+
+    parameters = [*net.parameters(), *decoder.parameters()]
+    batches = data.batches(stage=-2)
+    train.train(
+        parameters, step, batches, schedule, method=method, stage="pretraining"
+    )
+
+
+def _decoder(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> nn.Module:
+    """Mirror image of the encoder."""
+    if callable(network):
+        raise ParameterError(
+            "pretraining needs a decoder, and a network of your own brings none; "
+            "use pretrain=False or a named network"
+        )
+    if len(shape) == 3:
+        return lenet.decoder("lenet" if network == "auto" else network, shape)
+    widths = dense_widths(shape[0]) if hidden == "auto" else tuple(hidden)
+    return mlp((shape[0], *widths)[::-1], **options)

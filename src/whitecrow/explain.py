@@ -1,0 +1,109 @@
+"""Why a row or a picture is odd.
+
+Three ways, by what the method offers (`Detector.explanation`):
+
+- exact: the score is a sum over columns or pixels, as a reconstruction error is;
+- gradient: integrated gradients of a network's score from the typical row;
+- occlusion: how much the score drops when a column (or a patch of a picture) takes its
+  typical value, for everything else.
+
+For tables contributions are per column; for pictures a heat map, smoothed so that it
+shows regions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+if TYPE_CHECKING:
+    from whitecrow.deep import DeepDetector
+    from whitecrow.detector import Detector, Rows, Scores
+
+__all__ = ["contributions"]
+
+# Patches along each side of a picture, and rows scored at once, for occlusion.
+_PATCHES = 12
+_BLOCK = 4096
+
+
+def contributions(detector: Detector, X: Rows) -> Scores:
+    """Contribution of each column or pixel to the anomaly score.
+
+    Parameters
+    ----------
+    detector : Detector
+        Fitted.
+    X : ndarray of shape (n, d) or (n, c, h, w)
+        Rows as `Detector` checks them.
+
+    Returns
+    -------
+    ndarray of shape (n, d) or (n, h, w)
+        Larger = speaks more for an anomaly; in units of the anomaly score.
+
+    Examples
+    --------
+    >>> from whitecrow import KDE
+    >>> rows = np.random.default_rng(0).normal(size=(100, 3))
+    >>> parts = contributions(KDE().fit(rows), np.array([[0.0, 9.0, 0.0]]))
+    >>> int(parts.argmax())
+    1
+    """
+    if detector.explanation == "exact":
+        parts = detector._contributions(X)
+    elif detector.explanation == "gradient":
+        parts = _gradients(detector, X)  # type: ignore[arg-type]
+    else:
+        parts = _occlusion(detector, X) if X.ndim == 2 else _patches(detector, X)
+    return _smooth(parts) if X.ndim == 4 else parts
+
+
+def _gradients(detector: DeepDetector, X: Rows) -> Scores:
+    parts = detector._path_gradients(X)
+    return parts if X.ndim == 2 else np.abs(parts).sum(axis=1)
+
+
+def _occlusion(detector: Detector, X: Rows) -> Scores:
+    """Score less the score with one column at its typical value."""
+    n, d = X.shape
+    parts = np.empty((n, d))
+    per_block = max(1, _BLOCK // d)
+    for start in range(0, n, per_block):
+        rows = X[start : start + per_block]
+        changed = np.repeat(rows, d, axis=0).reshape(len(rows), d, d)
+        changed[:, np.arange(d), np.arange(d)] = detector.typical_
+        before = detector._anomaly_score(rows)
+        after = detector._anomaly_score(changed.reshape(-1, d)).reshape(-1, d)
+        parts[start : start + per_block] = before[:, None] - after
+    return parts
+
+
+def _patches(detector: Detector, X: Rows) -> Scores:
+    """Score less the score with one patch as in the mean picture."""
+    height, width = X.shape[2:]
+    typical = detector.typical_.astype(X.dtype)
+    before = detector._anomaly_score(X)
+    parts = np.zeros((len(X), height, width))
+    for top, bottom in _cuts(height):
+        for left, right in _cuts(width):
+            changed = X.copy()
+            patch = typical[:, top:bottom, left:right]
+            changed[:, :, top:bottom, left:right] = patch
+            drop = before - detector._anomaly_score(changed)
+            parts[:, top:bottom, left:right] = drop[:, None, None]
+    return parts
+
+
+def _cuts(length: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, length, min(_PATCHES, length) + 1).astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _smooth(maps: NDArray[np.float64]) -> Scores:
+    """Blur of a fortieth of the picture: single pixels are not a finding."""
+    sigma = max(maps.shape[1:]) / 40
+    return np.asarray(gaussian_filter(maps, sigma=(0, sigma, sigma)))

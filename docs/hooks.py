@@ -42,11 +42,12 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def methods_table() -> str:
     """Every registered method with its paper; names link to their pages."""
-    rows = ["| method | class | for | supervision | source |", "|---|---|---|---|---|"]
+    rows = ["| method | score | for | supervision | source |", "|---|---|---|---|---|"]
     for m in sorted(wc.methods(), key=lambda m: m.name):
         kinds = ", ".join(f"{kind}s" for kind in m.input_kinds)
-        cells = (f"[{m.name}]({m.name}.md)", f"`{m.class_name}`", kinds, m.supervision)
-        rows.append(f"| {' | '.join(cells)} | {m.paper} {m.year} |")
+        link = f"[{m.class_name}]({m.name}.md)"
+        cells = (link, m.summary, kinds, m.supervision, f"{m.paper} {m.year}")
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

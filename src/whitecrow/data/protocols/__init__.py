@@ -1,0 +1,139 @@
+"""Who trains, who tests, and which labels training may see: one file a protocol.
+
+A protocol is a pure function of the truth and a seed. It returns a `Split` of row
+numbers; training and test rows never overlap, and the resulting counts are reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.errors import ParameterError
+
+__all__ = ["Counts", "Rows", "Seed", "Split", "check_share", "make_split", "take"]
+
+Rows = NDArray[np.int64]
+Seed = int | np.random.Generator | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows of each sort a split has.
+
+    Attributes
+    ----------
+    known_normal, known_anomaly : int
+        Training rows whose label training may see.
+    unlabelled_normal, unlabelled_anomaly : int
+        Training rows without a label; the second are the pollution.
+    test_normal, test_anomaly : int
+        Test rows.
+    unused : int
+        Rows in neither part.
+    """
+
+    known_normal: int
+    unlabelled_normal: int
+    unlabelled_anomaly: int
+    known_anomaly: int
+    test_normal: int
+    test_anomaly: int
+    unused: int
+
+    @property
+    def pollution(self) -> float:
+        """Share of anomalies among the unlabelled training rows (0 without any)."""
+        unlabelled = self.unlabelled_normal + self.unlabelled_anomaly
+        return self.unlabelled_anomaly / unlabelled if unlabelled else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Rows for training and for testing, which never overlap.
+
+    Attributes
+    ----------
+    train, test : ndarray of int64
+        Row numbers, ascending.
+    y_train : ndarray of int8, shape (len(train),)
+        What training may know: `NORMAL`, `ANOMALY` or `UNLABELLED`.
+    y_test : ndarray of int8, shape (len(test),)
+        The truth about the test rows.
+    counts : Counts
+        What came out.
+    """
+
+    train: Rows
+    test: Rows
+    y_train: labels.Codes
+    y_test: labels.Codes
+    counts: Counts
+
+
+def make_split(
+    truth: labels.Codes,
+    *,
+    test: Rows,
+    unlabelled: Rows,
+    known: Rows | None = None,
+) -> Split:
+    """A `Split` from the rows of each part, in any order.
+
+    Parameters
+    ----------
+    truth : ndarray of int8, shape (n,)
+        Codes of all rows.
+    test, unlabelled, known : ndarray of int64
+        Test rows, training rows without and with a visible label.
+    """
+    known = np.empty(0, np.int64) if known is None else known
+    visible = np.full(len(truth), labels.UNLABELLED)
+    visible[known] = truth[known]
+    train, test = np.sort(np.concatenate([unlabelled, known])), np.sort(test)
+    used = np.concatenate([train, test])
+    if len(np.unique(used)) != len(used):
+        raise AssertionError("a protocol drew a row twice")
+    counts = Counts(
+        known_normal=_count(truth[known], labels.NORMAL),
+        unlabelled_normal=_count(truth[unlabelled], labels.NORMAL),
+        unlabelled_anomaly=_count(truth[unlabelled], labels.ANOMALY),
+        known_anomaly=_count(truth[known], labels.ANOMALY),
+        test_normal=_count(truth[test], labels.NORMAL),
+        test_anomaly=_count(truth[test], labels.ANOMALY),
+        unused=len(truth) - len(used),
+    )
+    return Split(train, test, visible[train], truth[test], counts)
+
+
+def take(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Draw `count` rows; returns the drawn ones and the rest."""
+    mixed = rng.permutation(rows)
+    return mixed[:count], mixed[count:]
+
+
+def check_share(
+    name: str, value: float, *, above: bool = False, up_to: bool = False
+) -> None:
+    """Refuse a share outside [0, 1); the flags exclude 0 and include 1.
+
+    Raises
+    ------
+    ParameterError
+        With the name, the value and the legal interval.
+    """
+    low = value > 0 if above else value >= 0
+    high = value <= 1 if up_to else value < 1
+    if not (low and high):
+        interval = f"{'(' if above else '['}0, 1{']' if up_to else ')'}"
+        raise ParameterError(
+            f"{name}={value!r} is not a share in {interval}; give a fraction, 0.1 for "
+            "ten percent"
+        )
+
+
+def _count(codes: labels.Codes, code: np.int8) -> int:
+    return int(np.count_nonzero(codes == code))

@@ -68,12 +68,13 @@ def test_float32_rows_have_float64_statistics():
     assert_allclose(scaler.center, rows.astype(float).mean(axis=0), rtol=1e-12)
 
 
-def test_float32_result_is_finite_for_values_beyond_float32():
-    scaler = Scaler.fit(np.array([[0.0], [1.0]]), "standard")
-    scaled = scaler.transform(np.array([[1e300], [-1e300]]), np.float32)
-    assert scaled.dtype == np.float32
-    largest = np.finfo(np.float32).max
-    assert_array_equal(scaled[:, 0], [largest, -largest])
+@pytest.mark.parametrize(("dtype", "farthest"), [("f4", 1e15), ("f8", 1e100)])
+def test_squares_of_the_farthest_values_are_finite(dtype, farthest):
+    scaler = Scaler.fit(np.array([[0.0], [1e-9]]), "standard")
+    scaled = scaler.transform(np.array([[1.7e308], [-1.7e308], [1e-9]]), dtype)
+    assert scaled.dtype == dtype
+    assert_allclose(scaled[:, 0], [farthest, -farthest, 1])
+    assert np.isfinite(scaled**2).all()
 
 
 def test_unknown_scaling_names_the_legal_ones():

@@ -20,6 +20,9 @@ SCALINGS = ("standard", "minmax", "robust", "none")
 
 Vector = NDArray[np.float64]
 
+# So far from all training rows, distance says nothing more; squares remain finite.
+_FARTHEST = {np.dtype(np.float32): 1e15, np.dtype(np.float64): 1e100}
+
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
@@ -81,14 +84,14 @@ class Scaler:
         X : ndarray of shape (n, d)
             Rows with the columns of the training rows.
         dtype : {float64, float32}
-            Of the result. Values beyond float32 become its largest number, not
-            infinity.
+            Of the result. Values beyond 1e100 (float32: 1e15) are put there, so that
+            a score of them is finite.
         """
-        scaled = np.subtract(X, self.center, dtype=np.float64)
-        scaled /= self.scale
-        if np.dtype(dtype) == np.float32:
-            largest = np.finfo(np.float32).max
-            np.clip(scaled, -largest, largest, out=scaled)
+        farthest = _FARTHEST[np.dtype(dtype)]
+        with np.errstate(over="ignore"):
+            scaled = np.subtract(X, self.center, dtype=np.float64)
+            scaled /= self.scale
+        np.clip(scaled, -farthest, farthest, out=scaled)
         return scaled.astype(dtype, copy=False)
 
     def to_arrays(self) -> dict[str, Vector]:

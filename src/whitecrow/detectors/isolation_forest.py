@@ -1,0 +1,148 @@
+r"""Isolation Forest (Liu, Ting and Zhou, 2008): anomalies are easy to cut off.
+
+Each tree cuts a small sample of the rows with random thresholds of random columns until
+every row is alone. With :math:`h_t(x)` the number of cuts that isolate `x` in tree `t`
+and :math:`c(\psi)` their mean in a random tree of :math:`\psi` rows,
+
+.. math:: s(x) = 2^{-\frac{1}{T} \sum_t h_t(x) / c(\psi)} \in (0, 1).
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import ensemble
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from whitecrow import labels, shallow
+from whitecrow.detector import Detector
+from whitecrow.errors import ParameterError
+from whitecrow.scaling import SCALINGS, Scaler
+
+__all__ = ["IsolationForest"]
+
+# scikit-learn's trees compute in float32.
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+class IsolationForest(Detector):
+    r"""How few random cuts isolate a row.
+
+    The forest is scikit-learn's, and so is the score, to the last bit. It is
+    unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees.
+    max_samples : "auto", int or float in (0, 1], default="auto"
+        Rows for each tree, as a number or a share; "auto" is 256, or all if fewer.
+    max_features : int or float in (0, 1], default=1.0
+        Columns for each tree.
+    bootstrap : bool, default=False
+        Draw the rows of a tree with replacement.
+    scaling : {"none", "standard", "minmax", "robust"}, default="none"
+        The cuts do not depend on units, but trees compute in float32: scale columns
+        whose spread is far smaller than their values, such as times in seconds.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of training rows to call anomalies.
+    n_jobs : int or None, default=None
+        Processes for fitting.
+    random_state : int, RandomState or None, default=None
+        Of samples, columns and thresholds.
+
+    Attributes
+    ----------
+    forest_ : sklearn.ensemble.IsolationForest
+        The fitted forest.
+    scaler_ : Scaler
+        Of the columns.
+    offset_, threshold_source_, input_shape_, typical_
+        As in `whitecrow.detector.Detector`.
+
+    References
+    ----------
+    Liu, Ting and Zhou, Isolation Forest, ICDM 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from whitecrow.detectors.isolation_forest import IsolationForest
+    >>> X = np.random.default_rng(0).normal(size=(500, 3))
+    >>> detector = IsolationForest(random_state=0).fit(X)
+    >>> detector.anomaly_score([[0.0, 0.0, 0.0], [5.0, 5.0, 5.0]]).round(1).tolist()
+    [0.4, 0.7]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "max_samples": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ],
+        "max_features": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ],
+        "bootstrap": ["boolean"],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "n_jobs": [Integral, None],
+    }
+
+    forest_: ensemble.IsolationForest
+    scaler_: Scaler
+
+    def __init__(
+        self,
+        *,
+        n_estimators: int = 100,
+        max_samples: str | int | float = "auto",
+        max_features: int | float = 1.0,
+        bootstrap: bool = False,
+        scaling: str = "none",
+        contamination: float | str = "auto",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_samples = max_samples
+        self.max_features = max_features
+        self.bootstrap = bootstrap
+        self.scaling = scaling
+        self.contamination = contamination
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _fit(
+        self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
+    ) -> None:
+        n_columns = shallow.as_table(X[:1]).shape[1]
+        share = isinstance(self.max_features, float)
+        if not share and self.max_features > n_columns:
+            raise ParameterError(
+                f"max_features={self.max_features} is more than the {n_columns} "
+                "columns of X; use at most that, or a share such as 1.0"
+            )
+        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        forest = ensemble.IsolationForest(
+            n_estimators=self.n_estimators,
+            max_samples=self.max_samples,
+            max_features=self.max_features,
+            bootstrap=self.bootstrap,
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+        )
+        self.forest_ = forest.fit(self._rows(X))
+
+    def _anomaly_score(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = -self.forest_.score_samples(self._rows(X))
+        return scores
+
+    def _rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
+        # In float64, so that only what float32 cannot hold is put at its limit.
+        rows = self.scaler_.transform(shallow.as_table(X))
+        return np.clip(rows, -_LARGEST, _LARGEST, out=rows).astype(np.float32)

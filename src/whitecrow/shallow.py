@@ -1,0 +1,75 @@
+"""What detectors without a network share: pictures as rows, and a limit on rows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from whitecrow.scaling import Scaler, to_unit
+
+__all__ = ["as_pictures", "as_table", "fit_scaler", "limit_rows"]
+
+logger = logging.getLogger(__name__)
+
+
+def as_table(X: NDArray[Any]) -> NDArray[Any]:
+    """Pictures (n, c, h, w) as rows (n, c*h*w) of values in [0, 1]; tables as they are.
+
+    Examples
+    --------
+    >>> as_table(np.full((2, 1, 4, 4), 255, dtype=np.uint8)).shape
+    (2, 16)
+    """
+    return X if X.ndim == 2 else to_unit(X).reshape(len(X), -1)
+
+
+def as_pictures(
+    contributions: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Contributions of flattened rows in the form that `Detector.explain` returns.
+
+    Parameters
+    ----------
+    contributions : ndarray of shape (n, d)
+        One value for each value of a flattened row.
+    shape : tuple of int
+        Of a row before: `(d,)`, or `(c, h, w)`, whose channels are summed.
+    """
+    if len(shape) == 1:
+        return contributions
+    maps: NDArray[np.float64] = contributions.reshape(-1, *shape).sum(axis=1)
+    return maps
+
+
+def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
+    """A scaler for the rows of `as_table(X)`.
+
+    Pictures are not scaled column by column: that would blow up the noise of pixels
+    that hardly vary, such as those of a border.
+    """
+    return Scaler.fit(as_table(X), how if X.ndim == 2 else "none")
+
+
+def limit_rows(
+    X: NDArray[Any], max_rows: int | None, *, random_state: Any, method: str
+) -> NDArray[Any]:
+    """At most `max_rows` rows, chosen at random without replacement, in their order.
+
+    Logs a warning when rows are left out.
+    """
+    if max_rows is None or len(X) <= max_rows:
+        return X
+    generator = check_random_state(random_state)
+    chosen = np.sort(generator.choice(len(X), max_rows, replace=False))
+    logger.warning(
+        "%s learns from %d of %d rows, chosen at random, as its cost grows with the "
+        "square of their number; max_rows sets the limit",
+        method,
+        max_rows,
+        len(X),
+    )
+    return X[chosen]

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import ensemble
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from whitecrow.detectors.isolation_forest import IsolationForest
+from whitecrow.errors import ParameterError
+from whitecrow.persist import load
+
+
+@pytest.fixture
+def problem():
+    """Rows of an elongated cloud around 0 and, at the end, 20 beside it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(420, 4)) * [1, 1, 5, 0.1]
+    X[400:, :2] += 5
+    return X, np.arange(420) >= 400
+
+
+@parametrize_with_checks([IsolationForest(n_estimators=10)])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+def test_scores_are_those_of_scikit_learn_to_the_bit(problem):
+    X, _ = problem
+    settings = {"n_estimators": 20, "max_samples": 0.5, "max_features": 3}
+    ours = IsolationForest(**settings, bootstrap=True, random_state=3).fit(X)
+    theirs = ensemble.IsolationForest(**settings, bootstrap=True, random_state=3).fit(X)
+    assert_array_equal(ours.anomaly_score(X), -theirs.score_samples(X))
+    assert ours.anomaly_score(X).dtype == np.float64
+
+
+def test_finds_what_is_beside_the_cloud_without_labels(problem):
+    X, anomaly = problem
+    detector = IsolationForest(random_state=0).fit(X[:400])
+    assert roc_auc_score(anomaly, detector.anomaly_score(X)) > 0.98
+    shuffled = np.random.default_rng(1).permuted(X, axis=0)
+    assert roc_auc_score(anomaly, detector.anomaly_score(shuffled)) < 0.7
+
+
+def test_labels_are_ignored(problem):
+    X, anomaly = problem
+    with_labels = IsolationForest(random_state=0).fit(X, anomaly)
+    without = IsolationForest(random_state=0).fit(X)
+    assert_array_equal(with_labels.anomaly_score(X), without.anomaly_score(X))
+    assert with_labels.offset_ == without.offset_
+
+
+def test_contamination_is_the_share_of_training_rows_called_anomalies(problem):
+    X, _ = problem
+    detector = IsolationForest(contamination=0.1, random_state=0).fit(X)
+    assert (detector.predict(X) == -1).sum() == 42
+
+
+def test_scaling_keeps_seconds_apart_where_float32_does_not():
+    seconds = 1.7e9 + np.random.default_rng(0).normal(size=(300, 1))
+    odd = np.array([[1.7e9 + 10.0]])
+    coarse = IsolationForest(random_state=0).fit(seconds)
+    fine = IsolationForest(scaling="standard", random_state=0).fit(seconds)
+    # All of these are the same float32, so nothing can be cut.
+    assert_allclose(coarse.anomaly_score(odd), coarse.anomaly_score(seconds[:1]))
+    assert fine.anomaly_score(odd) > np.quantile(fine.anomaly_score(seconds), 0.98)
+
+
+def test_scaling_changes_no_score_beyond_rounding(problem):
+    X, _ = problem
+    scores = [
+        IsolationForest(scaling=how, random_state=0).fit(X).anomaly_score(X)
+        for how in ("none", "robust")
+    ]
+    assert_allclose(*scores, rtol=0.05)
+
+
+def test_values_beyond_float32_have_finite_scores(problem):
+    X, _ = problem
+    detector = IsolationForest(random_state=0).fit(X)
+    far = np.full((1, 4), 1e300)
+    assert np.isfinite(detector.anomaly_score(far)).all()
+    assert np.isfinite(IsolationForest(random_state=0).fit(X * 1e200).offset_)
+
+
+def test_large_whole_numbers_are_kept_apart():
+    X = np.arange(100.0)[:, None] * 1e16
+    scores = IsolationForest(random_state=0).fit(X).anomaly_score(X)
+    assert len(np.unique(scores)) > 50
+
+
+def test_pictures_are_rows_of_pixels():
+    pictures = np.random.default_rng(0).integers(0, 99, (60, 1, 6, 6), dtype=np.uint8)
+    detector = IsolationForest(random_state=0).fit(pictures)
+    rows = (pictures / np.float32(255)).reshape(60, 36)
+    theirs = ensemble.IsolationForest(random_state=0).fit(rows)
+    assert_array_equal(detector.anomaly_score(pictures), -theirs.score_samples(rows))
+
+
+def test_saved_and_loaded_scores_are_equal(problem, tmp_path):
+    X, _ = problem
+    detector = IsolationForest(n_estimators=10, scaling="robust", random_state=0).fit(X)
+    detector.save(tmp_path / "forest.crow")
+    loaded = load(tmp_path / "forest.crow")
+    assert_array_equal(loaded.anomaly_score(X), detector.anomaly_score(X))
+    assert_array_equal(loaded.predict(X), detector.predict(X))
+
+
+def test_the_odd_column_is_explained(problem):
+    X, _ = problem
+    detector = IsolationForest(random_state=0).fit(X)
+    parts = detector.explain(np.array([[0.0, 9.0, 0.0, 0.0]]))
+    assert parts.shape == (1, 4)
+    assert parts[0].argmax() == 1
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("n_estimators", 0),
+        ("max_samples", 2.5),
+        ("contamination", 0.7),
+        ("scaling", "l2"),
+    ],
+)
+def test_illegal_values_are_named(problem, parameter, value):
+    with pytest.raises(ParameterError, match=f"'{parameter}' parameter .* {value!r}"):
+        IsolationForest(**{parameter: value}).fit(problem[0])
+
+
+def test_more_columns_than_there_are(problem):
+    with pytest.raises(
+        ParameterError, match="max_features=5 is more than the 4 columns"
+    ):
+        IsolationForest(max_features=5).fit(problem[0])

@@ -117,7 +117,13 @@ SMALL = [
     if entry.where.startswith(("odds/", "adbench/", "adbench_nlp/", "demo/"))
     and entry.bytes < 120_000
 ]
-OTHERS = ["nsl_kdd_test", "skab_valve1", "magnetic_tiles", "solar_cells"]
+OTHERS = [
+    "nsl_kdd_test",
+    "skab_valve1",
+    "magnetic_tiles",
+    "solar_cells",
+    "pneumoniamnist_partial",
+]
 
 
 @pytest.mark.parametrize("name", [*(entry.name for entry in SMALL), *OTHERS])

@@ -1,0 +1,291 @@
+r"""Kernel density estimation (Parzen, 1962): anomalies lie where few rows are.
+
+With :math:`e_i(x)` the exponent of the kernel around training row `i`,
+:math:`\|x - x_i\|^2 / 2h^2` (gaussian) or :math:`\|x - x_i\| / h` (exponential), and
+`Z` the volume that makes the density integrate to one,
+
+.. math:: s(x) = -\log p(x) = -\log \frac{1}{nZ} \sum_i e^{-e_i(x)}.
+
+It is computed as a log-sum-exp, so that it stays finite and ordered however far `x` is.
+
+Explanations are exact: with the weights :math:`w_i = e^{-e_i} / \sum_k e^{-e_k}`,
+:math:`s = \sum_i w_i e_i - H(w) + \log nZ`, and :math:`e_i` is a sum over columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from whitecrow import labels, shallow
+from whitecrow.detector import Detector
+from whitecrow.errors import DataError
+from whitecrow.scaling import SCALINGS, Scaler
+
+__all__ = ["KDE"]
+
+Array = NDArray[np.float64]
+
+_BANDWIDTHS = ("scott", "silverman", "cv")
+# Candidates of "cv": those of the Deep SAD code, 2^0.5 ... 2^5, and smaller ones.
+_GRID = 2.0 ** np.arange(-3.0, 5.5, 0.5)
+_FOLDS = 5
+# Distances held at once: 32 MiB.
+_BLOCK = 2**22
+
+
+class KDE(Detector):
+    r"""Negative log of a kernel density.
+
+    Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1]. A row that
+    equals a training row is compared with the other ones only (leave one out): with
+    itself, every training row would look typical as soon as there are many columns.
+
+    Parameters
+    ----------
+    kernel : {"gaussian", "exponential"}, default="gaussian"
+        Both reach everywhere, so that no score is infinite.
+    bandwidth : {"scott", "silverman", "cv"} or float, default="scott"
+        The width `h` of the kernel, in units of the scaled columns. The rules are
+        :math:`n^{-1/(d+4)}` and :math:`(n (d+2) / 4)^{-1/(d+4)}` for `d` columns that
+        vary; "cv" takes the most likely of 17 widths from 1/8 to 32 in 5-fold
+        cross-validation. All three are times the root mean variance of these columns.
+    scaling : {"standard", "minmax", "robust", "none"}, default="standard"
+        Of the columns of a table. The score is the log density in scaled units.
+    max_rows : int or None, default=10000
+        With more training rows, this many chosen at random: the cost of scoring grows
+        with their number. A warning is logged.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of training rows to call anomalies.
+    random_state : int, RandomState or None, default=None
+        Of the choice of rows and of the folds of "cv".
+
+    Attributes
+    ----------
+    bandwidth_ : float
+        The width in use.
+    train_ : ndarray of shape (n, d)
+        Scaled training rows.
+    scaler_ : Scaler
+        Of the columns.
+    offset_, threshold_source_, input_shape_, typical_
+        As in `whitecrow.detector.Detector`.
+
+    References
+    ----------
+    Parzen, On Estimation of a Probability Density Function and Mode, Annals of
+    Mathematical Statistics, 1962. Scott, Multivariate Density Estimation, 1992.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.metrics import roc_auc_score
+    >>> from whitecrow.detectors.kde import KDE
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(size=(95, 3)), rng.normal(6, 1, size=(5, 3))])
+    >>> scores = KDE().fit(X).anomaly_score(X)
+    >>> round(roc_auc_score(np.arange(100) >= 95, scores), 2)
+    0.99
+    """
+
+    explanation: ClassVar[str] = "exact"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "kernel": [StrOptions({"gaussian", "exponential"})],
+        "bandwidth": [
+            StrOptions(set(_BANDWIDTHS)),
+            Interval(Real, 0, None, closed="neither"),
+        ],
+        "scaling": [StrOptions(set(SCALINGS))],
+        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
+    }
+
+    bandwidth_: float
+    train_: Array
+    scaler_: Scaler
+
+    def __init__(
+        self,
+        *,
+        kernel: str = "gaussian",
+        bandwidth: str | float = "scott",
+        scaling: str = "standard",
+        max_rows: int | None = 10_000,
+        contamination: float | str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.bandwidth = bandwidth
+        self.scaling = scaling
+        self.max_rows = max_rows
+        self.contamination = contamination
+        self.random_state = random_state
+
+    def _fit(
+        self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
+    ) -> None:
+        if len(X) < 2:
+            raise DataError(
+                f"KDE compares rows with each other; X has n_samples = {len(X)}, give "
+                "at least 2"
+            )
+        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        chosen = shallow.limit_rows(
+            X, self.max_rows, random_state=self.random_state, method="KDE"
+        )
+        self.train_ = self.scaler_.transform(shallow.as_table(chosen))
+        self.bandwidth_ = _bandwidth(
+            self.train_, self.bandwidth, self.kernel, self.random_state
+        )
+
+    def _anomaly_score(self, X: NDArray[Any]) -> Array:
+        rows = self.scaler_.transform(shallow.as_table(X))
+        return negative_log_density(rows, self.train_, self.bandwidth_, self.kernel)
+
+    def _contributions(self, X: NDArray[Any]) -> Array:
+        rows = self.scaler_.transform(shallow.as_table(X))
+        parts = _exponents_by_column(rows, self.train_, self.bandwidth_, self.kernel)
+        return shallow.as_pictures(parts, X.shape[1:])
+
+
+def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Array:
+    """The score of the module's docstring.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+        Where; a row that equals a training row leaves that one out.
+    train : ndarray of shape (m, d)
+        Centres of the kernels, at least two.
+    h : float
+        Bandwidth.
+    kernel : {"gaussian", "exponential"}
+        Form of the kernels.
+
+    Examples
+    --------
+    >>> train = np.array([[0.0], [2.0]])
+    >>> negative_log_density(np.array([[1.0]]), train, 1.0, "gaussian").round(8)
+    array([1.41893853])
+    """
+    scores = np.empty(len(rows))
+    for block, squares, own in _distances(*_centred(rows, train)):
+        exponents = _EXPONENTS[kernel](squares, h)
+        exponents[own] = np.inf
+        others = np.full(len(exponents), len(train))
+        others[own[0]] -= 1
+        scores[block] = np.log(others) - _log_sum_exp(exponents)
+    d = train.shape[1]
+    return scores + _LOG_VOLUMES[kernel](d) + d * math.log(h)
+
+
+def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Array:
+    """`sum_i w_i e_i` of the module's docstring, column by column."""
+    rows, train = _centred(rows, train)
+    parts = np.empty_like(rows)
+    for block, squares, own in _distances(rows, train):
+        exponents = _EXPONENTS[kernel](squares, h)
+        exponents[own] = np.inf
+        weights = np.exp(exponents.min(axis=1, keepdims=True) - exponents)
+        weights /= weights.sum(axis=1, keepdims=True)
+        # What a squared difference in one column adds to an exponent.
+        if kernel == "gaussian":
+            weights /= 2 * h**2
+        else:
+            weights /= h * np.sqrt(np.maximum(squares, np.finfo(float).tiny))
+        x = rows[block]
+        total = weights.sum(axis=1, keepdims=True)
+        # sum_i w_i (x - x_i)^2 by two matrix products.
+        parts[block] = total * x**2 - 2 * x * (weights @ train) + weights @ train**2
+    return np.maximum(parts, 0)
+
+
+def _centred(rows: Array, train: Array) -> tuple[Array, Array]:
+    """Both around the mean training row: products of large numbers lose digits."""
+    middle = train.mean(axis=0)
+    return rows - middle, train - middle
+
+
+def _distances(
+    rows: Array, train: Array
+) -> Iterator[tuple[slice, Array, tuple[NDArray[np.intp], NDArray[np.intp]]]]:
+    """Blocks of squared distances, and where in them a row meets itself.
+
+    One matrix product for each block is ten times faster than differences when there
+    are many columns.
+    """
+    height = max(1, _BLOCK // len(train))
+    train_squares = (train**2).sum(axis=1)
+    for start in range(0, len(rows), height):
+        part = rows[start : start + height]
+        squares = part @ train.T
+        squares *= -2
+        squares += (part**2).sum(axis=1)[:, None]
+        squares += train_squares
+        np.maximum(squares, 0, out=squares)
+        nearest = squares.argmin(axis=1)
+        same = np.flatnonzero((train[nearest] == part).all(axis=1))
+        yield slice(start, start + len(part)), squares, (same, nearest[same])
+
+
+def _log_sum_exp(exponents: Array) -> Array:
+    """`log sum exp(-e)` over the columns; overwrites its argument."""
+    smallest = exponents.min(axis=1)
+    np.subtract(smallest[:, None], exponents, out=exponents)
+    np.exp(exponents, out=exponents)
+    result: Array = np.log(exponents.sum(axis=1)) - smallest
+    return result
+
+
+def _gaussian_volume(d: int) -> float:
+    return d / 2 * math.log(2 * math.pi)
+
+
+def _exponential_volume(d: int) -> float:
+    # Surface of the unit sphere times the integral of r^(d-1) exp(-r).
+    surface = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
+    return surface + math.lgamma(d)
+
+
+_EXPONENTS: dict[str, Callable[[Array, float], Array]] = {
+    "gaussian": lambda squares, h: squares / (2 * h**2),
+    "exponential": lambda squares, h: np.sqrt(squares) / h,
+}
+_LOG_VOLUMES: dict[str, Callable[[int], float]] = {
+    "gaussian": _gaussian_volume,
+    "exponential": _exponential_volume,
+}
+
+
+def _bandwidth(
+    train: Array, bandwidth: str | float, kernel: str, random_state: Any
+) -> float:
+    if not isinstance(bandwidth, str):
+        return float(bandwidth)
+    # Columns that do not vary have no density to estimate.
+    variances = train.var(axis=0)
+    n, d = len(train), max(1, int((variances > 0).sum()))
+    spread = math.sqrt(variances.sum() / d) or 1.0
+    if bandwidth == "cv":
+        return _most_likely(train, spread, kernel, random_state)
+    count = n if bandwidth == "scott" else n * (d + 2) / 4
+    return float(spread * count ** (-1 / (d + 4)))
+
+
+def _most_likely(train: Array, spread: float, kernel: str, random_state: Any) -> float:
+    """The bandwidth of the grid under which held-out rows are most likely."""
+    folds = KFold(min(_FOLDS, len(train)), shuffle=True, random_state=random_state)
+    candidates = _GRID * spread
+    total = np.zeros(len(candidates))
+    for fit, held_out in folds.split(train):
+        for i, h in enumerate(candidates):
+            scores = negative_log_density(train[held_out], train[fit], h, kernel)
+            total[i] += scores.sum()
+    return float(candidates[total.argmin()])

@@ -363,9 +363,10 @@ def _why_not(valid: NDArray[np.int64], cycles: list[str], *, clock: bool) -> str
     shown = f"{days:.3g} days" if days >= 2 else f"{24 * days:.2g} hours"
     left = [cycle for cycle in _CYCLES if cycle not in cycles]
     needs = {"hour": "2 days", "weekday": "2 weeks", "month": "2 years"}
+    needed = ", ".join(needs[cycle] for cycle in left)
     return (
         f"the time itself says nothing about later rows, and training rows span {shown}"
-        f" while the {', '.join(left)} must vary over {', '.join(needs[c] for c in left)}"
+        f" while the {', '.join(left)} must vary over {needed}"
     )
 
 

@@ -450,8 +450,19 @@ def _check_last_quote(
     with _open(path, gz=dialect.gz) as stream:
         while block := stream.read(SAMPLE_BYTES):
             quotes += block.count(b'"')
-    if quotes % 2:
+    if quotes % 2 and not _is_well_quoted(path, dialect):
         raise DataError(
             f'{path}: a quote (") is opened in the last row that was found and never '
             "closed, so all lines after it would be one cell; close or remove it"
         )
+
+
+def _is_well_quoted(path: Path, dialect: Dialect) -> bool:
+    """Whether every quote is closed; odd ones within a cell, as in 5" pipe, may be."""
+    with _open_text(path, dialect.encoding, gz=dialect.gz) as text:
+        try:
+            for _ in csv.reader(text, delimiter=dialect.separator, strict=True):
+                pass
+        except csv.Error:  # at the end of the file, or a cell beyond Python's limit
+            return False
+    return True

@@ -57,7 +57,7 @@ def _decoded(
 def _opened(path: Path) -> pq.ParquetFile:
     try:
         # Buffered, so that a column of a row group need not be in memory at once.
-        file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        file = pq.ParquetFile(path, buffer_size=1 << 17, pre_buffer=False)
         names = file.schema_arrow.names
     except Exception as error:  # as in read_parquet
         raise _broken(path, error) from error

@@ -142,6 +142,15 @@ _METHODS = (
         BOTH,
         "one-class support vector machine",
     ),
+    Method(
+        "padim",
+        "PaDiM",
+        "Defard et al., PaDiM: a Patch Distribution Modeling Framework, ICPR workshops",
+        2021,
+        "none",
+        ("picture",),
+        "a Gaussian of local features for every place of the picture",
+    ),
 )
 
 

@@ -6,10 +6,14 @@ A line `<!-- insert NAME -->` in a page is replaced by what INSERTS[NAME] return
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import whitecrow as wc
+from whitecrow.cli import app
 
 DOCS = Path(__file__).parent
 
@@ -57,4 +61,14 @@ def detector_classes() -> str:
     return "\n\n".join(f"::: whitecrow.detectors.{stem}.{cls}" for cls, stem in homes)
 
 
-INSERTS = {"methods": methods_table, "detectors": detector_classes}
+def command_help(name: str) -> str:
+    """Arguments and options of a command, as its `--help` has them."""
+    usage = app[name].generate_docs()
+    options = usage[usage.index("**") :]
+    return f'??? note "Options of {name}"\n\n{textwrap.indent(options, "    ")}'
+
+
+INSERTS: dict[str, Callable[[], str]] = {
+    "methods": methods_table,
+    "detectors": detector_classes,
+} | {f"help_{name}": partial(command_help, name) for name in app if name[0] != "-"}

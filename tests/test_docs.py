@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import os
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import whitecrow as wc
+from whitecrow.cli import app, main
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
@@ -75,15 +73,8 @@ def words(line: str) -> list[str]:
     return shlex.split(line, comments=True)[1:]
 
 
-def command_names(app: Any) -> set[str]:
+def command_names() -> set[str]:
     return {name for name in app if not name.startswith("-")}
-
-
-@pytest.fixture(scope="module")
-def app() -> Any:
-    from whitecrow.cli import app
-
-    return app
 
 
 # -------------------------------------------------------------------- examples
@@ -129,7 +120,7 @@ def test_docstring_examples_run(module: str, tmp_path: Path, monkeypatch: Any) -
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
-def test_commands_parse(command: Command, app: Any) -> None:
+def test_commands_parse(command: Command) -> None:
     app.parse_args(words(command.line), print_error=False, exit_on_error=False)
 
 
@@ -137,36 +128,35 @@ def test_commands_parse(command: Command, app: Any) -> None:
     ("page", "mark"), sorted({(c.page, c.mark) for c in commands() if c.mark})
 )
 def test_marked_commands_run(
-    page: str, mark: str, request: pytest.FixtureRequest, tmp_path: Path
+    page: str,
+    mark: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
-    environment = dict(os.environ)
+    monkeypatch.chdir(tmp_path)
     if mark == REAL:
-        environment["WHITECROW_DATA"] = str(request.getfixturevalue("real_data"))
+        monkeypatch.setenv("WHITECROW_DATA", str(request.getfixturevalue("real_data")))
     else:
         assert mark == "run"
     for command in commands():
         if (command.page, command.mark) == (page, mark):
-            run = subprocess.run(
-                [sys.executable, "-m", "whitecrow", *words(command.line)],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
-            assert run.returncode == 0, f"{command.line}\n{run.stderr}"
+            code = main(words(command.line))
+            assert code == 0, f"{command.line}\n{capsys.readouterr().err}"
 
 
-def test_every_command_is_described(app: Any) -> None:
+def test_every_command_is_described() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     headings = set(re.findall(r"^#+ `?(?:whitecrow )?([\w-]+)`?", page, re.MULTILINE))
-    assert command_names(app) <= headings
+    assert command_names() <= headings
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
-def test_only_commands_that_exist_are_mentioned(page: Path, app: Any) -> None:
+def test_only_commands_that_exist_are_mentioned(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     mentioned = set(re.findall(r"`(?:\$ )?whitecrow ([a-z][\w-]*)", text))
-    assert mentioned <= command_names(app)
+    assert mentioned <= command_names()
 
 
 # --------------------------------------------------------------------- methods

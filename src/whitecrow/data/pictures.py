@@ -92,7 +92,7 @@ def read_pictures(
     kinds = _kinds(folder, kept, notes)
     notes.insert(0, _summary(len(kept), size, channels))
     if bad:
-        notes.append(f"{len(bad)} broken pictures were skipped")
+        notes.append(f"broken and skipped: {len(bad)} of {len(files)} pictures")
     skipped = tuple((paths[row], reason) for row, reason in bad.items())
     images = images if not bad else images[good]
     codes = labels_of(kinds)
@@ -184,7 +184,7 @@ def _picture_files(folder: Path, notes: list[str]) -> list[Path]:
         others.pop(suffix, None)
     if others:
         names = ", ".join(sorted(others)[:5])
-        notes.append(f"{others.total()} other files were left alone ({names})")
+        notes.append(f"other files, left alone: {others.total()} ({names})")
     return files
 
 
@@ -298,8 +298,8 @@ def _common_size(
         if picture_size is None and target != (h, w):
             reason = f"from {h} x {w}, at most {LARGEST_SIDE} pixels a side"
         notes.append(
-            f"{resized} pictures were resized to {target[0]} x {target[1]} ({reason}); "
-            f"{len(sizes)} sizes were found"
+            f"resized to {target[0]} x {target[1]} ({reason}): {resized} of "
+            f"{sizes.total()} pictures, which have {len(sizes)} sizes"
         )
     return target
 
@@ -309,13 +309,15 @@ def _channels(heads: list[_Head], notes: list[str]) -> int:
     grey = sum(mode in _GREY for mode in modes)
     if 0 < grey < len(modes):
         notes.append(
-            f"{grey} grey pictures were converted to colour, as the other "
-            f"{len(modes) - grey} are"
+            f"converted from grey to colour, as the others are: {grey} of "
+            f"{len(modes)} pictures"
         )
     if deep := sum(mode in _DEEP for mode in modes):
-        notes.append(f"{deep} pictures of 16 bits a pixel were reduced to 8")
+        notes.append(
+            f"reduced from 16 bits a pixel to 8: {deep} of {len(modes)} pictures"
+        )
     if clear := sum(mode in {"LA", "La", "PA", "RGBA", "RGBa"} for mode in modes):
-        notes.append(f"the transparency of {clear} pictures was dropped")
+        notes.append(f"transparency dropped: {clear} of {len(modes)} pictures")
     return 1 if grey == len(modes) else 3
 
 
@@ -362,7 +364,8 @@ def _nothing_readable(folder: Path, paths: list[str], bad: dict[int, str]) -> Da
 
 def _summary(n: int, size: Size, channels: int) -> str:
     colour = "grey" if channels == 1 else "colour"
-    return f"{n} pictures of {size[0]} x {size[1]} pixels, {colour}"
+    noun = "picture" if n == 1 else "pictures"
+    return f"{n} {noun} of {size[0]} x {size[1]} pixels, {colour}"
 
 
 # ------------------------------------------------------------------------ masks

@@ -27,7 +27,7 @@ lint: .venv/.dev ## formatting, style, types, and who may import whom
 	$(BIN)/lint-imports --no-logo
 
 docs: .venv/.dev ## the documentation, in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # --quiet would undo --strict
 
 bench: .venv/.bench ## speed and quality beside PyOD, DeepOD and scikit-learn
 	$(BIN)/python benchmarks/speed.py

@@ -2,7 +2,8 @@ import logging
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
 
 from whitecrow import shallow
 
@@ -51,3 +52,14 @@ def test_enough_room_keeps_all_rows_silently(limit, caplog):
     rows = np.arange(100)[:, None]
     assert shallow.limit_rows(rows, limit, random_state=0, method="KDE") is rows
     assert not caplog.text
+
+
+@pytest.mark.parametrize("block", [1, 50, 10**6])
+def test_squared_distances(monkeypatch, block):
+    monkeypatch.setattr(shallow, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    rows, others = rng.normal(size=(20, 5)) + 2.0**20, rng.normal(size=(7, 5)) + 2.0**20
+    found = np.full((20, 7), np.nan)
+    for part, squares in shallow.squared_distances(rows, others):
+        found[part] = squares
+    assert_allclose(found, cdist(rows, others, "sqeuclidean"), rtol=1e-12)

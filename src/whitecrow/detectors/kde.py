@@ -15,7 +15,7 @@ Explanations are exact: with the weights :math:`w_i = e^{-e_i} / \sum_k e^{-e_k}
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -37,8 +37,6 @@ _BANDWIDTHS = ("scott", "silverman", "cv")
 # Candidates of "cv": those of the Deep SAD code, 2^0.5 ... 2^5, and smaller ones.
 _GRID = 2.0 ** np.arange(-3.0, 5.5, 0.5)
 _FOLDS = 5
-# Distances held at once: 32 MiB.
-_BLOCK = 2**22
 
 
 class KDE(Detector):
@@ -176,23 +174,21 @@ def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Ar
     array([1.41893853])
     """
     scores = np.empty(len(rows))
-    for block, squares, own in _distances(*_centred(rows, train)):
+    for block, squares in shallow.squared_distances(rows, train):
         exponents = _EXPONENTS[kernel](squares, h)
-        exponents[own] = np.inf
-        others = np.full(len(exponents), len(train))
-        others[own[0]] -= 1
-        scores[block] = np.log(others) - _log_sum_exp(exponents)
+        n_others = _leave_out(exponents, rows[block], train)
+        scores[block] = np.log(n_others) - _log_sum_exp(exponents)
     d = train.shape[1]
     return scores + _LOG_VOLUMES[kernel](d) + d * math.log(h)
 
 
 def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Array:
     """`sum_i w_i e_i` of the module's docstring, column by column."""
-    rows, train = _centred(rows, train)
+    middle = train.mean(axis=0)
     parts = np.empty_like(rows)
-    for block, squares, own in _distances(rows, train):
+    for block, squares in shallow.squared_distances(rows, train):
         exponents = _EXPONENTS[kernel](squares, h)
-        exponents[own] = np.inf
+        _leave_out(exponents, rows[block], train)
         weights = np.exp(exponents.min(axis=1, keepdims=True) - exponents)
         weights /= weights.sum(axis=1, keepdims=True)
         # What a squared difference in one column adds to an exponent.
@@ -200,39 +196,19 @@ def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Ar
             weights /= 2 * h**2
         else:
             weights /= h * np.sqrt(np.maximum(squares, np.finfo(float).tiny))
-        x = rows[block]
         total = weights.sum(axis=1, keepdims=True)
-        # sum_i w_i (x - x_i)^2 by two matrix products.
-        parts[block] = total * x**2 - 2 * x * (weights @ train) + weights @ train**2
+        # sum_i w_i (x - x_i)^2 by two matrix products, around the middle.
+        x, x_i = rows[block] - middle, train - middle
+        parts[block] = total * x**2 - 2 * x * (weights @ x_i) + weights @ x_i**2
     return np.maximum(parts, 0)
 
 
-def _centred(rows: Array, train: Array) -> tuple[Array, Array]:
-    """Both around the mean training row: products of large numbers lose digits."""
-    middle = train.mean(axis=0)
-    return rows - middle, train - middle
-
-
-def _distances(
-    rows: Array, train: Array
-) -> Iterator[tuple[slice, Array, tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """Blocks of squared distances, and where in them a row meets itself.
-
-    One matrix product for each block is ten times faster than differences when there
-    are many columns.
-    """
-    height = max(1, _BLOCK // len(train))
-    train_squares = (train**2).sum(axis=1)
-    for start in range(0, len(rows), height):
-        part = rows[start : start + height]
-        squares = part @ train.T
-        squares *= -2
-        squares += (part**2).sum(axis=1)[:, None]
-        squares += train_squares
-        np.maximum(squares, 0, out=squares)
-        nearest = squares.argmin(axis=1)
-        same = np.flatnonzero((train[nearest] == part).all(axis=1))
-        yield slice(start, start + len(part)), squares, (same, nearest[same])
+def _leave_out(exponents: Array, rows: Array, train: Array) -> NDArray[np.int64]:
+    """Take a row out of its own neighbourhood; how many training rows remain."""
+    nearest = exponents.argmin(axis=1)
+    same = (train[nearest] == rows).all(axis=1)
+    exponents[same, nearest[same]] = np.inf
+    return len(train) - same.astype(np.int64)
 
 
 def _log_sum_exp(exponents: Array) -> Array:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import re
 import shlex
 import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import docstring_parser
 import pytest
 
 import whitecrow as wc
@@ -173,3 +175,18 @@ def test_every_method_has_a_page(method: Any) -> None:
 def test_every_page_in_methods_is_of_a_method() -> None:
     pages = {page.stem for page in (ROOT / "docs" / "methods").glob("*.md")}
     assert pages == {method.name for method in wc.methods()} | {"index"}
+
+
+@pytest.mark.parametrize("method", wc.methods(), ids=lambda m: m.name)
+def test_every_parameter_is_described(method: Any) -> None:
+    documented = docstring_parser.parse(
+        method.cls.__doc__, docstring_parser.DocstringStyle.NUMPYDOC
+    )
+    names = [
+        name.strip()
+        for parameter in documented.params
+        if parameter.args[0] == "param"
+        for name in parameter.arg_name.split(",")
+    ]
+    assert names == list(inspect.signature(method.cls).parameters)
+    assert documented.examples, "no example"

@@ -179,7 +179,8 @@ def text_to_clock(text: pa.Array) -> pa.Array:
     """Clean text as microseconds since midnight, null where it is no time of day."""
     clock = pc.if_else(pc.match_substring_regex(text, f"^{_CLOCK}$"), text, None)
     # Arrow parses instants, not times of day.
-    dated = pc.binary_join_element_wise(pa.scalar("1970-01-01", clock.type), clock, " ")
+    day, blank = pa.scalar("1970-01-01", clock.type), pa.scalar(" ", clock.type)
+    dated = pc.binary_join_element_wise(day, clock, blank)
     return dated.cast(pa.timestamp("us")).cast(pa.int64())
 
 

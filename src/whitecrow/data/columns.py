@@ -167,11 +167,10 @@ def _plan_number(name: str, values: Values, *, whole: bool, bad: str = "") -> Pl
     summary |= {key: _quantile(ordered, q) for key, q in _QUANTILES.items()}
     constant = bool(ordered[0] == ordered[-1])
     if constant and not missing:
-        detail = f"always {ordered[0]:.6g}"
-        return Plan(name, "constant", "left out", detail, summary=summary)
+        return _left_out(name, "constant", f"always {ordered[0]:.6g}", summary)
     if not missing and _is_row_number(name, ordered, whole=whole):
         detail = f"{len(ordered)} different whole numbers, one for each row"
-        return Plan(name, "identifier", "left out", detail, summary=summary)
+        return _left_out(name, "identifier", detail, summary)
     notes = [bad] if bad else []
     if infinite:
         notes.append(f"{infinite} infinite values count as missing")
@@ -270,7 +269,7 @@ def _plan_boolean(name: str, array: pa.Array) -> Plan:
     usual = share >= 0.5
     word = "true" if usual else "false"
     if constant and not missing:
-        return Plan(name, "constant", "left out", f"always {word}", summary=summary)
+        return _left_out(name, "constant", f"always {word}", summary)
     settings = {"fill": float(usual), "value": not constant}
     features = () if constant else (name,)
     action = "kept as missing or not" if constant else "kept as 0 and 1"
@@ -308,8 +307,7 @@ def _plan_date(name: str, micros: pa.Array, *, clock: bool, bad: str = "") -> Pl
         moment = int(valid[math.floor(q * (len(valid) - 1))])
         summary[key] = _iso(moment, clock=clock)
     if valid[0] == valid[-1] and not missing:
-        detail = f"always {summary['min']}"
-        return Plan(name, "constant", "left out", detail, summary=summary)
+        return _left_out(name, "constant", f"always {summary['min']}", summary)
     cycles = _cycles(valid, clock=clock)
     features = tuple(f"{name} {cycle} {part}" for cycle in cycles for part in _PARTS)
     waves = _waves(valid, cycles)
@@ -455,15 +453,13 @@ def _plan_category(name: str, text: pa.Array) -> Plan:
         },
     }
     if len(levels) == 1 and not text.null_count:
-        detail = f"always {levels[0][:40]!r}"
-        return Plan(name, "constant", "left out", detail, summary=summary)
+        return _left_out(name, "constant", f"always {levels[0][:40]!r}", summary)
     enough = max(2, min(math.ceil(RARE_SHARE * n), RARE_ROWS))
     kept = [v for v, c in zip(levels, counts, strict=True) if c >= enough][:MAX_LEVELS]
     names_rows = len(levels) > present / 2 and counts[0] < max(2, 0.05 * present)
     if names_rows or not kept:
         detail = f"{len(levels)} different texts in {present} rows"
-        summary |= {"kind": "identifier", "shares": {}}
-        return Plan(name, "identifier", "left out", detail, summary=summary)
+        return _left_out(name, "identifier", detail, summary | {"shares": {}})
     return _one_hot(name, kept, summary)
 
 
@@ -524,8 +520,12 @@ def _has_number(levels: list[str]) -> bool:
 
 
 def _all_missing(name: str, n: int) -> Plan:
-    summary = {"kind": "missing", "rows": n, "missing": 1.0}
-    return Plan(name, "missing", "left out", "no cell has a value", summary=summary)
+    summary = {"rows": n, "missing": 1.0}
+    return _left_out(name, "missing", "no cell has a value", summary)
+
+
+def _left_out(name: str, kind: str, detail: str, summary: dict[str, Any]) -> Plan:
+    return Plan(name, kind, "left out", detail, summary=summary | {"kind": kind})
 
 
 def _first_unparsed(text: pa.Array, parsed: pa.Array) -> int:

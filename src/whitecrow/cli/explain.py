@@ -1,0 +1,71 @@
+"""`whitecrow explain`: why rows or pictures are odd."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from whitecrow.cli._common import Json, LabelOptions, Output
+
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE = (
+    "whitecrow fit breast_cancer -o model.crow\n"
+    "whitecrow explain model.crow breast_cancer --row 7"
+)
+
+
+def command(
+    model: str,
+    data: str,
+    /,
+    *,
+    row: Annotated[tuple[int, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = (),
+    top: int = 3,
+    labels: LabelOptions = LabelOptions(),
+    json: Json = False,
+) -> None:
+    """Say which columns make rows odd, in the units of the data.
+
+    For pictures, say where in the picture the oddest place is.
+
+    Parameters
+    ----------
+    model
+        A file that `whitecrow fit` or `whitecrow detect` wrote.
+    data
+        As for `whitecrow fit`.
+    row
+        Numbers of rows, counted from 0; several may be given.
+    top
+        Without --row: explain so many of the rows with the highest scores.
+    json
+        Print one JSON object instead of text.
+    """
+    from whitecrow.workflow import explaining, scoring
+
+    out = Output(as_json=json)
+    fitted = scoring.open_model(model)
+    found = explaining.explain(fitted, data, labels.rule(), rows=row, top=top)
+    for one in found:
+        out.line(f"{one.name}: score {one.score:.4g}, {_verdict(one)}")
+        for text in one.texts:
+            out.line(f"  {text}")
+    out.result({"model": model, "rows": [_plain(one) for one in found]})
+
+
+def _verdict(one: Any) -> str:
+    side = "above" if one.is_anomaly else "not above"
+    return f"{side} the threshold {one.threshold:.4g}"
+
+
+def _plain(one: Any) -> dict[str, Any]:
+    return {
+        "row": one.row,
+        "name": one.name,
+        "anomaly_score": one.score,
+        "is_anomaly": one.is_anomaly,
+        "threshold": one.threshold,
+        "reasons": list(one.texts),
+    }

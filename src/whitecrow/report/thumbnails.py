@@ -1,0 +1,81 @@
+"""Pictures and heat maps as data URIs, small enough for a page that holds them all."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+__all__ = ["heat_uri", "picture_uri"]
+
+SIDE = 224
+# The page's colour for what is odd, in its light and its dark version.
+RED, GREEN, BLUE = 232, 93, 31
+
+
+def picture_uri(
+    pixels: NDArray[np.uint8], file: Path | None = None, *, side: int = SIDE
+) -> str:
+    """A picture as JPEG or, if it is tiny, as PNG.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (c, h, w)
+        What the detector saw.
+    file : Path, optional
+        The original, shown instead of the pixels where it is larger than them.
+    side : int
+        Longest side in pixels.
+    """
+    image = _original(file, side) if file is not None else _image(pixels)
+    stream = io.BytesIO()
+    if max(image.size) <= 64:
+        image.save(stream, "PNG", optimize=True)
+        return _uri("image/png", stream)
+    image.save(stream, "JPEG", quality=78, optimize=True)
+    return _uri("image/jpeg", stream)
+
+
+def heat_uri(heat: NDArray[np.float64]) -> str:
+    """A heat map as a PNG of one colour whose opacity is the heat.
+
+    Parameters
+    ----------
+    heat : ndarray of shape (h, w)
+        Half of the picture, the cooler one, stays clear.
+    """
+    low, high = float(np.median(heat)), float(heat.max())
+    share = np.clip((heat - low) / (high - low), 0, 1) if high > low else heat * 0
+    layers = np.empty((*heat.shape, 4), dtype=np.uint8)
+    layers[..., 0], layers[..., 1], layers[..., 2] = RED, GREEN, BLUE
+    layers[..., 3] = np.rint(215 * share**1.3)
+    image = Image.fromarray(layers)
+    if max(image.size) > 96:
+        image.thumbnail((96, 96))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", optimize=True)
+    return _uri("image/png", stream)
+
+
+def _original(file: Path, side: int) -> Image.Image:
+    with Image.open(file) as image:
+        image.draft("RGB", (side, side))
+        turned = ImageOps.exif_transpose(image)
+        grey = turned.mode in {"1", "L", "LA"}
+        small = turned.convert("L" if grey else "RGB")
+        small.thumbnail((side, side))
+        return small
+
+
+def _image(pixels: NDArray[np.uint8]) -> Image.Image:
+    if len(pixels) == 1:
+        return Image.fromarray(pixels[0])
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
+def _uri(kind: str, stream: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,0 +1,111 @@
+"""How good a ranking is, where the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.metrics.intervals import Interval, bootstrap
+from whitecrow.metrics.ranking import average_precision
+
+__all__ = ["Quality", "evaluate"]
+
+# Rows times resamples: the interval takes about a second.
+_WORK = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """Quality of scores on the labelled rows.
+
+    Attributes
+    ----------
+    n_labelled, n_anomalies : int
+    auroc : Interval or None
+        With its 95 % bootstrap interval; None if a class is absent.
+    average_precision : float or None
+        None if there is no anomaly.
+    true_positives, false_positives, false_negatives, true_negatives : int
+        Of the flagged rows.
+    """
+
+    n_labelled: int
+    n_anomalies: int
+    auroc: Interval | None
+    average_precision: float | None
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+    @property
+    def share(self) -> float:
+        """Share of anomalies among the labelled rows: AP of a random ranking."""
+        return self.n_anomalies / self.n_labelled
+
+    @property
+    def precision(self) -> float | None:
+        """Share of anomalies among the flagged rows; None if nothing is flagged."""
+        n_flagged = self.true_positives + self.false_positives
+        return self.true_positives / n_flagged if n_flagged else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the anomalies that are flagged; None if there are none."""
+        return self.true_positives / self.n_anomalies if self.n_anomalies else None
+
+    def to_dict(self) -> dict[str, float | int | list[float] | None]:
+        """Plain numbers, for `--json`."""
+        return {
+            "labelled": self.n_labelled,
+            "anomalies": self.n_anomalies,
+            "auroc": self.auroc.estimate if self.auroc else None,
+            "auroc_interval_95": [self.auroc.low, self.auroc.high]
+            if self.auroc
+            else None,
+            "average_precision": self.average_precision,
+            "precision": self.precision,
+            "recall": self.recall,
+            "true_positives": self.true_positives,
+            "false_positives": self.false_positives,
+            "false_negatives": self.false_negatives,
+            "true_negatives": self.true_negatives,
+        }
+
+
+def evaluate(
+    codes: labels.Codes | None,
+    scores: NDArray[np.float64],
+    flagged: NDArray[np.bool_],
+) -> Quality | None:
+    """Quality on the labelled rows; None if no row has a label.
+
+    Examples
+    --------
+    >>> codes = np.array([0, 0, 0, 1, -1], dtype=np.int8)
+    >>> scores = np.array([0.1, 0.2, 0.9, 0.8, 5.0])
+    >>> quality = evaluate(codes, scores, scores > 0.5)
+    >>> quality.precision, quality.recall, round(quality.auroc.estimate, 3)
+    (0.5, 1.0, 0.667)
+    """
+    if codes is None or not (codes != labels.UNLABELLED).any():
+        return None
+    known = codes != labels.UNLABELLED
+    odd, values, chosen = codes[known] == labels.ANOMALY, scores[known], flagged[known]
+    auroc = None
+    if odd.any() and not odd.all():
+        resamples = int(np.clip(_WORK // len(odd), 20, 1000))
+        auroc = bootstrap(odd, values, n_resamples=resamples, random_state=0)
+    return Quality(
+        n_labelled=len(odd),
+        n_anomalies=int(odd.sum()),
+        auroc=auroc,
+        average_precision=average_precision(odd, values) if odd.any() else None,
+        true_positives=int((odd & chosen).sum()),
+        false_positives=int((~odd & chosen).sum()),
+        false_negatives=int((odd & ~chosen).sum()),
+        true_negatives=int((~odd & ~chosen).sum()),
+    )

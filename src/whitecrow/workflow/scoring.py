@@ -1,0 +1,299 @@
+"""Scores to a Parquet file: batch by batch, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.data.content import Pictures, Table
+from whitecrow.errors import DataError, ModelFileError
+from whitecrow.workflow import inputs
+from whitecrow.workflow.files import replacing
+from whitecrow.workflow.inputs import Input, Labelling
+from whitecrow.workflow.quality import Quality, evaluate
+from whitecrow.workflow.training import Fitted, read_like
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.detector import Detector
+
+__all__ = ["Model", "Scored", "open_model", "score", "write_training_scores"]
+
+BATCH_ROWS = 65_536
+_STREAMED = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
+
+Rows = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model file, opened.
+
+    Attributes
+    ----------
+    detector : Detector
+    encoder : TableEncoder or None
+        None for pictures, and for models that were saved in Python.
+    info : dict
+        What `training.save` wrote down.
+    """
+
+    detector: Detector
+    encoder: TableEncoder | None
+    info: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """"table" or "picture"."""
+        return "table" if len(self.detector.input_shape_) == 1 else "picture"
+
+    @property
+    def labelling(self) -> Labelling:
+        """How labels were written in the training data."""
+        return Labelling(
+            column=self.info.get("label_column"),
+            convention=self.info.get("labels"),
+            anomaly_values=tuple(self.info.get("anomaly_values", ())),
+        )
+
+    def encode(self, frame: pa.Table | pa.RecordBatch) -> Rows:
+        """Rows of a table as the detector takes them.
+
+        Raises
+        ------
+        DataError
+            When a column is missing or of another type than at training.
+        """
+        if self.encoder is not None:
+            return self.encoder.transform(frame)
+        return _numbers(frame)
+
+
+class Scored(NamedTuple):
+    """What scoring gave."""
+
+    n_rows: int
+    n_flagged: int
+    quality: Quality | None
+    label_column: str | None
+
+
+class _Batch(NamedTuple):
+    """Scores of some rows, with what else is known about them."""
+
+    scores: NDArray[np.float64]
+    codes: labels.Codes | None
+    paths: tuple[str, ...] | None
+
+
+def open_model(path: str | Path) -> Model:
+    """Load a `.crow` file.
+
+    Raises
+    ------
+    ModelFileError
+        When there is none, or `persist` refuses it.
+    """
+    from whitecrow import persist
+
+    if not Path(path).is_file():
+        raise ModelFileError(
+            f"{path}: no such model file; `whitecrow fit DATA -o {path}` makes one"
+        )
+    bundle = persist.load_bundle(path)
+    encoder = None
+    if bundle.encoder is not None:
+        from whitecrow.data.encoding import TableEncoder
+
+        encoder = TableEncoder.from_dict(bundle.encoder)
+    return Model(bundle.detector, encoder, dict(bundle.info))
+
+
+def score(
+    model: Model,
+    source: str,
+    out: str | Path,
+    labelling: Labelling,
+    *,
+    on_rows: Callable[[int], None] = lambda n: None,
+) -> Scored:
+    """Score a source into a Parquet file with `row, anomaly_score, is_anomaly`.
+
+    Tables in text or Parquet files stream in batches, so that memory does not grow
+    with their length; for pictures there is a column `path`.
+
+    Parameters
+    ----------
+    model : Model
+    source : str
+        As for `inputs.read`.
+    out : path
+        Replaced when everything is written.
+    labelling : Labelling
+        Where labels are, if not as in the training data; for evaluation only.
+    on_rows : callable
+        Called with the number of rows done so far.
+
+    Raises
+    ------
+    DataError
+        When the data do not fit the model, or `out` cannot be written.
+    """
+    labelling = labelling.filled(model.labelling)
+    threshold = float(model.detector.threshold_)
+    scores, codes, n_rows, n_flagged = [], [], 0, 0
+    with replacing(out) as temporary, _writer(temporary) as write:
+        for batch in _batches(model, source, labelling):
+            write(_columns(batch, n_rows, threshold))
+            n_rows += len(batch.scores)
+            n_flagged += int((batch.scores > threshold).sum())
+            if batch.codes is not None:
+                scores.append(batch.scores)
+                codes.append(batch.codes)
+            on_rows(n_rows)
+    quality = None
+    if codes:
+        values = np.concatenate(scores)
+        quality = evaluate(np.concatenate(codes), values, values > threshold)
+    return Scored(n_rows, n_flagged, quality, labelling.column)
+
+
+def write_training_scores(
+    path: str | Path, fitted: Fitted, reasons: dict[int, str]
+) -> None:
+    """`scores.parquet` of the training rows, with the reasons for the top rows.
+
+    Raises
+    ------
+    DataError
+        When `path` cannot be written.
+    """
+    batch = _Batch(fitted.scores, None, _paths(fitted.data))
+    columns = _columns(batch, 0, fitted.threshold)
+    columns["rank"] = fitted.ranks
+    columns["reasons"] = [reasons.get(row) for row in range(len(fitted.scores))]
+    order = ("row", "path", "anomaly_score", "rank", "is_anomaly", "reasons")
+    with replacing(path) as temporary, _writer(temporary) as write:
+        write({name: columns[name] for name in order if name in columns})
+
+
+def _batches(model: Model, source: str, labelling: Labelling) -> Iterator[_Batch]:
+    if model.kind == "picture":
+        yield _picture_batch(model, source, labelling)
+        return
+    first_row = 0
+    for frame, conventional in _frames(model, source):
+        rule = labelling.filled(Labelling(column=conventional))
+        codes = None
+        if rule.column in frame.schema.names:
+            column = frame[rule.column]
+            codes = inputs.column_codes(column, rule, first_row=first_row)
+            frame = frame.drop_columns([rule.column])
+        yield _Batch(model.detector.anomaly_score(model.encode(frame)), codes, None)
+        first_row += frame.num_rows
+
+
+def _picture_batch(model: Model, source: str, labelling: Labelling) -> _Batch:
+    data = read_like(source, model.detector.input_shape_)
+    assert data.pictures is not None
+    codes = data.codes
+    if labelling.anomaly_values and codes is not None:
+        codes = inputs.catalog.codes_of(data.pictures.kinds, labelling.anomaly_values)
+    scores = model.detector.anomaly_score(data.pictures.images)
+    return _Batch(scores, codes, _paths(data))
+
+
+def _frames(
+    model: Model, source: str
+) -> Iterator[tuple[pa.Table | pa.RecordBatch, str | None]]:
+    """Rows in batches, and the label column where the format names one.
+
+    Files that cannot stream (arrays) come in one piece.
+    """
+    from whitecrow.data import catalog, readers
+
+    entry = inputs.entry_of(source)
+    if entry is not None and entry.where == catalog.SKLEARN:
+        yield _whole(catalog.load(entry.name), source)
+        return
+    place = source if entry is None else str(catalog.path(entry.name))
+    if place.lower().endswith(_STREAMED):
+        types = None if model.encoder is None else model.encoder.arrow_types_
+        for batch in readers.stream(place, batch_rows=BATCH_ROWS, types=types):
+            yield batch, None
+    else:
+        yield _whole(readers.read(place), source)
+
+
+def _whole(data: Table | Pictures, source: str) -> tuple[pa.Table, str | None]:
+    if isinstance(data, Pictures):
+        raise DataError(f"{source} holds pictures, but the model takes a table")
+    return data.frame, data.label_column
+
+
+def _numbers(frame: pa.Table | pa.RecordBatch) -> Rows:
+    """Columns as they are, for a model that was saved without an encoding."""
+    import pyarrow as pa
+
+    for field in frame.schema:
+        numeric = pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+        if not numeric:
+            raise DataError(
+                f"column {field.name!r} is {field.type}, and the model was saved in "
+                "Python without an encoding of columns; give numbers only, or make "
+                "the model with `whitecrow fit`"
+            )
+    columns = [column.to_numpy(zero_copy_only=False) for column in frame.columns]
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _paths(data: Input) -> tuple[str, ...] | None:
+    return None if data.pictures is None else data.pictures.paths
+
+
+def _columns(batch: _Batch, first_row: int, threshold: float) -> dict[str, Any]:
+    n = len(batch.scores)
+    columns: dict[str, Any] = {"row": np.arange(first_row, first_row + n)}
+    if batch.paths is not None:
+        columns["path"] = list(batch.paths)
+    columns["anomaly_score"] = batch.scores
+    columns["is_anomaly"] = batch.scores > threshold
+    return columns
+
+
+@contextmanager
+def _writer(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that adds rows to a Parquet file, whose columns the first call sets."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    opened: list[pq.ParquetWriter] = []
+
+    def write(columns: dict[str, Any]) -> None:
+        arrays = {name: _array(name, values) for name, values in columns.items()}
+        table = pa.table(arrays)
+        if not opened:
+            opened.append(pq.ParquetWriter(path, table.schema, compression="zstd"))
+        opened[0].write_table(table)
+
+    try:
+        yield write
+    finally:
+        if opened:
+            opened[0].close()
+
+
+def _array(name: str, values: Any) -> Any:
+    import pyarrow as pa
+
+    kind = pa.string() if name in {"path", "reasons"} else None
+    return pa.array(values, type=kind)

@@ -88,7 +88,8 @@ def _decoded(path: Path, load: Callable[[Path], Any]) -> Any:
 
 
 def _load_npz(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as archive:
+    # Opened here, since numpy leaves the file of a broken archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files if _is_wanted(key)}
 
 

@@ -192,7 +192,7 @@ def training_progress(progress: Progress) -> Iterator[None]:
 
 
 def add(app: App, *modules: ModuleType) -> None:
-    """Register the command of each module: `command`, with its `EXAMPLE` in the help."""
+    """Register the `command` of each module, with its `EXAMPLE` in the help."""
     for place, module in enumerate(modules):
         name = module.__name__.rpartition(".")[2]
         help_end = epilogue(module.EXAMPLE)

@@ -113,7 +113,7 @@ def get(name: str, /, *, json: Json = False) -> None:
 def _share(entry: Entry) -> str:
     if entry.anomalies is None:
         return "classes"
-    return f"{entry.anomalies:,} ({entry.anomalies / entry.rows:.1%})"
+    return f"{entry.anomalies:,} ({100 * entry.anomalies / entry.rows:.1f} %)"
 
 
 def _where(entry: Entry, available: bool) -> str:

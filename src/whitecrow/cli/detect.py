@@ -32,8 +32,8 @@ def command(
     Parameters
     ----------
     data
-        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a folder
-        of pictures, or a name from `whitecrow data list`.
+        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
+        folder of pictures, or a name from `whitecrow data list`.
     output
         A folder for report.html, scores.parquet and model.crow.
     use_labels
@@ -77,9 +77,7 @@ def say(found: object, out: Output) -> None:
         out.line(f"read: {note}")
     out.line(_common.method_line(fitted.choice))
     out.line(_common.labels_line(fitted))
-    out.line(
-        f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})"
-    )
+    out.line(f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})")
     for row in found.top[:3]:
         out.line(_top_line(found, row))
     out.line()

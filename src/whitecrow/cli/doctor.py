@@ -24,9 +24,7 @@ _CODE = {
 }
 
 
-def command(
-    *, timings: Flag = False, json: Json = False
-) -> None:
+def command(*, timings: Flag = False, json: Json = False) -> None:
     """Show versions, devices, and where data are looked for.
 
     Parameters

@@ -21,7 +21,10 @@ def command(
     data: str,
     /,
     *,
-    row: Annotated[tuple[int, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = (),
+    row: Annotated[
+        tuple[int, ...],
+        Parameter(negative="", consume_multiple=True, show_default=False),
+    ] = (),
     top: int = 3,
     labels: LabelOptions = LabelOptions(),
     json: Json = False,

@@ -36,8 +36,8 @@ def command(
     Parameters
     ----------
     data
-        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a folder
-        of pictures, or a name from `whitecrow data list`.
+        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
+        folder of pictures, or a name from `whitecrow data list`.
     output
         The model file, usually NAME.crow.
     auxiliary
@@ -68,13 +68,13 @@ def _say(fitted: Fitted, output: str, out: Output) -> None:
         out.line(f"read: {note}")
     out.line(_common.method_line(fitted.choice))
     out.line(_common.labels_line(fitted))
-    out.line(
-        f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})"
-    )
+    out.line(f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})")
     out.line(f"model: {output} ({fitted.seconds:.1f} s)")
     out.line(
         "next: "
-        + _common.command_line("whitecrow", "score", output, "NEW_DATA", "-o", "s.parquet")
+        + _common.command_line(
+            "whitecrow", "score", output, "NEW_DATA", "-o", "s.parquet"
+        )
     )
     out.result(
         {

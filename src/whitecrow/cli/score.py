@@ -28,8 +28,8 @@ def command(
     """Score data with a model file; large tables stream in bounded memory.
 
     The scores have the columns `row` (counted from 0), `anomaly_score` (higher = more
-    anomalous) and `is_anomaly` (above the model's threshold); `path` for pictures. Where
-    the data have labels, the quality of the ranking is printed.
+    anomalous) and `is_anomaly` (above the model's threshold); `path` for pictures.
+    Where the data have labels, the quality of the ranking is printed.
 
     Parameters
     ----------
@@ -60,19 +60,28 @@ def command(
 
 def _say(done: object, output: str, out: Output) -> None:
     from whitecrow.workflow import scoring
+    from whitecrow.workflow.quality import percent
 
     assert isinstance(done, scoring.Scored)
-    share = done.n_flagged / done.n_rows
-    out.line(f"{done.n_flagged:,} of {done.n_rows:,} rows are flagged ({share:.1%})")
+    share = percent(done.n_flagged / done.n_rows)
+    out.line(
+        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share})"
+    )
     quality = done.quality
     if quality is not None:
         out.line(
             f"labels: {quality.n_anomalies:,} anomalies in {quality.n_labelled:,} "
-            "labelled rows, used for this evaluation only"
+            "labelled rows, for evaluation only"
+        )
+    if done.seen_labels:
+        out.line(
+            "note: the model learnt from the labels of this source, so the numbers "
+            "below say nothing about new data"
         )
     if quality is not None and quality.auroc is not None:
         auroc = quality.auroc
-        out.line(f"AUROC {auroc.estimate:.4f} ({auroc.low:.4f} to {auroc.high:.4f})")
+        interval = f"95 % interval {auroc.low:.4f} to {auroc.high:.4f}"
+        out.line(f"AUROC {auroc.estimate:.4f} ({interval})")
         out.line(
             f"average precision {quality.average_precision:.4f} "
             f"(a random ranking has {quality.share:.4f})"
@@ -83,6 +92,7 @@ def _say(done: object, output: str, out: Output) -> None:
             "rows": done.n_rows,
             "flagged": done.n_flagged,
             "quality": quality.to_dict() if quality else None,
+            "learnt_from_these_labels": done.seen_labels,
             "scores": output,
         }
     )

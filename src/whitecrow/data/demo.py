@@ -1,8 +1,8 @@
 """The data of `whitecrow demo`: real, shipped with scikit-learn, written as a CSV file.
 
 Breast Cancer Wisconsin (Diagnostic): cell nuclei of benign and malignant tumours. 37 %
-are malignant in the original; here every eleventh of these is kept, which leaves a share
-(5 %) at which one would look for anomalies.
+are malignant in the original; here every eleventh of these is kept, which leaves a
+share (5 %) at which one would look for anomalies.
 """
 
 from __future__ import annotations

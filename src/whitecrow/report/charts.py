@@ -64,9 +64,13 @@ def histogram(
     is_log = bool(scores.min() > 0 and threshold > 0) and bool(
         scores.max() > LONG_TAIL * np.median(scores)
     )
-    values, at = (np.log(scores), float(np.log(threshold))) if is_log else (
-        scores,
-        threshold,
+    values, at = (
+        (np.log(scores), float(np.log(threshold)))
+        if is_log
+        else (
+            scores,
+            threshold,
+        )
     )
     edges = _edges(values, at)
     counts, _ = np.histogram(values, edges)
@@ -78,9 +82,11 @@ def histogram(
     if odd is not None and odd.any():
         hits, _ = np.histogram(values[odd], edges)
         truth = _outline(x, 100 * np.log1p(hits) / top)
-    ticks = _ticks(float(np.exp(edges[0])), float(np.exp(edges[-1])), log=True) if (
-        is_log
-    ) else _ticks(float(edges[0]), float(edges[-1]), log=False)
+    ticks = (
+        _ticks(float(np.exp(edges[0])), float(np.exp(edges[-1])), log=True)
+        if (is_log)
+        else _ticks(float(edges[0]), float(edges[-1]), log=False)
+    )
     return Histogram(
         bars=_bars(x, np.where(above, 0, heights)),
         flagged_bars=_bars(x, np.where(above, heights, 0)),
@@ -140,9 +146,7 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
     x = 100 * (edges - left) / (right - left)
     heights = 18 * np.sqrt(counts / max(counts.max(), 1))
     strip = Strip(_silhouette(x, heights), None, left, right)
-    return Strip(
-        strip.path, (strip.place(low), strip.place(high)), left, right
-    )
+    return Strip(strip.path, (strip.place(low), strip.place(high)), left, right)
 
 
 def levels_of(shares: dict[str, float], most: int = 12) -> Strip:
@@ -224,10 +228,9 @@ def _ticks(low: float, high: float, *, log: bool) -> list[tuple[float, str]]:
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw)
     first = np.ceil(low / step) * step
-    marks = np.arange(first, high + 1e-9 * step, step)
     return [
-        (float(100 * (m - low) / (high - low)), number_text(float(m), float(high - low)))
-        for m in marks
+        (100 * (m - low) / (high - low), number_text(m, high - low))
+        for m in np.arange(first, high + 1e-9 * step, step).tolist()
     ]
 
 

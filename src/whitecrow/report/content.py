@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from whitecrow import __version__, labels
 from whitecrow.data.wording import describe, number_text, shown
 from whitecrow.report import charts, thumbnails
+from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     from whitecrow.workflow.detection import Detection
@@ -56,6 +57,7 @@ class RowView:
     truth: str
     reasons: tuple[ReasonView, ...] = ()
     values: Mapping[str, str] | None = None
+    folder: str = ""
     picture: str = ""
     heat: str = ""
     sharp: bool = False
@@ -86,20 +88,6 @@ def page(found: Detection) -> dict[str, Any]:
         "footer": _footer(found),
         **(_table(found) if fitted.data.kind == "table" else _tiles(found)),
     }
-
-
-def percent(share: float) -> str:
-    """A share with the digits that matter.
-
-    Examples
-    --------
-    >>> percent(0.0031), percent(0.5), percent(0.0), percent(0.997)
-    ('0.31 %', '50 %', '0 %', '99.7 %')
-    """
-    value = 100 * share
-    if 99 < value < 100:
-        return f"{value:.3g} %"
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"
 
 
 def score_text(score: float, spread: float) -> str:
@@ -177,7 +165,7 @@ def _table(found: Detection) -> dict[str, Any]:
     strips = _strips(found)
     most = max((r.share for rs in found.reasons.values() for r in rs), default=1.0)
     used = set(found.fitted.encoder.source_columns_)  # type: ignore[union-attr]
-    names = [c for c in found.fitted.data.features.column_names if c in used]
+    names = [c for c in found.fitted.data.table.column_names if c in used]
     rows = [
         replace(
             view,
@@ -185,7 +173,7 @@ def _table(found: Detection) -> dict[str, Any]:
                 _reason(reason, strips, most)
                 for reason in found.reasons.get(view.row, ())
             ),
-            values=describe(found.fitted.data.features, view.row, names[:MOST_VALUES]),
+            values=describe(found.fitted.data.table, view.row, names[:MOST_VALUES]),
         )
         for view in _rows(found)
     ]
@@ -193,9 +181,7 @@ def _table(found: Detection) -> dict[str, Any]:
     return {"rows": rows, "strips": {order[c]: s for c, s in strips.items()}}
 
 
-def _reason(
-    reason: Reason, strips: dict[str, charts.Strip], most: float
-) -> ReasonView:
+def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> ReasonView:
     strip = strips[reason.column]
     number = _number(reason.value)
     mark, beyond, bar = None, "", None
@@ -226,7 +212,7 @@ def _strips(found: Detection) -> dict[str, charts.Strip]:
     for column in columns:
         summary = fitted.encoder.summaries_[column]  # type: ignore[union-attr]
         if summary["kind"] in {"number", "date"}:
-            values = _numbers(fitted.data.features[column])
+            values = _numbers(fitted.data.table[column])
             low, high = np.nanquantile(values, [0.05, 0.95])
             result[column] = charts.strip_of(values, (float(low), float(high)))
         else:
@@ -267,7 +253,8 @@ def _tiles(found: Detection) -> dict[str, Any]:
     tiles = [
         replace(
             view,
-            name=pictures.paths[view.row],
+            folder=_folder(pictures.paths[view.row]),
+            name=pictures.paths[view.row].rpartition("/")[2],
             picture=_picture(found, view.row),
             heat=thumbnails.heat_uri(heat),
             sharp=_is_small(pictures.images),
@@ -276,13 +263,26 @@ def _tiles(found: Detection) -> dict[str, Any]:
         for view, heat in zip(views, heats, strict=True)
     ]
     shown_rows = {view.row for view in views}
-    calm = [int(r) for r in fitted.order[::-1][:NORMAL_TILES] if int(r) not in shown_rows]
+    calm = [
+        int(r) for r in fitted.order[::-1][:NORMAL_TILES] if int(r) not in shown_rows
+    ]
     return {
         "rows": tiles,
         "calm": [(pictures.paths[row], _picture(found, row, side=128)) for row in calm],
         "sharp": _is_small(pictures.images),
+        "size": _size(pictures.images),
         "kinds": _kinds(found),
     }
+
+
+def _folder(path: str) -> str:
+    folder, slash, _ = path.rpartition("/")
+    return folder + slash
+
+
+def _size(images: NDArray[np.uint8]) -> str:
+    _, channels, height, width = images.shape
+    return f"{height} x {width} pixels, {'grey' if channels == 1 else 'colour'}"
 
 
 def _is_small(images: NDArray[np.uint8]) -> bool:

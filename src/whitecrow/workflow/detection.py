@@ -12,7 +12,7 @@ from whitecrow.errors import ParameterError
 from whitecrow.workflow import reasons as why
 from whitecrow.workflow.files import out_folder
 from whitecrow.workflow.inputs import Input
-from whitecrow.workflow.quality import Quality, evaluate
+from whitecrow.workflow.quality import Quality, evaluate, percent
 from whitecrow.workflow.scoring import write_training_scores
 from whitecrow.workflow.training import Choice, Fitted, fit, save
 
@@ -132,17 +132,20 @@ def reading(found: Detection) -> str:
     fitted, quality = found.fitted, found.quality
     things = "rows" if fitted.data.kind == "table" else "pictures"
     n_flagged, n = int(fitted.flagged.sum()), fitted.data.n_rows
-    text = f"{n_flagged:,} of {n:,} {things} stand out"
-    if quality is None:
-        return text + "."
-    hits = quality.true_positives
-    known = hits + quality.false_positives
-    if known:
-        text += f"; {hits:,} of these {known:,} are labelled anomalies"
-    if quality.recall is not None:
-        text += f", {quality.recall:.0%} of all that are labelled"
-    if quality.auroc is not None:
-        text += f" (AUROC {quality.auroc.estimate:.3f})"
+    text = (
+        f"{n_flagged:,} of {n:,} {things} stand out"
+        if n_flagged
+        else (f"None of {n:,} {things} is far enough from the others to be flagged")
+    )
+    if quality is not None and quality.precision is not None:
+        text += (
+            f"; {quality.true_positives:,} of these are labelled anomalies "
+            f"(precision {percent(quality.precision)}"
+        )
+        recall = quality.recall
+        text += ")" if recall is None else f", recall {percent(recall)})"
+    if quality is not None and quality.auroc is not None:
+        text += f"; AUROC {quality.auroc.estimate:.3f}"
     return text + "."
 
 
@@ -201,11 +204,9 @@ def summary(found: Detection) -> dict[str, Any]:
     }
 
 
-def _reasons(
-    fitted: Fitted, rows: list[int]
-) -> dict[int, tuple[why.Reason, ...]]:
+def _reasons(fitted: Fitted, rows: list[int]) -> dict[int, tuple[why.Reason, ...]]:
     if fitted.encoder is None or not rows:
         return {}
-    frame = fitted.data.features.take(rows)
+    frame = fitted.data.table.take(rows)
     found = why.of_rows(fitted.detector, fitted.encoder, frame)
     return dict(zip(rows, found, strict=True))

@@ -13,6 +13,7 @@ from whitecrow.data.wording import shown
 from whitecrow.errors import DataError
 from whitecrow.workflow import inputs, reasons
 from whitecrow.workflow.inputs import Input, Labelling
+from whitecrow.workflow.quality import percent
 from whitecrow.workflow.scoring import Model
 from whitecrow.workflow.training import read_like
 
@@ -69,7 +70,7 @@ def explain(
         X: NDArray[Any] = data.pictures.images
     else:
         data = _table(model, source, labelling)
-        X = model.encode(data.features)
+        X = model.encode(data.table)
     for row in rows:
         if not 0 <= row < len(X):
             raise DataError(
@@ -103,10 +104,12 @@ def place_of(heat: NDArray[np.float64]) -> str:
     height, width = heat.shape
     y, x = np.unravel_index(int(heat.argmax()), heat.shape)
     down, across = (y + 0.5) / height, (x + 0.5) / width
-    words = [names[int(3 * at)] for names, at in zip(_PLACES, (down, across), strict=True)]
+    words = [
+        names[int(3 * at)] for names, at in zip(_PLACES, (down, across), strict=True)
+    ]
     name = "centre" if words == ["middle", "centre"] else " ".join(words)
-    return f"{name}, at {across:.0%} of the width and {down:.0%} of the height".replace(
-        "%", " %"
+    return (
+        f"{name}, at {percent(across)} of the width and {percent(down)} of the height"
     )
 
 
@@ -130,14 +133,18 @@ def _texts(
     if data.pictures is not None:
         maps = model.detector.explain(X[rows])
         return [(f"oddest place: {place_of(heat)}",) for heat in maps]
-    assert data.features is not None
     if model.encoder is None:
-        names = data.features.schema.names
+        names = data.table.schema.names
         parts = model.detector.explain(X[rows])
-        return [_plain(names, row, part) for row, part in zip(X[rows], parts, strict=True)]
-    frame = data.features.take(rows)
+        return [
+            _plain(names, row, part) for row, part in zip(X[rows], parts, strict=True)
+        ]
+    frame = data.table.take(rows)
     found = reasons.of_rows(model.detector, model.encoder, frame)
-    return [tuple(f"{reason}, {reason.share:.0%} of it" for reason in row) for row in found]
+    return [
+        tuple(f"{reason}, {percent(reason.share)} of it" for reason in row)
+        for row in found
+    ]
 
 
 def _plain(

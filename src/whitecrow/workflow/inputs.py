@@ -20,7 +20,15 @@ from whitecrow.errors import DataError, LabelError, ParameterError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CONVENTIONS", "Input", "Labelling", "column_codes", "entry_of", "load_table", "read"]
+__all__ = [
+    "CONVENTIONS",
+    "Input",
+    "Labelling",
+    "column_codes",
+    "entry_of",
+    "load_table",
+    "read",
+]
 
 CONVENTIONS: dict[str, Callable[[Any], NDArray[np.float64]]] = {
     "deep-sad": labels.from_deep_sad,
@@ -105,7 +113,7 @@ class Input:
 
     @property
     def kind(self) -> str:
-        """"table" or "picture"."""
+        """What the rows are: "table" or "picture"."""
         return "table" if self.pictures is None else "picture"
 
     @property
@@ -113,8 +121,13 @@ class Input:
         """Rows of the table, or number of pictures."""
         if self.pictures is not None:
             return len(self.pictures)
+        return int(self.table.num_rows)
+
+    @property
+    def table(self) -> pa.Table:
+        """The features, of an input that is a table."""
         assert self.features is not None
-        return int(self.features.num_rows)
+        return self.features
 
 
 def read(
@@ -177,7 +190,9 @@ def entry_of(source: str) -> catalog.Entry | None:
     return catalog.get(source)
 
 
-def column_codes(column: Any, labelling: Labelling, *, first_row: int = 0) -> labels.Codes:
+def column_codes(
+    column: Any, labelling: Labelling, *, first_row: int = 0
+) -> labels.Codes:
     """A label column as codes.
 
     Parameters
@@ -241,7 +256,9 @@ def _unquoted(value: Any) -> Any:
 
 
 def _no_label(labelling: Labelling, row: int, value: Any) -> str:
-    found = f"column {labelling.column!r} has the label {value!r} in row {row}, which is"
+    found = (
+        f"column {labelling.column!r} has the label {value!r} in row {row}, which is"
+    )
     if labelling.convention is not None:
         return f"{found} not in the convention --labels {labelling.convention}"
     if isinstance(value, (int, float)) and value < 0:

@@ -11,7 +11,7 @@ from whitecrow import labels
 from whitecrow.metrics.intervals import Interval, bootstrap
 from whitecrow.metrics.ranking import average_precision
 
-__all__ = ["Quality", "evaluate"]
+__all__ = ["Quality", "evaluate", "percent"]
 
 # Rows times resamples: the interval takes about a second.
 _WORK = 20_000_000
@@ -109,3 +109,17 @@ def evaluate(
         false_negatives=int((odd & ~chosen).sum()),
         true_negatives=int((~odd & ~chosen).sum()),
     )
+
+
+def percent(share: float) -> str:
+    """A share with the digits that matter.
+
+    Examples
+    --------
+    >>> percent(0.0031), percent(0.5), percent(0.0), percent(0.997)
+    ('0.31 %', '50 %', '0 %', '99.7 %')
+    """
+    value = 100 * share
+    if 99 < value < 100:
+        return f"{value:.3g} %"
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"

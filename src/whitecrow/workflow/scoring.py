@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
+from whitecrow.data import catalog
 from whitecrow.data.content import Pictures, Table
 from whitecrow.errors import DataError, ModelFileError
 from whitecrow.workflow import inputs
@@ -53,7 +54,7 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """"table" or "picture"."""
+        """What it takes: "table" or "picture"."""
         return "table" if len(self.detector.input_shape_) == 1 else "picture"
 
     @property
@@ -79,12 +80,24 @@ class Model:
 
 
 class Scored(NamedTuple):
-    """What scoring gave."""
+    """What scoring gave.
+
+    Attributes
+    ----------
+    n_rows, n_flagged : int
+    quality : Quality or None
+        None where no row has a label.
+    things : str
+        "rows" or "pictures".
+    seen_labels : bool
+        Whether the model learnt from the labels of the same source.
+    """
 
     n_rows: int
     n_flagged: int
     quality: Quality | None
-    label_column: str | None
+    things: str
+    seen_labels: bool
 
 
 class _Batch(NamedTuple):
@@ -164,7 +177,9 @@ def score(
     if codes:
         values = np.concatenate(scores)
         quality = evaluate(np.concatenate(codes), values, values > threshold)
-    return Scored(n_rows, n_flagged, quality, labelling.column)
+    known = model.info.get("labels_used") and model.info.get("source") == source
+    things = "rows" if model.kind == "table" else "pictures"
+    return Scored(n_rows, n_flagged, quality, things, bool(known and quality))
 
 
 def write_training_scores(
@@ -207,7 +222,7 @@ def _picture_batch(model: Model, source: str, labelling: Labelling) -> _Batch:
     assert data.pictures is not None
     codes = data.codes
     if labelling.anomaly_values and codes is not None:
-        codes = inputs.catalog.codes_of(data.pictures.kinds, labelling.anomaly_values)
+        codes = catalog.codes_of(data.pictures.kinds, labelling.anomaly_values)
     scores = model.detector.anomaly_score(data.pictures.images)
     return _Batch(scores, codes, _paths(data))
 
@@ -219,7 +234,7 @@ def _frames(
 
     Files that cannot stream (arrays) come in one piece.
     """
-    from whitecrow.data import catalog, readers
+    from whitecrow.data import readers
 
     entry = inputs.entry_of(source)
     if entry is not None and entry.where == catalog.SKLEARN:
@@ -272,7 +287,7 @@ def _columns(batch: _Batch, first_row: int, threshold: float) -> dict[str, Any]:
 
 @contextmanager
 def _writer(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """A function that adds rows to a Parquet file, whose columns the first call sets."""
+    """A function that adds rows to a Parquet file; the first call sets the columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

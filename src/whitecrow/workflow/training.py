@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,9 +161,17 @@ def read_for_training(
     data = read(source, labelling, picture_size=picture_size)
     if data.pictures is None or picture_size is not None or data.folder is None:
         return data
-    if max(data.pictures.images.shape[2:]) > PICTURE_SIDE:
-        return read(source, labelling, picture_size=PICTURE_SIDE)
-    return data
+    height, width = data.pictures.images.shape[2:]
+    if max(height, width) <= PICTURE_SIDE:
+        return data
+    small = read(source, labelling, picture_size=PICTURE_SIDE)
+    # The reader says "as asked for", but nobody did.
+    notes = [note for note in small.notes if "as asked for" not in note]
+    scaled = (
+        f"scaled from {height} x {width} to {PICTURE_SIDE} x {PICTURE_SIDE} pixels; "
+        "--picture-size takes another size"
+    )
+    return replace(small, notes=(*notes, scaled))
 
 
 def fit(
@@ -241,8 +249,8 @@ def _encoded(data: Input) -> tuple[NDArray[Any], TableEncoder | None]:
         return data.pictures.images, None
     from whitecrow.data.encoding import TableEncoder
 
-    encoder = TableEncoder().fit(data.features, ignore=data.labelling.ignore)
-    return encoder.transform(data.features), encoder
+    encoder = TableEncoder().fit(data.table, ignore=data.labelling.ignore)
+    return encoder.transform(data.table), encoder
 
 
 def _labels(data: Input) -> NDArray[np.float64] | None:
@@ -274,8 +282,6 @@ def read_like(source: str, shape: tuple[int, ...]) -> Input:
     DataError, ParameterError
         When the source is a table, or its size cannot be changed (arrays).
     """
-    from dataclasses import replace
-
     from whitecrow.data.pictures import with_channels
 
     channels, height, width = shape

@@ -157,6 +157,9 @@ def test_row_numbers_by_name_or_by_counting() -> None:
 def test_one_value_and_gaps_keep_the_gaps() -> None:
     encoder = fitted(x=[3.0, None, 3.0], y=[1.0, 2.0, 4.0])
     assert encoder.feature_names_ == ["x is missing", "y"]
+    assert decision(encoder, "x").detail == (
+        "every value is 3; 33 % of the rows are missing, marked in 'x is missing'"
+    )
     assert encoded(encoder, x=[None], y=[0.0])["x is missing"] == [1.0]
 
 

@@ -147,6 +147,12 @@ def test_counting_numbers_are_names(tmp_path: Path) -> None:
     assert "taken as column names" in found.notes[1]
 
 
+def test_a_first_row_that_may_be_data_is_noted(tmp_path: Path) -> None:
+    found = table(write(tmp_path, "a.csv", "0,tcp,181\n1,udp,5\n"))
+    assert found.n_rows == 1
+    assert "though most of it is numbers; if it is data, add a header" in found.notes[1]
+
+
 def test_names_are_trimmed_and_completed(tmp_path: Path) -> None:
     found = table(write(tmp_path, "a.csv", ", b,c \n0,1,2\n1,3,4\n"))
     assert found.columns == ("column_1", "b", "c")

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.columns import Plan, encode_column, plan_column
+from whitecrow.data.columns import encode_column, plan_column
+from whitecrow.data.plans import Plan
 from whitecrow.data.wording import describe, usual_sentence
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 

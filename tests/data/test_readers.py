@@ -251,7 +251,7 @@ def test_addresses_are_not_read(source: str) -> None:
     assert "download the file first" in refusal(source)
 
 
-@pytest.mark.parametrize("source", ["", "a\0b.csv", "x" * 5000])
+@pytest.mark.parametrize("source", ["", "a\0b.csv", "x" * 5000, "~nobody-here/a.csv"])
 def test_impossible_paths(source: str) -> None:
     with pytest.raises(DataError):
         readers.read(source)

@@ -178,7 +178,7 @@ def locate(source: str | Path) -> Path:
     text = str(source)
     if re.match(r"[a-z][a-z0-9+]+://", text):
         raise DataError(f"{text}: addresses are not read; download the file first")
-    given = Path(text).expanduser()
+    given = _at_home(text)
     try:
         for place in (Path(), *places()):
             if text and (place / given).exists():
@@ -194,7 +194,7 @@ def places() -> list[Path]:
     """The folders where data are looked for besides the path as given."""
     found = []
     if folder := os.environ.get("WHITECROW_DATA"):
-        found.append(Path(folder).expanduser())
+        found.append(_at_home(folder))
     roots = [Path.cwd()]
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "pyproject.toml").exists():  # not installed, but worked on
@@ -204,6 +204,13 @@ def places() -> list[Path]:
         if shared.is_dir() and shared not in found:
             found.append(shared)
     return found
+
+
+def _at_home(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name of somebody who has no account here
+        return Path(text)
 
 
 def format_of(path: Path) -> str:
@@ -254,7 +261,7 @@ def _expand(source: str | Path) -> list[Path]:
     if not glob.has_magic(text) or os.path.lexists(text):
         return [locate(source)]
     for place in (Path(), *places()):
-        pattern = str(place / Path(text).expanduser())
+        pattern = str(place / _at_home(text))
         # Path.glob takes no absolute patterns.
         found = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207
         if files := [path for path in found if path.is_file()]:

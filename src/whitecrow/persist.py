@@ -8,16 +8,19 @@ A `.crow` file is a zip without compression:
 - `weights.safetensors`: all arrays and tensors;
 - `parts/NAME.skops`: fitted scikit-learn objects, read with a fixed list of types.
 
-Loading runs no code from the file. It refuses whatever is not exactly what `save` wrote:
-an unknown class, a future format, another hash, a truncated file, more or other entries
-than the manifest names.
+Loading runs no code from the file. It refuses whatever is not exactly what `save`
+wrote: an unknown class, a future format, another hash, a truncated file, compressed
+entries, more or other entries than the manifest names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from whitecrow import __version__
+from whitecrow import parts as skops_parts
 from whitecrow.detector import Detector
 from whitecrow.errors import ModelFileError, ParameterError
 from whitecrow.scaling import Scaler
@@ -44,14 +48,6 @@ MANIFEST, CHECK, WEIGHTS = "manifest.json", "manifest.sha256", "weights.safetens
 
 # A manifest beyond this is not one of ours: it is read into memory before any check.
 _LARGEST_MANIFEST = 64 * 2**20
-
-# What skops may rebuild beyond its own safe defaults: scikit-learn's forest internals.
-TRUSTED = (
-    "sklearn.tree._tree.Tree",
-    "sklearn.tree._criterion.MSE",
-    "sklearn.tree._splitter.RandomSplitter",
-    "numpy.random.mtrand.RandomState",
-)
 
 
 @dataclass(frozen=True)
@@ -141,7 +137,9 @@ def load_bundle(path: str | Path) -> Bundle:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelFileError(f"there is no model file {path}; `whitecrow fit` writes one")
+        raise ModelFileError(
+            f"there is no model file {path}; `whitecrow fit` writes one"
+        )
     try:
         manifest, parts = _read(path)
         reader = _Reader(parts)
@@ -160,6 +158,9 @@ def load_bundle(path: str | Path) -> Bundle:
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    MemoryError,
     OSError,
     EOFError,
     ValueError,
@@ -222,7 +223,7 @@ class _Writer:
             return {"array": list(value.shape)}
         if isinstance(value, BaseEstimator):
             part = f"parts/{key.replace('/', '.')}.skops"
-            self.skops[part] = _dump(value)
+            self.skops[part] = skops_parts.dump(value)
             return {"skops": part}
         return _plain(value, key)
 
@@ -231,9 +232,7 @@ class _Writer:
             return {"settings": _settings(value)}
         if isinstance(value, BaseEstimator):
             return self._value(value, f"{prefix}parameter.{key}")
-        if isinstance(value, np.random.RandomState | np.random.Generator):
-            # A generator has moved on since; it can be no part of a reproducible file.
-            return {"value": None}
+        value = _fixed(value)
         if callable(value):
             raise ModelFileError(
                 f"{key}={value!r} is code, which a model file does not hold; "
@@ -276,7 +275,7 @@ class _Reader:
         if "array" in value:
             return self.arrays[key].reshape(value["array"])
         if "skops" in value:
-            return _undump(self.parts[value["skops"]])
+            return skops_parts.undump(self.parts[value["skops"]])
         return _unplain(value)
 
     def _parameter(self, value: dict[str, Any]) -> Any:
@@ -285,7 +284,7 @@ class _Reader:
             inner = {k: self._parameter(v) for k, v in settings["parameters"].items()}
             return _home(settings["class"])(**inner)
         if "skops" in value:
-            return _undump(self.parts[value["skops"]])
+            return skops_parts.undump(self.parts[value["skops"]])
         return _unplain(value)
 
     def _net(self, detector: Any, prefix: str) -> torch.nn.Module:
@@ -318,11 +317,17 @@ def _settings(detector: Detector) -> dict[str, Any]:
     _home(name)
     parameters = {}
     for key, value in detector.get_params(deep=False).items():
-        nested = isinstance(value, Detector)
-        parameters[key] = (
-            {"settings": _settings(value)} if nested else _plain(value, key)
-        )
+        if isinstance(value, Detector):
+            parameters[key] = {"settings": _settings(value)}
+        else:
+            parameters[key] = _plain(_fixed(value), key)
     return {"class": name, "parameters": parameters}
+
+
+def _fixed(value: Any) -> Any:
+    """None for a generator: it has moved on since, so a file cannot repeat it."""
+    moving = isinstance(value, np.random.RandomState | np.random.Generator)
+    return None if moving else value
 
 
 def _plain(value: Any, key: str) -> dict[str, Any]:
@@ -352,31 +357,12 @@ def _home(name: str) -> type[Detector]:
     """The class of this name in the registry, and no other."""
     from whitecrow.detectors import _table
 
-    if name == "Wrapped":
-        from whitecrow.detectors.wrapped import Wrapped
-
-        return Wrapped
     try:
-        return _table.method(name).cls
+        return _table.detector_class(name)
     except ParameterError:
         raise ModelFileError(
             f"the class {name!r} is not in the registry of whitecrow {__version__}"
         ) from None
-
-
-def _dump(estimator: BaseEstimator) -> bytes:
-    data: bytes = skops.io.dumps(estimator)
-    strange = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
-    if strange:
-        raise ModelFileError(
-            f"{type(estimator).__name__} holds {', '.join(sorted(strange))}, which a "
-            "model file does not take; save it by other means"
-        )
-    return data
-
-
-def _undump(data: bytes) -> Any:
-    return skops.io.loads(data, trusted=list(TRUSTED))
 
 
 def _versions() -> dict[str, str]:
@@ -396,16 +382,23 @@ def _write(path: Path, manifest: dict[str, Any], parts: dict[str, bytes]) -> Non
         for name, data in parts.items()
     }
     text = json.dumps(manifest, indent=1, sort_keys=True).encode()
-    entries = {MANIFEST: text, CHECK: hashlib.sha256(text).hexdigest().encode(), **parts}
+    entries = {
+        MANIFEST: text,
+        CHECK: hashlib.sha256(text).hexdigest().encode(),
+        **parts,
+    }
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
             for name, data in entries.items():
                 # A fixed date: equal detectors give equal files.
                 archive.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), data)
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        unfinished.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise ModelFileError(
             f"cannot write {path}: {error.strerror or error}; choose another place"
         ) from error
@@ -416,6 +409,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         infos = {info.filename: info for info in archive.infolist()}
         if len(infos) != len(archive.infolist()):
             _refuse("an entry is there twice")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in infos.values()):
+            # So that no entry can be larger than the file.
+            _refuse("an entry is compressed, which save never does")
         manifest = _read_manifest(archive, infos)
         expected = manifest["parts"]
         if set(infos) != {MANIFEST, CHECK, *expected}:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from whitecrow.detector import Detector
 
-__all__ = ["Method", "method", "methods"]
+__all__ = ["Method", "detector_class", "method", "methods"]
 
 BOTH = ("table", "picture")
 TABLE = ("table",)
@@ -82,7 +82,7 @@ _METHODS = (
     Method(
         "hsc",
         "HSC",
-        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, arXiv 2006.00339",
+        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",
         2021,
         "auxiliary",
         BOTH,
@@ -180,3 +180,11 @@ def method(name: str) -> Method:
 
     legal = ", ".join(record.name for record in _METHODS)
     raise ParameterError(f"there is no method {name!r}; use one of {legal}")
+
+
+def detector_class(class_name: str) -> type[Detector]:
+    """The class of this name: a method's, or the one that `wrap` gives."""
+    if class_name == "Wrapped":
+        module = importlib.import_module("whitecrow.detectors.wrapped")
+        return cast("type[Detector]", module.Wrapped)
+    return method(class_name).cls

@@ -33,6 +33,7 @@ __all__ = [
 
 USER_ERROR = 2
 INTERRUPTED = 130
+MOST_SENTENCES = 8
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -203,6 +204,20 @@ def add(app: App, *modules: ModuleType) -> None:
             app.command(
                 module.command, name=name, help_epilogue=help_end, sort_key=place
             )
+
+
+def say_fitted(fitted: Fitted, out: Output) -> None:
+    """What was read, how it was encoded, which method and why, which threshold."""
+    for note in fitted.data.notes:
+        out.line(f"read: {note}")
+    for sentence in fitted.encoding[:MOST_SENTENCES]:
+        out.line(f"columns: {sentence}")
+    if len(fitted.encoding) > MOST_SENTENCES:
+        out.line(f"columns: and {len(fitted.encoding) - MOST_SENTENCES} more decisions")
+    out.line(method_line(fitted.choice))
+    out.line(labels_line(fitted))
+    source = fitted.detector.threshold_source_
+    out.line(f"threshold: {fitted.threshold:.4g} ({source})")
 
 
 def method_line(choice: Choice) -> str:

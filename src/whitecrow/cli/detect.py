@@ -73,11 +73,7 @@ def say(found: object, out: Output) -> None:
 
     assert isinstance(found, detection.Detection)
     fitted = found.fitted
-    for note in fitted.data.notes:
-        out.line(f"read: {note}")
-    out.line(_common.method_line(fitted.choice))
-    out.line(_common.labels_line(fitted))
-    out.line(f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})")
+    _common.say_fitted(fitted, out)
     for row in found.top[:3]:
         out.line(_top_line(found, row))
     out.line()

@@ -64,11 +64,7 @@ def command(
 
 def _say(fitted: Fitted, output: str, out: Output) -> None:
     data = fitted.data
-    for note in data.notes:
-        out.line(f"read: {note}")
-    out.line(_common.method_line(fitted.choice))
-    out.line(_common.labels_line(fitted))
-    out.line(f"threshold: {fitted.threshold:.4g} ({fitted.detector.threshold_source_})")
+    _common.say_fitted(fitted, out)
     out.line(f"model: {output} ({fitted.seconds:.1f} s)")
     out.line(
         "next: "
@@ -87,6 +83,7 @@ def _say(fitted: Fitted, output: str, out: Output) -> None:
             "threshold": fitted.threshold,
             "threshold_source": fitted.detector.threshold_source_,
             "notes": list(data.notes),
+            "encoding": fitted.encoding,
             "seed": fitted.choice.seed,
             "seconds": round(fitted.seconds, 3),
             "model": output,

@@ -63,6 +63,8 @@ def _say(done: object, output: str, out: Output) -> None:
     from whitecrow.workflow.quality import percent
 
     assert isinstance(done, scoring.Scored)
+    for note in done.notes:
+        out.line(f"read: {note}")
     share = percent(done.n_flagged / done.n_rows)
     out.line(
         f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share})"
@@ -92,6 +94,7 @@ def _say(done: object, output: str, out: Output) -> None:
             "rows": done.n_rows,
             "flagged": done.n_flagged,
             "quality": quality.to_dict() if quality else None,
+            "notes": list(done.notes),
             "learnt_from_these_labels": done.seen_labels,
             "scores": output,
         }

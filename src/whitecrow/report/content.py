@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 MOST_COLUMNS = 400  # in the table of columns
+MOST_SENTENCES = 12
 MOST_VALUES = 80  # in the list of all values of a row
 MOST_TILES = 24
 NORMAL_TILES = 6
@@ -81,7 +82,7 @@ def page(found: Detection) -> dict[str, Any]:
         "labels_used": fitted.labels_used,
         "histogram": _histogram(found),
         "quality": None if found.quality is None else _quality(found, found.quality),
-        "notes": fitted.data.notes,
+        "notes": (*fitted.data.notes, *fitted.encoding[:MOST_SENTENCES]),
         "skipped": fitted.data.pictures.skipped if fitted.data.pictures else (),
         "columns": _columns(found),
         "steps": _steps(found),
@@ -187,6 +188,7 @@ def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> Rea
     mark, beyond, bar = None, "", None
     if strip.levels is not None:
         bar = strip.levels.get(shown(reason.value))
+        beyond = "" if bar else "right"
     elif number is not None:
         mark = strip.place(number)
         if strip.is_beyond(number):

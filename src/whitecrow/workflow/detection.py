@@ -132,11 +132,7 @@ def reading(found: Detection) -> str:
     fitted, quality = found.fitted, found.quality
     things = "rows" if fitted.data.kind == "table" else "pictures"
     n_flagged, n = int(fitted.flagged.sum()), fitted.data.n_rows
-    text = (
-        f"{n_flagged:,} of {n:,} {things} stand out"
-        if n_flagged
-        else (f"None of {n:,} {things} is far enough from the others to be flagged")
-    )
+    text = f"{n_flagged:,} of {n:,} {things} are flagged"
     if quality is not None and quality.precision is not None:
         text += (
             f"; {quality.true_positives:,} of these are labelled anomalies "
@@ -196,6 +192,7 @@ def summary(found: Detection) -> dict[str, Any]:
             for row in found.top
         ],
         "notes": list(fitted.data.notes),
+        "encoding": fitted.encoding,
         "seed": fitted.choice.seed,
         "seconds": round(fitted.seconds, 3),
         "report": str(found.report),

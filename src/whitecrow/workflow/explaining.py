@@ -108,9 +108,8 @@ def place_of(heat: NDArray[np.float64]) -> str:
         names[int(3 * at)] for names, at in zip(_PLACES, (down, across), strict=True)
     ]
     name = "centre" if words == ["middle", "centre"] else " ".join(words)
-    return (
-        f"{name}, at {percent(across)} of the width and {percent(down)} of the height"
-    )
+    at = f"{100 * across:.0f} % of the width and {100 * down:.0f} % of the height"
+    return f"{name}, at {at}"
 
 
 def _table(model: Model, source: str, labelling: Labelling) -> Input:
@@ -142,7 +141,7 @@ def _texts(
     frame = data.table.take(rows)
     found = reasons.of_rows(model.detector, model.encoder, frame)
     return [
-        tuple(f"{reason}, {percent(reason.share)} of it" for reason in row)
+        tuple(f"{reason}, contributes {percent(reason.share)}" for reason in row)
         for row in found
     ]
 

@@ -297,8 +297,9 @@ def _load(
         return catalog.load(entry.name), None
     place: str | Path = source if entry is None else catalog.path(entry.name)
     data = readers.read(place, picture_size=picture_size)
-    folder = readers.locate(place) if isinstance(data, Pictures) else None
-    return data, folder if folder and folder.is_dir() else None
+    # Where the paths of pictures start: the folder, or that of a pattern's files.
+    folder = Path(data.source)
+    return data, folder if isinstance(data, Pictures) and folder.is_dir() else None
 
 
 def _table(source: str, data: Table, labelling: Labelling) -> Input:

@@ -66,7 +66,7 @@ class Model:
             anomaly_values=tuple(self.info.get("anomaly_values", ())),
         )
 
-    def encode(self, frame: pa.Table | pa.RecordBatch) -> Rows:
+    def encode(self, frame: pa.Table | pa.RecordBatch, first_row: int = 0) -> Rows:
         """Rows of a table as the detector takes them.
 
         Raises
@@ -75,7 +75,7 @@ class Model:
             When a column is missing or of another type than at training.
         """
         if self.encoder is not None:
-            return self.encoder.transform(frame)
+            return self.encoder.transform(frame, first_row=first_row)
         return _numbers(frame)
 
 
@@ -91,6 +91,8 @@ class Scored(NamedTuple):
         "rows" or "pictures".
     seen_labels : bool
         Whether the model learnt from the labels of the same source.
+    notes : tuple of str
+        What is unusual about the columns of the first batch.
     """
 
     n_rows: int
@@ -98,6 +100,7 @@ class Scored(NamedTuple):
     quality: Quality | None
     things: str
     seen_labels: bool
+    notes: tuple[str, ...] = ()
 
 
 class _Batch(NamedTuple):
@@ -106,6 +109,7 @@ class _Batch(NamedTuple):
     scores: NDArray[np.float64]
     codes: labels.Codes | None
     paths: tuple[str, ...] | None
+    notes: tuple[str, ...] = ()
 
 
 def open_model(path: str | Path) -> Model:
@@ -164,6 +168,7 @@ def score(
     labelling = labelling.filled(model.labelling)
     threshold = float(model.detector.threshold_)
     scores, codes, n_rows, n_flagged = [], [], 0, 0
+    notes: list[str] = []
     with replacing(out) as temporary, _writer(temporary) as write:
         for batch in _batches(model, source, labelling):
             write(_columns(batch, n_rows, threshold))
@@ -172,6 +177,7 @@ def score(
             if batch.codes is not None:
                 scores.append(batch.scores)
                 codes.append(batch.codes)
+            notes += batch.notes
             on_rows(n_rows)
     quality = None
     if codes:
@@ -179,7 +185,9 @@ def score(
         quality = evaluate(np.concatenate(codes), values, values > threshold)
     known = model.info.get("labels_used") and model.info.get("source") == source
     things = "rows" if model.kind == "table" else "pictures"
-    return Scored(n_rows, n_flagged, quality, things, bool(known and quality))
+    return Scored(
+        n_rows, n_flagged, quality, things, bool(known and quality), tuple(notes)
+    )
 
 
 def write_training_scores(
@@ -210,11 +218,23 @@ def _batches(model: Model, source: str, labelling: Labelling) -> Iterator[_Batch
         rule = labelling.filled(Labelling(column=conventional))
         codes = None
         if rule.column in frame.schema.names:
+            _check_no_feature(model, rule.column)
             column = frame[rule.column]
             codes = inputs.column_codes(column, rule, first_row=first_row)
             frame = frame.drop_columns([rule.column])
-        yield _Batch(model.detector.anomaly_score(model.encode(frame)), codes, None)
+        scores = model.detector.anomaly_score(model.encode(frame, first_row))
+        notes = () if first_row or model.encoder is None else model.encoder.notes(frame)
+        yield _Batch(scores, codes, None, notes)
         first_row += frame.num_rows
+
+
+def _check_no_feature(model: Model, column: str | None) -> None:
+    if model.encoder is not None and column in model.encoder.source_columns_:
+        raise DataError(
+            f"--label-column: the model was fitted with {column!r} as a feature, so it "
+            f"knows the labels; fit it again with --label-column {column} or --ignore "
+            f"{column}"
+        )
 
 
 def _picture_batch(model: Model, source: str, labelling: Labelling) -> _Batch:
@@ -224,7 +244,7 @@ def _picture_batch(model: Model, source: str, labelling: Labelling) -> _Batch:
     if labelling.anomaly_values and codes is not None:
         codes = catalog.codes_of(data.pictures.kinds, labelling.anomaly_values)
     scores = model.detector.anomaly_score(data.pictures.images)
-    return _Batch(scores, codes, _paths(data))
+    return _Batch(scores, codes, _paths(data), data.notes)
 
 
 def _frames(

@@ -90,6 +90,13 @@ class Fitted:
         return float(self.detector.threshold_)
 
     @cached_property
+    def encoding(self) -> list[str]:
+        """What became of the columns, one sentence for all that are alike."""
+        from whitecrow.data.encoding import grouped
+
+        return [] if self.encoder is None else grouped(self.encoder.decisions_)
+
+    @cached_property
     def flagged(self) -> NDArray[np.bool_]:
         """Whether each row is an anomaly by the threshold."""
         return np.asarray(self.scores > self.threshold)

@@ -29,7 +29,7 @@ _HOMES = {
 }
 _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
-__all__ = [  # noqa: PLE0604 - sorted and checked by a test
+__all__ = [
     "HSC",
     "KDE",
     "LOE",

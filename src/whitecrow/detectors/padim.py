@@ -1,8 +1,8 @@
 r"""PaDiM: a Gaussian for every place of the picture.
 
 At place :math:`(i, j)` local features :math:`f_{ij}(x)` of the training pictures have
-mean :math:`\mu_{ij}` and covariance :math:`\Sigma_{ij}`. The anomaly map and the score of
-a picture are
+mean :math:`\mu_{ij}` and covariance :math:`\Sigma_{ij}`. The anomaly map and the score
+of a picture are
 
 .. math::
 
@@ -12,11 +12,11 @@ a picture are
 Source: Defard et al., PaDiM: a Patch Distribution Modeling Framework for Anomaly
 Detection and Localization, ICPR workshops 2021.
 
-NOTE[DIFF] The features of the paper come from a network pretrained on ImageNet. Here they
-are Gaussian derivatives (orders 0 to 2, four scales; Koenderink and van Doorn, Biological
-Cybernetics 1987): no weights to fetch, and they suit industrial pictures, which look
-little like ImageNet. The covariance is pooled over neighbouring places, so that a few
-dozen pictures are enough.
+NOTE[DIFF] The features of the paper come from a network pretrained on ImageNet. Here
+they are Gaussian derivatives (orders 0 to 2, four scales; Koenderink and van Doorn,
+Biological Cybernetics 1987): no weights to fetch, and they suit industrial pictures,
+which look little like ImageNet. The covariance is pooled over neighbouring places, so
+that a few dozen pictures are enough.
 """
 
 from __future__ import annotations

@@ -107,7 +107,12 @@ def from_outlier_predict(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def _as_vector(y: ArrayLike) -> NDArray[Any]:
-    values = np.asarray(y)
+    try:
+        values = np.asarray(y)
+    except ValueError:  # lists of different lengths
+        raise LabelError(
+            "y is no vector; labels are one column, one label a row"
+        ) from None
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
@@ -183,9 +188,7 @@ def _warn_if_reversed(codes: Codes) -> None:
         )
 
 
-def _translate(
-    y: ArrayLike, table: dict[int, float], name: str
-) -> NDArray[np.float64]:
+def _translate(y: ArrayLike, table: dict[int, float], name: str) -> NDArray[np.float64]:
     values = np.asarray(y)
     result = np.full(values.shape, np.inf)
     for code, label in table.items():
@@ -194,6 +197,6 @@ def _translate(
     if unknown.any():
         legal = ", ".join(str(code) for code in table)
         raise LabelError(
-            f"labels.{name} takes {legal}; got {values[unknown].flat[0].item()!r}"
+            f"labels.{name} takes {legal}; got {values[unknown].tolist()[0]!r}"
         )
     return result

@@ -20,6 +20,7 @@ ENOUGH_LABELS = 10
 
 # Three standard deviations above the middle of a Gaussian.
 _SPREADS = 3.0
+_WORTH_A_LOOK = 0.01
 _QUARTILE_OF_GAUSSIAN = 0.6744897501960817
 
 
@@ -75,19 +76,29 @@ def from_labels(scores: NDArray[np.float64], codes: Codes) -> Threshold:
     # A cut inside a run of equal scores cannot be made.
     f1[:-1][ranked[:-1] == ranked[1:]] = -1.0
     best = int(np.argmax(f1))
-    below = ranked[min(best + 1, len(ranked) - 1)]
-    value = float(ranked[best] + below) / 2 if below < ranked[best] else float(below)
+    value = _between(ranked[best], *ranked[best + 1 : best + 2])
     source = f"best F1 on {hits.sum()} labelled anomalies and {(~hits).sum()} normals"
     return Threshold(value, source)
+
+
+def _between(lowest: float, below: float = -np.inf) -> float:
+    """A value below the lowest score to flag, and midway to the next one if any."""
+    middle = lowest / 2 + below / 2
+    highest = np.nextafter(lowest, -np.inf)
+    return float(min(middle, highest) if np.isfinite(middle) else highest)
 
 
 def from_spread(scores: NDArray[np.float64]) -> Threshold:
     """Median plus three robust standard deviations of the upper half.
 
     The standard deviation is that of the Gaussian with the same distance from median
-    to upper quartile: scores are skewed, and only their upper side matters.
+    to upper quartile: scores are skewed, and only their upper side matters. Where no
+    score lies that far out, the highest hundredth is worth a look all the same.
     """
     middle, upper = np.quantile(scores, [0.5, 0.75])
     sigma = (upper - middle) / _QUARTILE_OF_GAUSSIAN
     value = float(middle + _SPREADS * sigma)
+    if scores.max() <= value:
+        value = float(np.quantile(scores, 1 - _WORTH_A_LOOK))
+        return Threshold(value, "no score stands out; the highest 1 % of training rows")
     return Threshold(value, "median + 3 robust standard deviations of training scores")

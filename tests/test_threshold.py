@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import norm
+from sklearn.metrics import f1_score
+
+from whitecrow import threshold
+
+# specs/deep_unsupervised.md 10, G13
+TENTHS = np.arange(1, 11) / 10
+G13_LABELS = np.array([0, 0, 0, 0, 1, 0, 0, 0, 1, 1], dtype=np.int8)
+NONE = np.full(10, -1, dtype=np.int8)
+
+
+def test_golden_contamination():
+    chosen = threshold.select(TENTHS, NONE, 0.3)
+    assert chosen.value == pytest.approx(0.73)
+    flagged = chosen.value < TENTHS
+    assert flagged.sum() == 3
+    assert f1_score(G13_LABELS, flagged) == pytest.approx(2 / 3)
+
+
+def test_golden_two_of_ten():
+    chosen = threshold.from_contamination(np.arange(1.0, 11.0), 0.2)
+    assert chosen.value == pytest.approx(8.2)
+    assert (np.arange(1.0, 11.0) > chosen.value).sum() == 2
+
+
+def test_golden_best_f1():
+    # specs/active_soel.md 14.9: three anomalies below one false alarm
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.95, 0.7, 0.8, 0.9])
+    codes = np.repeat(np.array([0, 1], np.int8), [7, 3])
+    value = threshold.from_labels(scores, codes).value
+    # Four flagged, three of them right: F1 6/7 beats the 2/3 of three flagged.
+    assert (scores > value).tolist() == [False] * 6 + [True] * 4
+
+
+finite = st.floats(-1e6, 1e6, width=32)
+
+
+@given(
+    scores=hnp.arrays(np.float64, st.integers(2, 40), elements=finite), data=st.data()
+)
+def test_no_cut_has_a_better_f1(scores, data):
+    n = len(scores)
+    codes = data.draw(hnp.arrays(np.int8, n, elements=st.sampled_from([-1, 0, 1])))
+    codes[:2] = 0, 1
+    known = codes >= 0
+    y, s = codes[known], scores[known]
+    value = threshold.from_labels(scores, codes).value
+    best = max(f1(y, s >= cut) for cut in s)
+    assert f1(y, s > value) == pytest.approx(best)
+
+
+def f1(y, flagged):
+    return 2 * (y * flagged).sum() / (y.sum() + flagged.sum())
+
+
+@given(
+    scores=hnp.arrays(np.float64, st.integers(1, 60), elements=finite, unique=True),
+    share=st.floats(0.01, 0.5),
+)
+def test_contamination_is_the_share_flagged(scores, share):
+    flagged = (scores > threshold.from_contamination(scores, share).value).sum()
+    assert abs(flagged - share * len(scores)) <= 1
+
+
+def test_spread_is_three_standard_deviations_of_a_gaussian():
+    scores = norm.ppf((np.arange(10_001) + 0.5) / 10_001, loc=5, scale=2)
+    assert threshold.from_spread(scores).value == pytest.approx(11, abs=0.01)
+
+
+def test_few_extreme_rows_do_not_move_the_spread():
+    scores = np.random.default_rng(0).normal(size=1000)
+    polluted = scores.copy()
+    polluted[:30] = 1e6
+    moved = threshold.from_spread(polluted).value - threshold.from_spread(scores).value
+    assert abs(moved) < 0.2
+
+
+@pytest.mark.parametrize(("n_labels", "source"), [(10, "best F1"), (9, "median")])
+def test_labels_decide_from_ten_of_each(n_labels, source):
+    scores = np.random.default_rng(0).normal(size=100)
+    codes = np.full(100, -1, dtype=np.int8)
+    codes[:n_labels], codes[20:50] = 1, 0
+    scores[:n_labels] += 10
+    chosen = threshold.select(scores, codes, "auto")
+    assert source in chosen.source
+    assert scores[n_labels:].max() < chosen.value + 5
+
+
+def test_known_anomalies_do_not_enter_the_spread():
+    scores = np.r_[np.arange(100.0), np.full(9, 1e9)]
+    codes = np.r_[np.full(100, -1), np.full(9, 1)].astype(np.int8)
+    clean = threshold.from_spread(scores[:100])
+    assert threshold.select(scores, codes, "auto") == clean
+
+
+def test_a_share_wins_over_labels():
+    codes = np.repeat(np.array([0, 1], np.int8), 50)
+    scores = np.random.default_rng(0).normal(size=100) + 9 * codes
+    assert (scores > threshold.select(scores, codes, 0.1).value).sum() == 10
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.5, 0.001])
+def test_equal_scores_and_single_rows_give_a_finite_threshold(contamination):
+    for n in (1, 2, 50):
+        codes = np.full(n, -1, dtype=np.int8)
+        chosen = threshold.select(np.ones(n), codes, contamination)
+        assert chosen.value == 1.0
+        assert chosen.source

@@ -50,7 +50,7 @@ class Linear(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch in"]
     ) -> Float[Tensor, "*members batch out"]:
-        """Shape (batch, in) -> (batch, out), or both with a leading member dimension."""
+        """(batch, in) -> (batch, out), or both with a leading member dimension."""
         if self.weight.ndim == 2:
             if self.bias is None or x.ndim != 2:
                 y = x @ self.weight
@@ -138,8 +138,9 @@ def mlp(
     act : str
         One of `ACTIVATIONS`.
     bias, batch_norm, affine : bool
-        Biases of the linear layers; normalisation after each hidden layer, before the
-        activation; scale and shift of the normalisation.
+        Biases of the linear layers, except where normalisation follows;
+        normalisation after each hidden layer, before the activation; scale and shift
+        of the normalisation.
     dropout : float
         Probability of dropping a hidden unit.
 
@@ -150,7 +151,9 @@ def mlp(
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths[:-1]):
-        layers.append(Linear(n_in, n_out, bias=bias))
+        # Normalisation takes any bias away again; its gradient would be rounding noise,
+        # which Adam turns into steps of full size.
+        layers.append(Linear(n_in, n_out, bias=bias and not batch_norm))
         if batch_norm:
             layers.append(BatchNorm(n_out, affine=affine))
         layers.append(activation(act))

@@ -79,7 +79,8 @@ class Batches:
         Row numbers of the training set, one line for each member.
     batch_size : int
         Rows in a batch; the last batch of an epoch may be smaller. A last batch of one
-        row is left out, as batch statistics of one row do not exist.
+        row is left out, as batch statistics of one row do not exist, unless all
+        batches have one row.
     seeds : list of int
         One seed for each member: its order of rows depends on nothing else.
     """
@@ -99,7 +100,7 @@ class Batches:
             order = torch.stack(orders).to(self.rows.device)
             shuffled = self.rows.gather(1, order)
         for batch in shuffled.split(self.batch_size, dim=-1):
-            if batch.shape[-1] > 1 or n == 1:
+            if batch.shape[-1] > 1 or min(n, self.batch_size) == 1:
                 yield batch
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "encoder_for",
     "prepare",
     "set_centre",
+    "without_anomalies",
 ]
 
 # A coordinate of the centre is at least this far from 0.
@@ -141,16 +142,33 @@ def set_centre(net: nn.Module, data: Members, *, warm: bool) -> None:
     """
     if warm:
         net.train()
+        stand_in = without_anomalies(data)
         for index in data.batches(stage=-1):
-            net(data.x[index])
+            net(data.x[stand_in[index]])
     net.eval()
-    total, count = torch.zeros((), device=data.x.device), 0
+    total = torch.zeros((), device=data.x.device)
+    count = torch.zeros((), device=data.x.device)
     for index in data.passes():
         kept: Bool[Tensor, ...] = data.y[index] != int(labels.ANOMALY)
         codes = net(data.x[index]) * kept.unsqueeze(-1)
         total = total + codes.sum(-2)
         count = count + kept.sum(-1, keepdim=True)
-    net.centre.copy_(clip_centre(total / count.clamp(min=1)))
+    net.get_buffer("centre").copy_(clip_centre(total / count.clamp(min=1)))
+
+
+def without_anomalies(data: Members) -> Tensor:
+    """Row number -> row number, with labelled anomalies replaced by other rows.
+
+    They would otherwise reach the network through the statistics of their batch, even
+    where their own loss is left out. Replacing keeps batches of members equally long.
+    """
+    stand_in = torch.arange(len(data.y), device=data.y.device)
+    for first in range(0, len(data.y), data.n):
+        odd = data.y[first : first + data.n] == int(labels.ANOMALY)
+        others, n_odd = (~odd).nonzero()[:, 0], int(odd.sum())
+        chosen = torch.arange(n_odd, device=others.device) % len(others)
+        stand_in[first : first + data.n][odd] = first + others[chosen]
+    return stand_in
 
 
 def _pretrain(
@@ -175,17 +193,16 @@ def _pretrain(
     decoder = decoders[0] if len(decoders) == 1 else stacked.stack(decoders)
     decoder.to(data.x.device).train()
     net.train()
+    stand_in = without_anomalies(data)
 
     def step(index: Tensor) -> Tensor:
-        x, kept = data.x[index], data.y[index] != int(labels.ANOMALY)
-        error = (decoder(net(x)) - x).square().flatten(-data.x.ndim + 1).mean(-1)
-        return (error * kept).sum(-1) / kept.sum(-1).clamp(min=1)
+        x = data.x[stand_in[index]]
+        error = (decoder(net(x)) - x).square().flatten(-data.x.ndim + 1)
+        return error.mean((-2, -1))
 
     parameters = [*net.parameters(), *decoder.parameters()]
     batches = data.batches(stage=-2)
-    train.train(
-        parameters, step, batches, schedule, method=method, stage="pretraining"
-    )
+    train.train(parameters, step, batches, schedule, method=method, stage="pretraining")
 
 
 def _decoder(

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils._param_validation import (
     Interval,
@@ -23,7 +24,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from whitecrow import labels, threshold
-from whitecrow.errors import DataError, ParameterError
+from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
 
 __all__ = ["Detector", "check_rows"]
 
@@ -33,7 +34,7 @@ Rows = NDArray[Any]
 CONTAMINATION = [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")]
 
 
-class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class Detector(OutlierMixin, BaseEstimator):
     """Base of all detectors; see the module for the two hooks of a subclass.
 
     Attributes
@@ -45,8 +46,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     input_shape_ : tuple of int
         Shape of one row: `(d,)` or `(c, h, w)`.
     typical_ : ndarray of shape `input_shape_`
-        Median row (table) or mean picture of the training rows: what explanations
-        compare with.
+        Median row (table) or mean picture, in [0, 1], of the training rows: what
+        explanations compare with.
     """
 
     uses_labels: ClassVar[bool] = False
@@ -144,7 +145,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             Higher = more anomalous; unbounded, in units of the method.
         """
         check_is_fitted(self)
-        return self._anomaly_score(self._check_rows(X, reset=False))
+        scores = self._anomaly_score(self._check_rows(X, reset=False))
+        return np.asarray(scores, dtype=np.float64)
 
     def score_samples(self, X: ArrayLike) -> Scores:
         """The negative anomaly score, as scikit-learn has it (higher = normal)."""
@@ -210,14 +212,18 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         rows = self._check_rows(X, reset=True)
         codes = labels.encode(y if self.uses_labels else None, n=len(rows))
+        if (codes == labels.ANOMALY).all():
+            raise LabelError(
+                f"all rows are labelled as anomalies (n_samples = {len(rows)}); "
+                f"{type(self).__name__} learns what is normal: add normal or "
+                "unlabelled rows"
+            )
         outliers = self._check_auxiliary(auxiliary)
         self.typical_ = _typical(rows)
         return rows, codes, outliers
 
     def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
-        rows = validate_data(
-            self, X, reset=reset, dtype="numeric", allow_nd=True, ensure_all_finite=False
-        )
+        rows = self._as_array(X, reset=reset)
         names = getattr(self, "feature_names_in_", None)
         rows = check_rows(rows, self.input_kinds, type(self).__name__, names)
         if reset:
@@ -230,18 +236,46 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return rows
 
+    def _as_array(self, X: ArrayLike, *, reset: bool) -> Rows:
+        """What scikit-learn takes as rows; its complaints as our one line."""
+        if issparse(X):
+            raise DataError(
+                f"X is a sparse matrix, and {type(self).__name__} needs dense rows; "
+                "use X.toarray()"
+            )
+        try:
+            rows: Rows = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype="numeric",
+                order="C",  # as sums, and so scores, depend on the order in memory
+                allow_nd=True,
+                ensure_all_finite=False,
+            )
+        except ValueError as error:
+            raise DataError(_one_line(str(error))) from None
+        return rows
+
     def _check_auxiliary(self, auxiliary: ArrayLike | None) -> Rows | None:
         if auxiliary is None:
             return None
         if not self.uses_auxiliary:
             raise ParameterError(
-                f"{type(self).__name__} takes no auxiliary outliers; use HSC or another "
-                "method with outlier exposure (`whitecrow methods` lists them)"
+                f"{type(self).__name__} takes no auxiliary outliers; use HSC or "
+                "another method with outlier exposure (`whitecrow methods` lists them)"
             )
         return self._check_rows(auxiliary, reset=False)
 
     def _set_threshold(self, X: Rows, codes: labels.Codes) -> None:
-        chosen = threshold.select(self._anomaly_score(X), codes, self.contamination)
+        scores = np.asarray(self._anomaly_score(X), dtype=np.float64)
+        if not np.isfinite(scores).all():
+            raise TrainingError(
+                f"{type(self).__name__}: {(~np.isfinite(scores)).sum()} of "
+                f"{len(scores)} training rows have no finite score; try a lower lr or "
+                "scaled inputs"
+            )
+        chosen = threshold.select(scores, codes, self.contamination)
         self.offset_ = -chosen.value
         self.threshold_source_ = chosen.source
 
@@ -258,7 +292,8 @@ def check_rows(
     kind = {2: "table", 4: "picture"}.get(rows.ndim)
     if kind is None:
         raise DataError(
-            f"X has {rows.ndim} dimensions; give a table (n, d) or pictures (n, c, h, w)"
+            f"X has {rows.ndim} dimensions; give a table (n, d) or pictures "
+            "(n, c, h, w)"
         )
     if kind not in kinds:
         raise DataError(
@@ -282,18 +317,26 @@ def _refuse_non_finite(rows: Rows, who: str, names: ArrayLike | None) -> None:
         return
     row, column = int(bad[0][0]), int(bad[0][1])
     found = "NaN" if np.isnan(rows[tuple(bad[0])]) else "infinity"
-    name = f"column {column}" if names is None else f"column {np.asarray(names)[column]!r}"
+    shown = column if names is None else repr(np.asarray(names)[column])
     raise DataError(
-        f"X contains {found} (first in row {row}, {name}; {len(bad)} values in all); "
-        f"{who} does not accept NaN or infinity: impute or drop them, for example with "
-        "sklearn.impute.SimpleImputer"
+        f"X contains {found} (first in row {row}, column {shown}; {len(bad)} values "
+        f"in all); {who} does not accept NaN or infinity: impute or drop them, for "
+        "example with sklearn.impute.SimpleImputer"
     )
+
+
+def _one_line(message: str) -> str:
+    """A message on one line, but for the one whose lines scikit-learn prescribes."""
+    if message.startswith("The feature names should match"):
+        return message
+    return " ".join(message.split())
 
 
 def _typical(rows: Rows) -> NDArray[np.float64]:
     if rows.ndim == 2:
         return np.asarray(np.median(rows, axis=0), dtype=np.float64)
-    return np.asarray(rows.mean(axis=0), dtype=np.float64)
+    mean = np.asarray(rows.mean(axis=0, dtype=np.float64))
+    return mean / 255 if rows.dtype == np.uint8 else mean
 
 
 def _constraints(cls: type) -> dict[str, list[Any]]:

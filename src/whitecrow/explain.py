@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from whitecrow.deep import DeepDetector
     from whitecrow.detector import Detector, Rows, Scores
 
-__all__ = ["contributions"]
+__all__ = ["contributions", "raw"]
 
 # Patches along each side of a picture, and rows scored at once, for occlusion.
 _PATCHES = 12
@@ -53,13 +53,17 @@ def contributions(detector: Detector, X: Rows) -> Scores:
     >>> int(parts.argmax())
     1
     """
-    if detector.explanation == "exact":
-        parts = detector._contributions(X)
-    elif detector.explanation == "gradient":
-        parts = _gradients(detector, X)  # type: ignore[arg-type]
-    else:
-        parts = _occlusion(detector, X) if X.ndim == 2 else _patches(detector, X)
+    parts = raw(detector, X)
     return _smooth(parts) if X.ndim == 4 else parts
+
+
+def raw(detector: Detector, X: Rows) -> Scores:
+    """Contributions before smoothing, for detectors that pass on those of another."""
+    if detector.explanation == "exact":
+        return detector._contributions(X)
+    if detector.explanation == "gradient":
+        return _gradients(detector, X)
+    return _occlusion(detector, X) if X.ndim == 2 else _patches(detector, X)
 
 
 def _gradients(detector: DeepDetector, X: Rows) -> Scores:
@@ -85,7 +89,8 @@ def _occlusion(detector: Detector, X: Rows) -> Scores:
 def _patches(detector: Detector, X: Rows) -> Scores:
     """Score less the score with one patch as in the mean picture."""
     height, width = X.shape[2:]
-    typical = detector.typical_.astype(X.dtype)
+    unit = 255 if X.dtype == np.uint8 else 1
+    typical = (detector.typical_ * unit).astype(X.dtype)
     before = detector._anomaly_score(X)
     parts = np.zeros((len(X), height, width))
     for top, bottom in _cuts(height):

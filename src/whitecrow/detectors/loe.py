@@ -21,6 +21,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -61,6 +62,9 @@ class LOE(Detector):
 
     Notes
     -----
+    The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD and
+    `objective` of DeepSVDD have no effect in it.
+
     NOTE[DIFF] Optimiser moments start anew after the warm-up. Labelled rows, where `y`
     has some, keep their label.
 
@@ -85,6 +89,7 @@ class LOE(Detector):
         "ratio": [Interval(Real, 0, 1, closed="left")],
         "variant": [StrOptions({"soft", "hard", "refine"})],
         "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
     }
 
     detector_: DeepDetector
@@ -151,4 +156,4 @@ class LOE(Detector):
     def _contributions(self, X: Rows) -> Scores:
         from whitecrow import explain
 
-        return explain.contributions(self.detector_, X)
+        return explain.raw(self.detector_, X)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
-from whitecrow.errors import ParameterError
+from whitecrow.errors import DataError, ParameterError
+from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
@@ -72,9 +73,15 @@ class Members:
         self.seeds, self.batch_size = seeds, batch_size
         self.n = len(sets[0].x)
         shared = all(one is sets[0] for one in sets)
-        self.x = sets[0].x if shared else torch.cat([one.x for one in sets])
-        self.y = sets[0].y if shared else torch.cat([one.y for one in sets])
-        self.outliers = sets[0].outliers
+        distinct = sets[:1] if shared else sets
+        self.x = _join([one.x for one in distinct])
+        self.y = _join([one.y for one in distinct])
+        outliers = [one.outliers for one in distinct if one.outliers is not None]
+        self.outliers = _join(outliers) if outliers else None
+        self._n_outliers = len(outliers[0]) if outliers else 0
+        # Where the outliers of each member begin.
+        step = 0 if shared else self._n_outliers
+        self._first_outlier = [i * step for i in range(len(sets))]
         rows = torch.arange(len(self.x), device=self.x.device)
         if len(sets) > 1:
             rows = rows.view(-1, self.n).expand(len(sets), self.n)
@@ -102,11 +109,17 @@ class Members:
         yield from self.rows.split(size, dim=-1)
 
     def _draw(self, index: Tensor) -> Tensor:
-        assert self.outliers is not None
-        n, size = len(self.outliers), (index.shape[-1],)
-        draws = [torch.randint(n, size, generator=g) for g in self._draws]
+        n, size = self._n_outliers, (index.shape[-1],)
+        draws = [
+            first + torch.randint(n, size, generator=g)
+            for first, g in zip(self._first_outlier, self._draws, strict=True)
+        ]
         drawn = draws[0] if index.ndim == 1 else torch.stack(draws)
         return drawn.to(index.device)
+
+
+def _join(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
 class DeepDetector(Detector):
@@ -138,6 +151,7 @@ class DeepDetector(Detector):
         "milestones": [tuple, list],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
+        "random_state": ["random_state", np.random.Generator],
     }
 
     scaling: str
@@ -156,7 +170,7 @@ class DeepDetector(Detector):
     # --- what a method says -----------------------------------------------------------
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        """The untrained network for rows of this shape; draws from torch's generator."""
+        """The untrained network for rows of a shape; draws from torch's generator."""
         raise NotImplementedError  # abstract
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -174,20 +188,32 @@ class DeepDetector(Detector):
     def _prepare(self, net: nn.Module, data: Members) -> None:
         """What happens between first weights and training: pretraining, a centre."""
 
+    def _finish(self, X: Rows) -> None:
+        """What a method keeps, or warns of, once it is trained."""
+
     def _outliers(self, x: Tensor, auxiliary: Tensor | None) -> Tensor | None:
         """The outliers to train against; by default those that the caller gave."""
         return auxiliary
 
-    def _schedule(self, epochs: int) -> train.Schedule:
+    def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
+        """Of a stage after `done` epochs of other stages; milestones count them all."""
+        milestones = getattr(self, "milestones", ())
         return train.Schedule(
             epochs=epochs,
             lr=self.lr,
             weight_decay=self.weight_decay,
-            milestones=tuple(getattr(self, "milestones", ())),
+            milestones=tuple(milestone - done for milestone in milestones),
             clip_norm=getattr(self, "clip_norm", None),
         )
 
     # --- mechanism --------------------------------------------------------------------
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        for name in ("hidden", "milestones"):
+            value = getattr(self, name, ())
+            if not isinstance(value, str):
+                _check_counts(name, value, type(self).__name__)
 
     def _start(
         self, X: ArrayLike, y: ArrayLike | None
@@ -214,6 +240,7 @@ class DeepDetector(Detector):
         if self.n_members > 1:
             mean = self._member_scores(X).mean(axis=1)
             self.member_scale_ = np.where(mean > 0, mean, 1.0)
+        self._finish(X)
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
@@ -230,6 +257,7 @@ class DeepDetector(Detector):
         moved = {id(one): one.to(where) for one in sets}
         data = Members([moved[id(one)] for one in sets], seeds, self.batch_size)
         net = self._first_weights(seeds).to(where)
+        _check_batches(net, data, type(self).__name__)
         noisy = any(isinstance(module, nn.Dropout) for module in net.modules())
         with device.threads(_work(net, self.batch_size)):
             self._prepare(net, data)
@@ -251,14 +279,15 @@ class DeepDetector(Detector):
     def _run(
         self, net: nn.Module, data: Members, stages: list[Stage]
     ) -> NDArray[np.float64]:
-        curves = [
-            self._train_stage(net, data, stage, number)
-            for number, stage in enumerate(stages)
-        ]
-        return np.concatenate(curves) if curves else np.empty(0)
+        curves, done = [np.empty((0, *data.rows.shape[:-1]))], 0
+        for number, stage in enumerate(stages):
+            if stage.epochs:
+                curves.append(self._train_stage(net, data, stage, number, done))
+            done += stage.epochs
+        return np.concatenate(curves)
 
     def _train_stage(
-        self, net: nn.Module, data: Members, stage: Stage, number: int
+        self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
     ) -> NDArray[np.float64]:
         def step(index: Tensor) -> Tensor:
             x, y = data.take(index)
@@ -270,7 +299,7 @@ class DeepDetector(Detector):
             parameters,
             step,
             data.batches(number),
-            self._schedule(stage.epochs),
+            self._schedule(stage.epochs, done=done),
             method=type(self).__name__,
             stage=stage.name,
         )
@@ -386,8 +415,32 @@ def fit_seeds(
         fit.net_.requires_grad_(False)
         fit.loss_curve_ = curves[:, index]
         fit.member_scale_ = np.ones(1)
+        fit._finish(rows)
         fit._set_threshold(rows, codes)
     return fits
+
+
+def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
+    """Widths, of which there is one at least, and epochs are positive numbers."""
+    whole = all(isinstance(v, int | np.integer) and v >= 1 for v in values)
+    if not whole or (name == "hidden" and not values):
+        example = "(64, 32)" if name == "hidden" else "(50, 100)"
+        raise ParameterError(
+            f"{name}={values!r} of {method} must hold positive whole numbers; use for "
+            f"example {example}"
+        )
+
+
+def _check_batches(net: nn.Module, data: Members, method: str) -> None:
+    """Refuse batches of one row where batch statistics are needed."""
+    kinds = (BatchNorm, nn.modules.batchnorm._BatchNorm)
+    normalises = any(isinstance(module, kinds) for module in net.modules())
+    if normalises and data.outliers is None and min(data.n, data.batch_size) == 1:
+        raise DataError(
+            f"{method} normalises within a batch and cannot learn from one row at a "
+            f"time (n_samples = {data.n}, batch_size={data.batch_size}); give more "
+            "rows, a larger batch_size, or batch_norm=False"
+        )
 
 
 def _work(net: nn.Module, batch_size: int) -> float:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from whitecrow.deep import DeepDetector
 from whitecrow.detector import Rows, Scores
+from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet
 from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
 
@@ -115,7 +116,12 @@ class AutoEncoder(DeepDetector):
 
     # DAGMM's autoencoders (specs/deep_unsupervised.md 1.4)
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {"hidden": (60, 30, 10, 1), "act_fn": "tanh", "lr": 1e-4, "epochs": 200},
+        "paper": {
+            "hidden": (60, 30, 10, 1),
+            "act_fn": "tanh",
+            "lr": 1e-4,
+            "epochs": 200,
+        },
         "reference": {"hidden": "rule", "lr": 1e-4, "epochs": 200, "scaling": "minmax"},
     }
 
@@ -168,8 +174,13 @@ class AutoEncoder(DeepDetector):
             encoder = lenet.encoder(name, shape)
             decoder = lenet.decoder(name, shape, rep_dim=encoder.rep_dim)
             return Reconstruction(encoder, decoder)
+        if self.network not in {"auto", "mlp"}:
+            raise ParameterError(
+                f"network={self.network!r} is not for tables; use 'auto', 'mlp' or a "
+                "callable"
+            )
         widths = self._widths(shape[0])
-        options = {
+        options: dict[str, Any] = {
             "act": self.act_fn,
             "batch_norm": self.batch_norm,
             "affine": True,

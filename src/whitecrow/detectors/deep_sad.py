@@ -2,7 +2,8 @@ r"""Deep SAD: Deep SVDD that learns from a few labels.
 
 .. math::
 
-    d(x) = \lVert \varphi(x) - c \rVert^2, \qquad l_n = d, \qquad l_a = 1 / (d + \epsilon)
+    d(x) = \lVert \varphi(x) - c \rVert^2, \qquad
+    l_n = d, \qquad l_a = 1 / (d + \epsilon)
 
 Unlabelled rows cost :math:`l_n`, known normal ones :math:`\eta\, l_n`, known anomalies
 :math:`\eta\, l_a`: the rule `whitecrow.supervision.semi`. The score is :math:`d`.

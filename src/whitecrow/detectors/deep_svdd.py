@@ -2,7 +2,8 @@ r"""Deep SVDD: map normal rows close to a centre; score by the distance to it.
 
 .. math::
 
-    d(x) = \lVert \varphi(x) - c \rVert^2, \qquad l_n = d, \qquad l_a = 1 / (d + \epsilon)
+    d(x) = \lVert \varphi(x) - c \rVert^2, \qquad
+    l_n = d, \qquad l_a = 1 / (d + \epsilon)
 
 one-class: mean of :math:`d`; soft-boundary:
 :math:`R^2 + \frac{1}{\nu} \operatorname{mean} \max(0, d - R^2)`, with :math:`R` the
@@ -25,7 +26,7 @@ from jaxtyping import Float
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow import hypersphere, labels, train
+from whitecrow import hypersphere, train
 from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows
 from whitecrow.nets.mlp import ACTIVATIONS
@@ -216,8 +217,7 @@ class DeepSVDD(DeepDetector):
             **self._network_options(),
         )
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        super()._fit(X, codes, auxiliary)
+    def _finish(self, X: Rows) -> None:
         scores = self._member_scores(X)
         self.radius_ = np.quantile(np.sqrt(scores), 1 - self.nu, axis=1)
         # Distances that differ by less than float32 can hold are one point.

@@ -215,9 +215,11 @@ class NeuTraLAD(DeepDetector):
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         d = shape[0]
-        width = min(200, max(24, d)) if self.trans_hidden == "auto" else self.trans_hidden
+        width = (
+            min(200, max(24, d)) if self.trans_hidden == "auto" else self.trans_hidden
+        )
         masks = Transformations(self.n_transforms, d, int(width), self.trans_type)
-        widths = _encoder_widths(d) if self.hidden == "auto" else tuple(self.hidden)
+        widths = _encoder_widths(d) if isinstance(self.hidden, str) else self.hidden
         encoder = mlp(
             (d, *widths), act=self.act_fn, bias=self.bias, batch_norm=self.batch_norm
         )

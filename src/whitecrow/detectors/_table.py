@@ -151,6 +151,16 @@ _METHODS = (
         ("picture",),
         "a Gaussian of local features for every place of the picture",
     ),
+    Method(
+        "pca",
+        "PCA",
+        "Shyu et al., A Novel Anomaly Detection Scheme Based on Principal Component "
+        "Classifier, ICDM workshops",
+        2003,
+        "none",
+        BOTH,
+        "distance to the main directions of the data, or to their middle",
+    ),
 )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.adam import adam
 
 from whitecrow import device
 from whitecrow.errors import TrainingError
@@ -147,66 +148,115 @@ def train(
     >>> round(w.item(), 2)
     1.0
     """
-    parameters = list(parameters)
-    optimizer = torch.optim.Adam(
-        parameters,
-        lr=schedule.lr,
-        betas=schedule.betas,
-        weight_decay=schedule.weight_decay,
-        fused=device.can_fuse(parameters),
-    )
     curve = []
-    for epoch in range(schedule.epochs):
-        _set_lr(optimizer, schedule.lr_at(epoch))
-        loss = _epoch(optimizer, parameters, step, batches, schedule.clip_norm)
-        if not np.isfinite(loss).all():
-            raise TrainingError(
-                f"{method}: the loss is not finite in epoch {epoch + 1} of "
-                f"{schedule.epochs} ({stage}); try a lower lr than {schedule.lr:g} or "
-                "scaled inputs"
-            )
-        curve.append(loss)
-        _log(method, stage, epoch, schedule.epochs, loss)
+    with _Flat(parameters) as flat:
+        adam = _Adam(flat, schedule)
+        for epoch in range(schedule.epochs):
+            adam.lr = schedule.lr_at(epoch)
+            loss = _epoch(adam, flat, step, batches, schedule.clip_norm)
+            if not np.isfinite(loss).all():
+                raise TrainingError(
+                    f"{method}: the loss is not finite in epoch {epoch + 1} of "
+                    f"{schedule.epochs} ({stage}); try a lower lr than "
+                    f"{schedule.lr:g} or scaled inputs"
+                )
+            curve.append(loss)
+            _log(method, stage, epoch, schedule.epochs, loss)
     return np.array(curve, dtype=np.float64)
 
 
+class _Flat:
+    """Parameters, and their gradients, as parts of one vector while they are trained.
+
+    An optimiser that walks over the parameters of a small network takes as long as the
+    backward pass; on one vector its step is a single call, whatever the network.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self.parts = list(parameters)
+        self.values = torch.cat([part.detach().flatten() for part in self.parts])
+        self.gradient = torch.zeros_like(self.values)
+
+    def __enter__(self) -> _Flat:
+        views = self._views(self.values), self._views(self.gradient)
+        for part, value, gradient in zip(self.parts, *views, strict=True):
+            part.data, part.grad = value, gradient
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Tensors of their own again, which can be saved and copied by themselves.
+        for part, gradient in zip(self.parts, self._views(self.gradient), strict=True):
+            part.data, part.grad = part.data.clone(), gradient.clone()
+
+    def _views(self, vector: Tensor) -> list[Tensor]:
+        pieces = vector.split([part.numel() for part in self.parts])
+        return [
+            piece.view_as(part) for piece, part in zip(pieces, self.parts, strict=True)
+        ]
+
+
+class _Adam:
+    """Adam on the vector of a `_Flat`: torch's function without its bookkeeping."""
+
+    def __init__(self, flat: _Flat, schedule: Schedule) -> None:
+        self.lr = schedule.lr
+        self._schedule = schedule
+        self._vectors = [flat.values], [flat.gradient]
+        self._moments = [torch.zeros_like(flat.values)], [torch.zeros_like(flat.values)]
+        self._steps = [torch.zeros((), device=flat.values.device)]
+        self._fused = device.can_fuse([flat.values])
+
+    @torch.no_grad()
+    def step(self) -> None:
+        adam(
+            *self._vectors,
+            *self._moments,
+            [],
+            self._steps,
+            fused=self._fused,
+            amsgrad=False,
+            beta1=self._schedule.betas[0],
+            beta2=self._schedule.betas[1],
+            lr=self.lr,
+            weight_decay=self._schedule.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
 def _epoch(
-    optimizer: torch.optim.Optimizer,
-    parameters: list[Tensor],
+    optimizer: _Adam,
+    flat: _Flat,
     step: Callable[[Tensor], Tensor],
     batches: Iterable[Tensor],
     clip_norm: float | None,
 ) -> NDArray[np.float64]:
-    total, n_rows = torch.zeros((), device=parameters[0].device), 0
+    total, n_rows = torch.zeros((), device=flat.values.device), 0
     for batch in batches:
-        optimizer.zero_grad()
+        flat.gradient.zero_()
         loss = step(batch)
         (loss if loss.ndim == 0 else loss.sum()).backward()
         if clip_norm is not None:
-            _clip(parameters, clip_norm, loss.shape[0] if loss.ndim else None)
+            _clip(flat, clip_norm, loss.shape[0] if loss.ndim else None)
         optimizer.step()
-        total = total + loss.detach() * batch.shape[-1]
+        total = torch.add(total, loss.detach(), alpha=batch.shape[-1])
         n_rows += batch.shape[-1]
     result: NDArray[np.float64] = (total / max(n_rows, 1)).double().cpu().numpy()
     return result
 
 
-def _clip(parameters: list[Tensor], limit: float, members: int | None) -> None:
+def _clip(flat: _Flat, limit: float, members: int | None) -> None:
     """Clip the norm of the gradient, of each member by itself."""
     if members is None:
-        torch.nn.utils.clip_grad_norm_(parameters, limit)
+        norm = torch.linalg.vector_norm(flat.gradient)
+        flat.gradient.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
         return
-    grads = [p.grad for p in parameters if p.grad is not None]
+    grads = [part.grad for part in flat.parts if part.grad is not None]
     squares = [grad.square().flatten(1).sum(1) for grad in grads]
     norm = torch.stack(squares).sum(0).sqrt()
     factor = (limit / (norm + 1e-6)).clamp(max=1.0)
     for grad in grads:
         grad.mul_(factor.view(members, *[1] * (grad.ndim - 1)))
-
-
-def _set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = lr
 
 
 def _log(

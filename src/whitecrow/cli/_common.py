@@ -155,7 +155,11 @@ class Output:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*row)
-        Console(highlight=False, markup=False, emoji=False).print(table)
+        console = Console(highlight=False, markup=False, emoji=False)
+        # Through our own stdout: rich would end the process when a pipe is closed.
+        with console.capture() as text:
+            console.print(table)
+        sys.stdout.write(text.get())
 
     def result(self, values: dict[str, Any]) -> None:
         """The object of `--json`; nothing otherwise."""

@@ -21,7 +21,6 @@ BINS = 72
 STRIP_BINS = 32
 # A positive score whose largest value is so many medians away gets a log axis.
 LONG_TAIL = 25.0
-CURVE_POINTS = 160
 
 
 @dataclass(frozen=True)
@@ -164,14 +163,17 @@ def levels_of(shares: dict[str, float], most: int = 12) -> Strip:
 
 
 def curve(x: Floats, y: Floats) -> str:
-    """A path through (x, y) in the unit square, for a viewBox of 0 0 100 100."""
-    keep = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).astype(int))
-    # Evenly along the curve, not along its points: both flat and steep parts count.
-    length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-    even = np.searchsorted(length, np.linspace(0, length[-1], CURVE_POINTS))
-    keep = np.union1d(keep, np.clip(even, 0, len(x) - 1))
-    points = [f"{100 * x[i]:.2f} {100 - 100 * y[i]:.2f}" for i in keep]
-    return "M" + "L".join(points)
+    """A path through (x, y) in the unit square, for a viewBox of 0 0 100 100.
+
+    Points are rounded to a quarter of a percent, and those that then lie on a line
+    between their neighbours are left out: corners stay, whatever the number of rows.
+    """
+    points = np.round(400 * np.column_stack([x, 1 - y])) / 4
+    points = points[np.r_[True, (np.diff(points, axis=0) != 0).any(axis=1)]]
+    before, after = np.diff(points[:-1], axis=0), np.diff(points[1:], axis=0)
+    turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
+    points = points[np.r_[True, turns, True]] if len(points) > 2 else points
+    return "M" + "L".join(f"{a:g} {b:g}" for a, b in points)
 
 
 def _edges(values: Floats, at: float) -> Floats:

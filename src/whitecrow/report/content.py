@@ -85,6 +85,7 @@ def page(found: Detection) -> dict[str, Any]:
         "notes": (*fitted.data.notes, *fitted.encoding[:MOST_SENTENCES]),
         "skipped": fitted.data.pictures.skipped if fitted.data.pictures else (),
         "columns": _columns(found),
+        "n_columns": 0 if fitted.encoder is None else len(fitted.encoder.decisions_),
         "steps": _steps(found),
         "footer": _footer(found),
         **(_table(found) if fitted.data.kind == "table" else _tiles(found)),

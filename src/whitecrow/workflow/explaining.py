@@ -113,10 +113,11 @@ def place_of(heat: NDArray[np.float64]) -> str:
 
 
 def _table(model: Model, source: str, labelling: Labelling) -> Input:
-    known = labelling.filled(model.labelling)
-    data = inputs.load_table(source)
-    drop = [name for name in (known.column,) if name in data.column_names]
-    return Input(source=source, features=data.drop_columns(drop), labelling=known)
+    frame, conventional = inputs.load_table(source)
+    known = labelling.filled(model.labelling).filled(Labelling(column=conventional))
+    if known.column in frame.column_names:
+        frame = frame.drop_columns([known.column])
+    return Input(source=source, features=frame, labelling=known)
 
 
 def _highest(model: Model, X: NDArray[Any], top: int) -> list[int]:

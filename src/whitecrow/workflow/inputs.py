@@ -169,8 +169,8 @@ def read(
     return _table(source, data, labelling)
 
 
-def load_table(source: str) -> pa.Table:
-    """All columns of a table, nothing left out.
+def load_table(source: str) -> tuple[pa.Table, str | None]:
+    """All columns of a table, and the label column where the format names one.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def load_table(source: str) -> pa.Table:
     data, _ = _load(source, entry_of(source), None)
     if isinstance(data, Pictures):
         raise DataError(f"{source} holds pictures, but the model takes a table")
-    return data.frame
+    return data.frame, data.label_column
 
 
 def entry_of(source: str) -> catalog.Entry | None:
@@ -280,7 +280,9 @@ def check_columns(wanted: Iterable[str], frame: Any, source: str, option: str) -
     for name in wanted:
         if name not in frame.schema.names:
             names = frame.schema.names
-            close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+            lowered = {other.lower(): other for other in names}
+            found = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
+            close = [lowered[key] for key in found]
             hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
             raise DataError(

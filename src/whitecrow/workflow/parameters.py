@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ def legal_names(cls: type) -> tuple[str, ...]:
     >>> "epochs" in legal_names(AutoEncoder)
     True
     """
-    return tuple(cls._get_param_names())  # type: ignore[attr-defined]
+    return tuple(sorted(inspect.signature(cls).parameters))
 
 
 def describe(cls: type, name: str) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reason", "by_column", "of_rows"]
 
-# Columns that bring less than this share of a row's oddness explain nothing.
-_LEAST_SHARE = 0.05
+# Beside the strongest column, those below this part of its share explain nothing.
+_LEAST_PART = 0.2
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ def _reasons(
     whole = positive.sum()
     found = []
     for index in np.argsort(-positive, kind="stable")[:limit]:
-        share = float(positive[index] / whole) if whole > 0 else 0.0
-        if share < _LEAST_SHARE:
+        if positive[index] <= _LEAST_PART * positive.max():
             break
+        share = float(positive[index] / whole)
         value = row[names[index]][0].as_py()
         text, usual = _split(encoder.usual(names[index], value), value)
         found.append(Reason(names[index], value, text, usual, share))

@@ -1,0 +1,249 @@
+"""Bad input: one line that says what to do, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import re
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import Run
+
+
+def fails(done: object, *patterns: str) -> None:
+    code, out, err = done  # type: ignore[misc]
+    assert (code, out) == (2, "")
+    assert err.startswith("whitecrow: ")
+    assert err.count("\n") == 1, err
+    for pattern in patterns:
+        assert re.search(pattern, err), f"{pattern!r} is not in {err!r}"
+
+
+BAD_FILES = {
+    "empty.csv": (b"", "empty"),
+    "header.csv": (b"a,b\n", "no row"),
+    "ragged.csv": (b"a,b\n1,2\n3\n", "line 3"),
+    "binary.csv": (bytes(range(256)) * 20, "not text"),
+    "table.xlsx": (b"PK\x03\x04" + b"0" * 50, "not readable.*csv"),
+    "cut.csv.gz": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "gzip"),
+    "cut.parquet": (b"PAR1 nonsense", "[Pp]arquet"),
+    "cut.npz": (b"PK\x03\x04" + b"1" * 20, "npz"),
+    "missing.csv": (b"a,b\n,\n,\n", "missing"),
+    "constant.csv": (b"a,b\n1,2\n1,2\n1,2\n", "no column.*can be used.*constant"),
+    "twice.csv": (b"a,a\n1,2\n", "appears 2 times"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+@pytest.mark.parametrize("command", ["detect", "fit"])
+def test_bad_files(run: Run, name: str, command: str) -> None:
+    content, expected = BAD_FILES[name]
+    Path(name).write_bytes(content)
+    fails(run(command, name, "-o", "out"), re.escape(name) + "|table", expected)
+    left = [path for path in Path().iterdir() if path.name != name]
+    assert [path.name for path in left if path.is_file()] == []
+    assert all(list(path.iterdir()) == [] for path in left)
+
+
+def test_no_such_file_names_where_it_was_looked_for(run: Run) -> None:
+    fails(run("detect", "nowhere.csv", "-o", "out"), "nowhere.csv", "looked")
+    fails(run("detect", "no*.csv", "-o", "out"), "matches no file")
+    fails(run("score", "no.crow", "x.csv", "-o", "s"), "no such model file.*fit")
+    fails(run("data", "show", "cardoi"), "cardio")
+
+
+def test_a_folder_without_pictures(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    fails(run("detect", "folder", "-o", "out"), "no pictures")
+
+
+def test_broken_pictures_are_named_skipped_and_counted(
+    run: Run, pictures: Path
+) -> None:
+    (pictures / "train" / "good" / "bad.png").write_bytes(b"not a picture")
+    done = run("detect", pictures, "-o", "out")
+    assert done.code == 0
+    assert "broken and skipped: 1" in done.out
+    assert "train/good/bad.png" in Path("out/report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "patterns"),
+    [
+        (["--label-column", "Y"], ["--label-column", "no column 'Y'", "'y'"]),
+        (["--ignore", "flwo"], ["--ignore", "'flow'"]),
+        (["--label-column", "colour"], ["'red'|'green'", "--anomaly-value"]),
+        (
+            ["--label-column", "colour", "--anomaly-value", "blue"],
+            ["no 'blue'", "violet"],
+        ),
+        (["--anomaly-value", "1"], ["--label-column"]),
+        (["--label-column", "y", "--labels", "odd"], ["deep-sad, sklearn-semi"]),
+        (
+            ["--label-column", "y", "--labels", "deep-sad", "--anomaly-value", "1"],
+            ["give one"],
+        ),
+        (["--method", "lofty"], ["no method 'lofty'", "lof, "]),
+        (["--method", "padim"], ["padim takes no table input", "lof"]),
+        (["--model.treees", "3"], ["treees", "IsolationForest has no parameter"]),
+        (
+            ["--method", "lof", "--model.n-neighbours", "3"],
+            ["did you mean --model.n_neighbors"],
+        ),
+        (
+            ["--method", "autoencoder", "--model.epochs", "many"],
+            ["--model.epochs must be a whole number, not 'many'"],
+        ),
+        (["--method", "autoencoder", "--model.epochs", "-1"], ["epochs", "-1"]),
+        (["--method", "autoencoder", "--model.act_fn", "x"], ["act_fn", "relu"]),
+        (["--method", "lof", "--preset", "mine"], ["no preset 'mine'"]),
+        (["--contamination", "0.7"], ["--contamination '0.7'", "0.5"]),
+        (["--contamination", "some"], ["--contamination 'some'"]),
+        (["--top", "-1"], ["--top -1"]),
+        (
+            ["--use-labels", "--label-column", "y", "--method", "lof"],
+            ["lof does not learn from labels", "deep_sad"],
+        ),
+        (["--use-labels", "--ignore", "y"], ["has no labels", "--label-column"]),
+        (["--auxiliary", "pumps.csv"], ["takes no auxiliary"]),
+        (
+            ["--method", "hsc", "--auxiliary", "nowhere.csv"],
+            ["nowhere.csv: no such file"],
+        ),
+    ],
+)
+def test_bad_options(
+    run: Run, table: Path, words: list[str], patterns: list[str]
+) -> None:
+    fails(run("detect", table, *words, "-o", "out"), *patterns)
+    assert not Path("out").exists() or list(Path("out").iterdir()) == []
+
+
+def test_negative_labels_show_every_reading(run: Run, table: Path) -> None:
+    table.write_text(table.read_text().replace(",1\n", ",-1\n"))
+    fails(
+        run("detect", table, "--label-column", "y", "-o", "out"),
+        "label -1 in row 240",
+        "--labels deep-sad.*--labels sklearn-semi.*--labels outlier-predict",
+    )
+
+
+def test_columns_that_do_not_fit_the_model(run: Run, table: Path) -> None:
+    run("fit", table, "--ignore", "y", "-o", "m.crow")
+    text = table.read_text()
+    Path("renamed.csv").write_text(text.replace("flow,", "fluw,"))
+    Path("typed.csv").write_text("flow,load,colour\n50,150,red\nfast,151,red\n")
+    fails(run("score", "m.crow", "renamed.csv", "-o", "s"), "'flow'", "missing", "fluw")
+    fails(run("score", "m.crow", "typed.csv", "-o", "s"), "'flow'", "'fast'")
+    fails(run("explain", "m.crow", "renamed.csv"), "'flow'")
+    np.savez("a.npz", X=np.zeros((5, 9)))
+    fails(run("score", "m.crow", "a.npz", "-o", "s"), "missing")
+    assert not Path("s").exists()
+
+
+def test_a_label_that_the_model_saw_as_a_feature(run: Run, table: Path) -> None:
+    run("fit", table, "-o", "m.crow")
+    fails(
+        run("score", "m.crow", table, "--label-column", "y", "-o", "s.parquet"),
+        "'y' as a feature",
+        "fit it again",
+    )
+
+
+def test_pictures_for_a_table_and_a_table_for_pictures(
+    run: Run, table: Path, pictures: Path
+) -> None:
+    run("fit", table, "--ignore", "y", "-o", "t.crow")
+    run("fit", pictures / "train", "-o", "p.crow")
+    fails(run("score", "t.crow", pictures, "-o", "s"), "pictures.*takes a table")
+    fails(run("explain", "t.crow", pictures), "pictures.*takes a table")
+    fails(run("score", "p.crow", table, "-o", "s"), "table.*takes pictures")
+    fails(run("fit", pictures, "--ignore", "a", "-o", "m"), "--ignore.*no columns")
+
+
+def test_a_row_that_is_not_there(run: Run, table: Path) -> None:
+    run("fit", table, "--ignore", "y", "-o", "m.crow")
+    for row in ("252", "-1"):
+        fails(run("explain", "m.crow", table, f"--row={row}"), "rows 0 to 251")
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "changed"])
+def test_broken_models(run: Run, table: Path, damage: str) -> None:
+    run("fit", table, "--ignore", "y", "-o", "m.crow")
+    content = Path("m.crow").read_bytes()
+    middle = len(content) // 2
+    broken = {
+        "text": b"no model",
+        "cut": content[:middle],
+        "changed": content[:middle]
+        + bytes([content[middle] ^ 1])
+        + content[middle + 1 :],
+    }
+    Path("m.crow").write_bytes(broken[damage])
+    fails(run("score", "m.crow", table, "-o", "s.parquet"), r"m\.crow")
+    fails(run("explain", "m.crow", table), r"m\.crow")
+    assert not Path("s.parquet").exists()
+
+
+def test_outputs_that_cannot_be_written(run: Run, table: Path) -> None:
+    Path("file").write_text("")
+    Path("folder").mkdir()
+    fails(run("detect", table, "-o", "file"), "cannot write file")
+    fails(run("detect", table, "-o", "file/out"), "cannot write file/out")
+    fails(run("fit", table, "-o", "folder"), "it is a folder")
+    fails(run("fit", table, "-o", "no/m.crow"), "no folder no")
+    run("fit", table, "--ignore", "y", "-o", "m.crow")
+    fails(run("score", "m.crow", table, "-o", "no/s.parquet"), "no folder no")
+    fails(run("demo", "-o", "file"), "cannot write file")
+
+
+def small_files() -> None:
+    """Refuse files beyond 2 kB, as a full disk does in the middle of a write."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("detect", "pumps.csv", "-o", "out"),
+        ("fit", "pumps.csv", "-o", "m.crow"),
+        ("score", "good.crow", "breast_cancer", "-o", "s.parquet"),
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(
+    run: Run, run_process: Run, table: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    assert run("fit", "breast_cancer", "-o", "good.crow").code == 0
+    target = Path(words[-1])
+    if target.suffix:
+        target.write_text("older")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    done = run_process(*words, preexec_fn=small_files)
+    fails(done, "cannot write|cannot be written", "File too large")
+    after = sorted(path.name for path in tmp_path.rglob("*"))
+    assert [name for name in after if name not in before] in ([], ["out"])
+    if target.suffix:
+        assert target.read_text() == "older"
+
+
+def test_warnings_are_one_line_on_stderr(
+    run: Run, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import warnings
+
+    from whitecrow.data import readers
+
+    read = readers.read
+
+    def warn(*args: object, **kwargs: object) -> object:
+        warnings.warn("first\nsecond", UserWarning, stacklevel=1)
+        return read(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(readers, "read", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = run("detect", table, "--ignore", "y", "-o", "out", "--json")
+    assert done.code == 0
+    assert done.err == "whitecrow: note: first second\n"
+    assert done.json["rows"]

@@ -13,11 +13,13 @@ __version__ = "0.1.0"
 # Public name -> module that defines it.
 _HOMES = {
     "AutoEncoder": "whitecrow.detectors.autoencoder",
+    "DSEBM": "whitecrow.detectors.dsebm",
     "DeepSAD": "whitecrow.detectors.deep_sad",
     "DeepSVDD": "whitecrow.detectors.deep_svdd",
     "HSC": "whitecrow.detectors.hsc",
     "IsolationForest": "whitecrow.detectors.isolation_forest",
     "KDE": "whitecrow.detectors.kde",
+    "KNN": "whitecrow.detectors.knn",
     "LOE": "whitecrow.detectors.loe",
     "LOF": "whitecrow.detectors.lof",
     "NeuTraLAD": "whitecrow.detectors.neutral_ad",
@@ -31,8 +33,10 @@ _HOMES = {
 _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
+    "DSEBM",
     "HSC",
     "KDE",
+    "KNN",
     "LOE",
     "LOF",
     "OCSVM",

@@ -80,6 +80,15 @@ _METHODS = (
         "distance to a centre in the space of a network",
     ),
     Method(
+        "dsebm",
+        "DSEBM",
+        "Zhai et al., Deep Structured Energy Based Models for Anomaly Detection, ICML",
+        2016,
+        "none",
+        TABLE,
+        "a network that is an energy: its value, or the length of its gradient",
+    ),
+    Method(
         "hsc",
         "HSC",
         "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",
@@ -105,6 +114,16 @@ _METHODS = (
         "none",
         BOTH,
         "negative log of a kernel density",
+    ),
+    Method(
+        "knn",
+        "KNN",
+        "Ramaswamy, Rastogi and Shim, Efficient Algorithms for Mining Outliers, "
+        "SIGMOD",
+        2000,
+        "none",
+        BOTH,
+        "distance to the nearest training rows",
     ),
     Method(
         "loe",

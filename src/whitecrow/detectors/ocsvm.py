@@ -169,7 +169,7 @@ class OCSVM(Detector):
         )
         rows = self._rows(chosen)
         self.gamma_ = _gamma(rows, self.gamma, self.random_state)
-        self.svm_ = svm.OneClassSVM(
+        machine = svm.OneClassSVM(
             kernel=self.kernel,
             nu=self.nu,
             gamma=self.gamma_,
@@ -179,7 +179,11 @@ class OCSVM(Detector):
             shrinking=self.shrinking,
             cache_size=self.cache_size,
             max_iter=self.max_iter,
-        ).fit(rows)
+        )
+        # The solver draws nothing, but takes a seed, without this from numpy's global
+        # generator.
+        machine.random_state = 0
+        self.svm_ = machine.fit(rows)
         self.n_iter_ = int(self.svm_.n_iter_)
 
     def _anomaly_score(self, X: NDArray[Any]) -> Array:

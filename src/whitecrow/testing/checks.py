@@ -1,0 +1,753 @@
+"""What a detector must be able to do, as checks that anybody can run on theirs.
+
+    check_detector(MyDetector(epochs=20))
+
+Each check is a function of an unfitted detector, which it copies. It raises an
+`AssertionError` that says what was expected and what was found. The problems are easy
+on purpose: a method that fails is broken, not weak. They have controls, because without
+them broken detectors pass: planted anomalies must also be found where the data are
+centred (a detector that scores by the distance from the origin finds them elsewhere),
+and whatever labels bring must vanish when they are shuffled.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import spearmanr
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from whitecrow.data.synthetic import pictures
+from whitecrow.detector import Detector
+from whitecrow.detectors import _table
+from whitecrow.errors import ParameterError, UserError
+
+__all__ = ["CHECKS", "check_detector", "checks_for"]
+
+Array = NDArray[Any]
+Check = Callable[[Detector], None]
+
+FOUND = 0.9
+"""Area under the ROC curve from which a planted anomaly counts as found."""
+
+ADVANTAGE = 0.1
+"""What labels must bring at least, and what shuffled ones must take away again."""
+
+TOLERANCE = 1e-6
+"""How far scores of one row may differ with the company that it is scored in."""
+
+
+# ----------------------------------------------------------------------------- running
+
+
+def check_detector(
+    detector: Detector, *, skip: Mapping[str, str] | None = None
+) -> None:
+    """Run all checks that apply to a detector.
+
+    Parameters
+    ----------
+    detector : Detector
+        Unfitted, with settings that train in a second or so; it is left as it is.
+    skip : dict of str to str, optional
+        Names of checks to leave out, each with the reason.
+
+    Raises
+    ------
+    AssertionError
+        With one paragraph for each check that failed.
+    ParameterError
+        When `skip` names a check that does not apply to the detector.
+
+    Examples
+    --------
+    >>> from whitecrow import KDE
+    >>> check_detector(KDE(), skip={"pictures": "tables only, here"})
+    """
+    failures = []
+    for name, check in checks_for(detector, skip=skip):
+        try:
+            check()
+        except AssertionError as error:
+            failures.append(f"{name}: {error}")
+        except Exception as error:
+            failures.append(f"{name}: {type(error).__name__}: {error}")
+    if failures:
+        raise AssertionError(
+            f"{type(detector).__name__} fails {len(failures)} checks\n\n"
+            + "\n\n".join(failures)
+        )
+
+
+def checks_for(
+    detector: Detector, *, skip: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield `(name, check)` for all checks that apply, to be called without arguments.
+
+    Parameters
+    ----------
+    detector, skip
+        As for `check_detector`.
+
+    Examples
+    --------
+    >>> from whitecrow import KDE
+    >>> [name for name, check in checks_for(KDE())][:2]
+    ['planted_anomalies', 'planted_anomalies_far_from_the_origin']
+    """
+    skip = skip or {}
+    named = {name: check for name, check in CHECKS.items() if _applies(check, detector)}
+    if unknown := set(skip) - set(named):
+        raise ParameterError(
+            f"skip names {', '.join(sorted(unknown))}, which is no check for "
+            f"{type(detector).__name__}; it has {', '.join(named)}"
+        )
+    for name, check in named.items():
+        if name not in skip:
+            yield name, partial(check, detector)
+
+
+CHECKS: dict[str, Check] = {}
+"""All checks by name, in the order in which they run."""
+
+_CONDITIONS: dict[str, Callable[[Detector], bool]] = {
+    "table": lambda detector: "table" in detector.input_kinds,
+    "picture": lambda detector: "picture" in detector.input_kinds,
+    "labels": lambda detector: bool(detector.uses_labels),
+    "no labels": lambda detector: not detector.uses_labels,
+    "auxiliary": lambda detector: bool(detector.uses_auxiliary),
+    "seed": lambda detector: "random_state" in detector.get_params(),
+    "scaling": lambda detector: detector.get_params().get("scaling") != "none",
+    "claims scaling": lambda detector: (
+        detector.get_params().get("scaling", "none") != "none"
+    ),
+    "file": lambda detector: _can_be_saved(detector),
+}
+
+
+def _check(*needs: str) -> Callable[[Check], Check]:
+    """Put a check on the list, for detectors that meet all conditions."""
+
+    def register(check: Check) -> Check:
+        CHECKS[check.__name__.removeprefix("check_")] = check
+        check.needs = needs  # type: ignore[attr-defined]
+        return check
+
+    return register
+
+
+def _applies(check: Check, detector: Detector) -> bool:
+    needs: tuple[str, ...] = check.needs  # type: ignore[attr-defined]
+    return all(_CONDITIONS[need](detector) for need in needs)
+
+
+def _can_be_saved(detector: Detector) -> bool:
+    try:
+        known = _table.detector_class(type(detector).__name__)
+    except ParameterError:
+        return False
+    return isinstance(detector, known)
+
+
+# ---------------------------------------------------------------------------- problems
+
+
+def _rows(n: int, seed: int, *, anomalies: int = 0) -> tuple[Array, Array]:
+    """Rows near a plane in 8 dimensions, centred; anomalies are off the plane."""
+    rng = np.random.default_rng(seed)
+    directions = np.random.default_rng(0).normal(size=(2, 8))
+    directions /= np.linalg.norm(directions, axis=0)
+    X = rng.normal(size=(n, 2)) @ directions + 0.1 * rng.normal(size=(n, 8))
+    X[n - anomalies :] = rng.normal(0, 2.5, size=(anomalies, 8))
+    return X, (np.arange(n) >= n - anomalies).astype(int)
+
+
+def _hidden_cluster(n: int, seed: int) -> tuple[Array, Array]:
+    """Normal rows all around, and in their midst a cluster that only labels tell."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(n, 8)), np.zeros(n)
+    y[: n // 8] = 1
+    X[: n // 8] = [1.5, 1.5, 1.5, 0, 0, 0, 0, 0] + 0.3 * rng.normal(size=(n // 8, 8))
+    return X, y
+
+
+def _some_labels(y: Array) -> Array:
+    """Two thirds of the anomalies and a fifth of the rest stay labelled."""
+    known = np.where(y == 1, np.arange(len(y)) % 3 > 0, np.arange(len(y)) % 5 == 0)
+    return np.where(known, y, np.nan)
+
+
+def _pictures(n: int) -> Array:
+    return pictures("blob", n, 28, contamination=0.1, random_state=0).images
+
+
+def _training_rows(detector: Detector) -> Array:
+    """Rows of a kind that the detector takes."""
+    if "table" in detector.input_kinds:
+        return _rows(200, seed=1, anomalies=10)[0]
+    return _pictures(40)
+
+
+def _auroc(detector: Detector, X: Array, y: Array) -> float:
+    return float(roc_auc_score(y, detector.anomaly_score(X)))
+
+
+def _seeded(detector: Detector, seed: int = 0) -> Detector:
+    """An unfitted copy, with a seed where it takes one."""
+    fresh: Detector = clone(detector)
+    return fresh.set_params(random_state=seed) if _has_seed(detector) else fresh
+
+
+def _has_seed(detector: Detector) -> bool:
+    return "random_state" in detector.get_params()
+
+
+def _fitted(detector: Detector, X: ArrayLike, y: ArrayLike | None = None) -> Detector:
+    return _seeded(detector).fit(X, y)
+
+
+def _require(condition: bool | np.bool_, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def _require_close(found: Array, expected: Array, what: str) -> None:
+    """Scores agree but for rounding, measured against their own size and spread."""
+    scale = np.abs(expected) + np.ptp(expected)
+    off = np.abs(found - expected) / np.where(scale > 0, scale, 1.0)
+    row = int(off.argmax())
+    _require(
+        off[row] <= TOLERANCE,
+        f"{what}: scores differ by up to {off[row]:.2g} of their size, in row {row}: "
+        f"{found[row]} instead of {expected[row]}",
+    )
+
+
+def _require_finite(scores: Array, n: int, what: str) -> None:
+    _require(
+        scores.shape == (n,), f"{what}: {n} rows give scores of shape {scores.shape}"
+    )
+    _require(np.isfinite(scores).all(), f"{what}: not all scores are finite: {scores}")
+
+
+# ----------------------------------------------------------------------- what is found
+
+
+@_check("table")
+def check_planted_anomalies(detector: Detector) -> None:
+    """Planted anomalies are found in centred data."""
+    _require_found(detector, shift=0.0, what="centred data")
+
+
+@_check("table", "scaling")
+def check_planted_anomalies_far_from_the_origin(detector: Detector) -> None:
+    """The same problem is solved far from the origin."""
+    _require_found(detector, shift=100.0, what="data far from the origin")
+
+
+def _require_found(detector: Detector, *, shift: float, what: str) -> None:
+    train, _ = _rows(400, seed=1, anomalies=12)
+    test, y = _rows(400, seed=2, anomalies=40)
+    found = _auroc(_fitted(detector, train + shift), test + shift, y)
+    _require(
+        found >= FOUND,
+        f"planted anomalies in {what} have AUROC {found:.3f}, not {FOUND} or more",
+    )
+
+
+@_check("table", "labels")
+def check_labels_help(detector: Detector) -> None:
+    """Labels find what is hidden without them, and shuffled labels do not."""
+    X, y = _hidden_cluster(480, seed=1)
+    test, truth = _hidden_cluster(480, seed=2)
+    given = _some_labels(y)
+    shuffled = np.random.default_rng(0).permutation(given)
+    right, wrong, none = (
+        _auroc(_fitted(detector, X, labels), test, truth)
+        for labels in (given, shuffled, None)
+    )
+    _require(
+        right >= FOUND,
+        f"with 40 labelled anomalies AUROC is {right:.3f}, not {FOUND} or more",
+    )
+    _require(
+        right >= none + ADVANTAGE,
+        f"labels do not help: AUROC {right:.3f} with and {none:.3f} without them",
+    )
+    _require(
+        right >= wrong + ADVANTAGE,
+        f"shuffled labels help as well: AUROC {wrong:.3f} instead of {right:.3f}",
+    )
+
+
+@_check("no labels")
+def check_labels_are_ignored(detector: Detector) -> None:
+    """Scores and threshold are the same with any y."""
+    X = _training_rows(detector)
+    expected = _fitted(detector, X)
+    rng = np.random.default_rng(0)
+    for y in (np.arange(len(X)) < 40, rng.integers(0, 2, len(X)), np.zeros(len(X))):
+        found = _fitted(detector, X, y)
+        equal = np.array_equal(found.anomaly_score(X), expected.anomaly_score(X))
+        _require(
+            equal and found.offset_ == expected.offset_,
+            "uses_labels is False, but scores or the threshold depend on y",
+        )
+
+
+@_check("table", "auxiliary")
+def check_auxiliary_outliers_help(detector: Detector) -> None:
+    """Outliers given as `auxiliary` tell what is hidden without them."""
+    X, y = _hidden_cluster(480, seed=1)
+    test, truth = _hidden_cluster(480, seed=2)
+    given = _seeded(detector).fit(X[y == 0], auxiliary=X[y == 1])
+    found = _auroc(given, test, truth)
+    without = _auroc(_fitted(detector, X[y == 0]), test, truth)
+    _require(
+        found >= max(FOUND, without + ADVANTAGE),
+        f"auxiliary outliers do not help: AUROC {found:.3f}, and {without:.3f} without",
+    )
+
+
+# ----------------------------------------------------------------------- repeatability
+
+
+@_check()
+def check_deterministic(detector: Detector) -> None:
+    """The same seed gives the same scores to the bit; so does scoring twice."""
+    X = _training_rows(detector)
+    first, second = _fitted(detector, X), _fitted(detector, X)
+    scores = first.anomaly_score(X)
+    _require(
+        np.array_equal(scores, first.anomaly_score(X)),
+        "scoring twice gives two results",
+    )
+    _require(
+        np.array_equal(scores, second.anomaly_score(X)),
+        "two fits with the same random_state give different scores",
+    )
+
+
+@_check("seed")
+def check_seeds_differ(detector: Detector) -> None:
+    """Where fits without a seed differ, fits with different seeds do too."""
+    X = _training_rows(detector)
+    free = [
+        clone(detector).set_params(random_state=None).fit(X).anomaly_score(X)
+        for _ in range(2)
+    ]
+    if np.array_equal(free[0], free[1]):
+        return  # there is nothing random in it
+    scores = [_seeded(detector, seed).fit(X).anomaly_score(X) for seed in (0, 1)]
+    _require(
+        not np.array_equal(scores[0], scores[1]),
+        "fits without a seed differ, but random_state=0 and random_state=1 do not",
+    )
+
+
+@_check()
+def check_global_random_state(detector: Detector) -> None:
+    """Global generators are neither moved nor looked at."""
+    X = _training_rows(detector)
+    scores = []
+    kept, own = _global_states(), random.getstate()
+    try:
+        for seed in (1, 2):
+            _seed_globally(seed)
+            before = _global_states()
+            scores.append(_fitted(detector, X).anomaly_score(X))
+            for name, state in _global_states().items():
+                _require(
+                    pickle.dumps(state) == pickle.dumps(before[name]),
+                    f"fitting or scoring moves the global generator of {name}",
+                )
+    finally:
+        _restore(kept)
+        random.setstate(own)
+    _require(
+        np.array_equal(scores[0], scores[1]),
+        "scores depend on the state of a global random generator",
+    )
+
+
+def _global_states() -> dict[str, Any]:
+    # Not Python's own: type checkers such as beartype draw from it all the time.
+    states: dict[str, Any] = {"numpy": np.random.get_state()}
+    if torch := sys.modules.get("torch"):
+        states["torch"] = torch.random.get_rng_state().numpy()
+    return states
+
+
+def _restore(states: dict[str, Any]) -> None:
+    np.random.set_state(states["numpy"])
+    if "torch" in states:
+        torch = sys.modules["torch"]
+        torch.random.set_rng_state(torch.from_numpy(states["torch"]))
+
+
+def _seed_globally(seed: int) -> None:
+    """As a user would, before calling a detector; `_restore` undoes it."""
+    random.setstate(random.Random(seed).getstate())
+    np.random.set_state(np.random.RandomState(seed).get_state())
+    if torch := sys.modules.get("torch"):
+        generator = torch.Generator().manual_seed(seed)
+        torch.random.set_rng_state(generator.get_state())
+
+
+# ------------------------------------------------------------------------------ scores
+
+
+@_check()
+def check_scores(detector: Detector) -> None:
+    """Scores are finite float64 of shape (n,), and all methods agree on their sign."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    score = fitted.anomaly_score(X)
+    _require_finite(score, len(X), "training rows")
+    _require(score.dtype == np.float64, f"scores are {score.dtype}, not float64")
+    _require(len(np.unique(score)) > len(X) / 2, "half of the scores are equal")
+    _require(
+        np.array_equal(fitted.score_samples(X), -score),
+        "score_samples is not -anomaly_score",
+    )
+    decision = fitted.decision_function(X)
+    _require(
+        np.array_equal(decision, -score - fitted.offset_),
+        "decision_function is not score_samples - offset_",
+    )
+    _require(
+        np.array_equal(fitted.predict(X), np.where(decision < 0, -1, 1)),
+        "predict is not -1 where decision_function is negative, and 1 elsewhere",
+    )
+    _require(bool(fitted.threshold_source_), "threshold_source_ is empty")
+
+
+@_check()
+def check_contamination(detector: Detector) -> None:
+    """`contamination` is the share of training rows called anomalies."""
+    X = _training_rows(detector)
+    for share in (0.05, 0.2, 0.5):
+        fitted = _seeded(detector).set_params(contamination=share).fit(X)
+        flagged = int((fitted.predict(X) == -1).sum())
+        _require(
+            abs(flagged - share * len(X)) <= 1,
+            f"contamination={share} calls {flagged} of {len(X)} rows anomalies",
+        )
+
+
+@_check()
+def check_batches(detector: Detector) -> None:
+    """The score of a row does not depend on the rows that it is scored with."""
+    X = _training_rows(detector)[:50]
+    fitted = _fitted(detector, _training_rows(detector))
+    whole = fitted.anomaly_score(X)
+    for size in (1, 7):
+        parts = [fitted.anomaly_score(X[i : i + size]) for i in range(0, len(X), size)]
+        _require_close(np.concatenate(parts), whole, f"scored in batches of {size}")
+
+
+@_check()
+def check_row_order(detector: Detector) -> None:
+    """The score of a row does not depend on its place."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    order = np.random.default_rng(0).permutation(len(X))
+    found = fitted.anomaly_score(X[order])
+    _require_close(found, fitted.anomaly_score(X)[order], "scored in another order")
+
+
+@_check("table")
+def check_far_rows(detector: Detector) -> None:
+    """Rows far out score like anomalies and stay finite at any distance."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    usual = np.median(fitted.anomaly_score(X))
+    for distance in (1e2, 1e6, 1e30, 1e300):
+        scores = fitted.anomaly_score(_rays(distance))
+        _require_finite(scores, len(scores), f"rows at distance {distance:g}")
+        _require(
+            (scores > usual).mean() > FOUND,
+            f"rows at distance {distance:g} score below the median of training rows",
+        )
+
+
+@_check("table")
+def check_far_rows_apart(detector: Detector) -> None:
+    """The further out, the higher the score: no ties among the clearest anomalies."""
+    fitted = _fitted(detector, _training_rows(detector))
+    distances = (1e1, 1e2, 1e3, 1e4, 1e6)
+    for ray in _rays(1.0):
+        scores = fitted.anomaly_score(np.outer(distances, ray))
+        _require(
+            (np.diff(scores) > 0).all(),
+            f"scores do not rise along a ray at distances {distances}: {scores}",
+        )
+
+
+def _rays(distance: float) -> Array:
+    """A row in each of 20 directions that differ from those of the training rows."""
+    rays = np.random.default_rng(3).normal(size=(20, 8))
+    return distance * rays / np.abs(rays).max(axis=1, keepdims=True)
+
+
+# --------------------------------------------------------------- the object's contract
+
+
+@_check()
+def check_parameters(detector: Detector) -> None:
+    """Cloning keeps parameters, fitting changes none, nothing works unfitted."""
+    X = _training_rows(detector)
+    fresh = _seeded(detector)
+    before = {key: repr(value) for key, value in fresh.get_params().items()}
+    copied = {key: repr(value) for key, value in clone(fresh).get_params().items()}
+    _require(before == copied, "clone changes parameters")
+    try:
+        fresh.anomaly_score(X)
+    except NotFittedError:
+        pass
+    else:
+        raise AssertionError("anomaly_score works before fit")
+    _require(fresh.fit(X) is fresh, "fit does not return the detector")
+    after = {key: repr(value) for key, value in fresh.get_params().items()}
+    _require(before == after, "fit changes parameters")
+
+
+@_check()
+def check_data_untouched(detector: Detector) -> None:
+    """Neither fitting nor scoring nor explaining writes into the caller's rows."""
+    X = _training_rows(detector)
+    kept = X.copy()
+    fitted = _fitted(detector, X)
+    fitted.anomaly_score(X)
+    fitted.explain(X[:3])
+    _require(np.array_equal(X, kept), "fit, anomaly_score or explain changes X")
+
+
+@_check()
+def check_pickle(detector: Detector) -> None:
+    """Copies and pickles of a fitted detector score equally to the bit."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        _require(
+            np.array_equal(twin.anomaly_score(X), fitted.anomaly_score(X)),
+            "a pickled or copied detector scores differently",
+        )
+
+
+@_check("file")
+def check_save_and_load(detector: Detector) -> None:
+    """A detector from a file scores, judges and explains equally to the bit."""
+    X = _training_rows(detector)
+    _require_same_from_file(_fitted(detector, X), X)
+
+
+def _require_same_from_file(fitted: Detector, X: Array) -> None:
+    from whitecrow.persist import load
+
+    with tempfile.TemporaryDirectory() as folder:
+        fitted.save(Path(folder) / "detector.crow")
+        loaded = load(Path(folder) / "detector.crow")
+    for call, rows in {"anomaly_score": X, "predict": X, "explain": X[:5]}.items():
+        _require(
+            np.array_equal(getattr(loaded, call)(rows), getattr(fitted, call)(rows)),
+            f"{call} of a saved and loaded detector differs",
+        )
+
+
+# ---------------------------------------------------------------------- unusual tables
+
+
+@_check("table")
+def check_one_column(detector: Detector) -> None:
+    """One column is enough, and a row far outside of it is found."""
+    X = np.random.default_rng(0).normal(size=(100, 1))
+    scores = _fitted(detector, X).anomaly_score(X)
+    _require_finite(scores, 100, "one column")
+
+
+@_check("table")
+def check_three_rows(detector: Detector) -> None:
+    """Three rows are enough to fit and to score."""
+    X = _rows(3, seed=0)[0]
+    _require_finite(_fitted(detector, X).anomaly_score(X), 3, "three rows")
+
+
+@_check("table")
+def check_containers(detector: Detector) -> None:
+    """Lists, frames, float32 and whole numbers mean the same as float64."""
+    # Whole numbers, so that every type holds them exactly.
+    X = np.rint(_training_rows(detector) * 50)
+    expected = _fitted(detector, X).anomaly_score(X)
+    for what, given in _containers(X).items():
+        found = _fitted(detector, given).anomaly_score(given)
+        _require(
+            np.allclose(found, expected, rtol=1e-4, atol=1e-6 * np.ptp(expected)),
+            f"scores of rows as {what} differ from those of float64",
+        )
+
+
+def _containers(X: Array) -> dict[str, Any]:
+    given = {
+        "lists": X.tolist(),
+        "float32": X.astype(np.float32),
+        "int64": X.astype(np.int64),
+        "int16": X.astype(np.int16),
+        "an array in Fortran's order": np.asfortranarray(X),
+    }
+    try:
+        import pandas as pd
+    except ImportError:
+        return given
+    return {**given, "a frame": pd.DataFrame(X, columns=[f"c{i}" for i in range(8)])}
+
+
+@_check("table")
+def check_constant_columns(detector: Detector) -> None:
+    """Columns without any variance do no harm, and a new value in one is finite."""
+    X = _training_rows(detector)
+    X[:, 2], X[:, 5] = 0.0, 1e6
+    fitted = _fitted(detector, X)
+    _require_finite(fitted.anomaly_score(X), len(X), "two constant columns")
+    changed = X[:5].copy()
+    changed[:, 5] += 1
+    _require_finite(fitted.anomaly_score(changed), 5, "a constant column that changes")
+
+
+@_check("table")
+def check_equal_rows(detector: Detector) -> None:
+    """Rows of zeros, and rows that are all equal or there many times, do no harm."""
+    X = _training_rows(detector)
+    X[:20] = 0
+    twice = np.repeat(X[:60], 5, axis=0)
+    for what, rows in {"rows of zeros": X, "each row five times": twice}.items():
+        scores = _fitted(detector, rows).anomaly_score(rows)
+        _require_finite(scores, len(rows), what)
+    same = scores.reshape(-1, 5)
+    _require_close(same[:, 1:].ravel(), same[:, :1].repeat(4), "equal rows")
+
+
+@_check("table", "claims scaling")
+def check_units(detector: Detector) -> None:
+    """Other units and origins of the columns leave the ranking as it is."""
+    # Multiples of 2^-10 and factors of 2: rows change, standardised ones do not.
+    X = np.rint(_training_rows(detector) * 1024) / 1024
+    factors = 2.0 ** np.array([0, 10, -10, 3, 0, -3, 6, 1])
+    changed = (X + np.array([0, 5, -300, 1000, 7, 0, -1, 64])) * factors
+    scores = [_fitted(detector, rows).anomaly_score(rows) for rows in (X, changed)]
+    agreement = float(spearmanr(scores[0], scores[1]).statistic)
+    _require(
+        agreement > 0.99,
+        f"in other units scores rank the rows differently (correlation of ranks "
+        f"{agreement:.3f})",
+    )
+
+
+# -------------------------------------------------------------------------- explaining
+
+
+@_check()
+def check_explanations_have_a_shape(detector: Detector) -> None:
+    """A finite contribution for every column of every row, or a heat map."""
+    X = _training_rows(detector)
+    parts = _fitted(detector, X).explain(X[:5])
+    expected = X[:5].shape if X.ndim == 2 else (5, *X.shape[2:])
+    _require(
+        parts.shape == expected, f"explain gives shape {parts.shape}, not {expected}"
+    )
+    _require(np.isfinite(parts).all(), "not all contributions are finite")
+
+
+@_check("table")
+def check_explanations(detector: Detector) -> None:
+    """The column that is odd comes first in the explanation."""
+    X, _ = _rows(300, seed=1)
+    fitted = _fitted(detector, X)
+    rows, columns = X[:32].copy(), np.arange(32) % 8
+    rows[np.arange(32), columns] += np.where(np.arange(32) % 2, 8.0, -8.0)
+    first = fitted.explain(rows).argmax(axis=1)
+    share = float((first == columns).mean())
+    _require(
+        share >= 0.7,
+        f"the column with the planted anomaly comes first in {share:.0%} of the "
+        "explanations, not in 70% or more",
+    )
+
+
+# --------------------------------------------------------------------------- bad input
+
+
+@_check("table")
+def check_bad_input(detector: Detector) -> None:
+    """What cannot be used is refused in one line, at fitting and at scoring."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    bad = {
+        "NaN": np.where(np.arange(8) == 3, np.nan, X),
+        "infinity": np.where(np.arange(8) == 3, np.inf, X),
+        "no rows": X[:0],
+        "no columns": X[:, :0],
+        "one dimension": X[0],
+        "three dimensions": X[None],
+        "words": [["a"] * 8, ["b"] * 8],
+    }
+    for what, rows in bad.items():
+        _require_one_line(partial(_fitted, detector), rows, f"fit with {what}")
+        _require_one_line(fitted.anomaly_score, rows, f"anomaly_score of {what}")
+    for rows in (X[:, :3], np.hstack([X, X])):
+        _require_one_line(fitted.anomaly_score, rows, f"{rows.shape[1]} columns, not 8")
+        _require_one_line(fitted.explain, rows, f"{rows.shape[1]} columns, not 8")
+
+
+def _require_one_line(call: Callable[[Any], Any], rows: Any, what: str) -> None:
+    try:
+        call(rows)
+    except UserError as error:
+        message = str(error)
+        _require(
+            bool(message) and "\n" not in message,
+            f"{what}: the message is not one line: {message!r}",
+        )
+    except Exception as error:
+        raise AssertionError(
+            f"{what} raises {type(error).__name__} instead of a UserError: {error}"
+        ) from error
+    else:
+        raise AssertionError(f"{what} is accepted")
+
+
+# ---------------------------------------------------------------------------- pictures
+
+
+@_check("picture")
+def check_pictures(detector: Detector) -> None:
+    """Pictures as bytes or fractions: finite scores, heat maps, a file."""
+    images = _pictures(24)
+    fitted = _fitted(detector, images)
+    scores = fitted.anomaly_score(images)
+    _require_finite(scores, 24, "pictures")
+    heat = fitted.explain(images[:2])
+    _require(
+        heat.shape == (2, 28, 28) and bool(np.isfinite(heat).all()),
+        f"explain gives no finite heat maps of 28 x 28 pixels but shape {heat.shape}",
+    )
+    fractions = fitted.anomaly_score((images / 255).astype(np.float32))
+    _require(
+        np.allclose(fractions, scores, rtol=1e-3, atol=1e-6 * np.ptp(scores)),
+        "pictures as bytes and as fractions have different scores",
+    )
+    if _can_be_saved(detector):
+        _require_same_from_file(fitted, images)
+    _require_one_line(fitted.anomaly_score, images[..., :20], "28 x 20 pixels, not 28")

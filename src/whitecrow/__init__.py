@@ -16,6 +16,8 @@ _HOMES = {
     "DSEBM": "whitecrow.detectors.dsebm",
     "DeepSAD": "whitecrow.detectors.deep_sad",
     "DeepSVDD": "whitecrow.detectors.deep_svdd",
+    "ECOD": "whitecrow.detectors.ecod",
+    "HBOS": "whitecrow.detectors.hbos",
     "HSC": "whitecrow.detectors.hsc",
     "IsolationForest": "whitecrow.detectors.isolation_forest",
     "KDE": "whitecrow.detectors.kde",
@@ -34,6 +36,8 @@ _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
     "DSEBM",
+    "ECOD",
+    "HBOS",
     "HSC",
     "KDE",
     "KNN",

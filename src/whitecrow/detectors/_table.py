@@ -89,6 +89,25 @@ _METHODS = (
         "a network that is an energy: its value, or the length of its gradient",
     ),
     Method(
+        "ecod",
+        "ECOD",
+        "Li et al., ECOD: Unsupervised Outlier Detection Using Empirical "
+        "Cumulative Distribution Functions, TKDE",
+        2022,
+        "none",
+        BOTH,
+        "how far in the tails of the columns a row is, with nothing to tune",
+    ),
+    Method(
+        "hbos",
+        "HBOS",
+        "Goldstein and Dengel, Histogram-based Outlier Score (HBOS), KI",
+        2012,
+        "none",
+        BOTH,
+        "how rare the values of a row are, by histograms of the columns",
+    ),
+    Method(
         "hsc",
         "HSC",
         "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -399,3 +400,24 @@ def test_marks_lie_on_their_strips(visit: Any, table_page: str) -> None:
         "getComputedStyle(document.querySelector('symbol .shape')).fill"
     )
     assert colour not in {"rgb(0, 0, 0)", "none"}
+
+
+def test_moments_are_numbers_on_one_scale() -> None:
+    import pyarrow as pa
+
+    from whitecrow.report.content import _number, _numbers
+
+    day = dt.datetime(2024, 3, 1, 12)
+    columns = [
+        pa.chunked_array([pa.array([day, None], pa.timestamp(unit))])
+        for unit in ("s", "us", "ns")
+    ]
+    columns.append(pa.chunked_array([pa.array([day.replace(tzinfo=dt.UTC), None])]))
+    for column in columns:
+        first, second = _numbers(column)
+        assert first == _number(day) == 1709294400.0
+        assert np.isnan(second)
+    dates = pa.chunked_array([pa.array([day.date()])])
+    assert _numbers(dates).tolist() == [_number(day.date())]
+    assert _numbers(pa.chunked_array([pa.array(["1.5", "x"])]))[0] == 1.5
+    assert _numbers(pa.chunked_array([pa.array([3, None])]))[0] == 3.0

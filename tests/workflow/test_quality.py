@@ -18,9 +18,9 @@ def test_quality_is_that_of_the_labelled_rows() -> None:
     assert quality is not None
     known = codes >= 0
     truth, values = codes[known] == 1, scores[known]
-    assert quality.auroc is not None
-    assert quality.auroc.estimate == pytest.approx(roc_auc_score(truth, values))
-    assert quality.auroc.low < quality.auroc.estimate < quality.auroc.high
+    assert quality.auroc == roc_auc_score(truth, values)
+    assert quality.interval is not None
+    assert quality.interval[0] < quality.auroc < quality.interval[1]
     assert quality.average_precision == average_precision_score(truth, values)
     assert quality.n_labelled == known.sum()
     table = [
@@ -31,6 +31,15 @@ def test_quality_is_that_of_the_labelled_rows() -> None:
     assert quality.true_positives == (truth & flagged[known]).sum()
     assert quality.precision == truth[flagged[known]].mean()
     assert quality.recall == flagged[known][truth].mean()
+
+
+def test_many_rows_need_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    from whitecrow.workflow import quality
+
+    monkeypatch.setattr(quality, "_MOST_ROWS", 3)
+    found = evaluate(np.array([0, 1, 0, 1], np.int8), np.arange(4.0), np.ones(4, bool))
+    assert found is not None
+    assert (found.auroc, found.interval) == (0.75, None)
 
 
 def test_one_class_has_no_auroc() -> None:

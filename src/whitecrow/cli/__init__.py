@@ -20,6 +20,7 @@ from whitecrow.cli import (
     demo,
     detect,
     doctor,
+    experiment,
     explain,
     fit,
     methods,
@@ -40,7 +41,9 @@ app = App(
     suppress_keyboard_interrupt=False,
     version_flags=["--version"],
 )
-_common.add(app, demo, detect, fit, score, explain, data, methods, doctor)
+_common.add(
+    app, demo, detect, fit, score, explain, experiment, data, methods, doctor
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

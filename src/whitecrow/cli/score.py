@@ -58,6 +58,10 @@ def command(
     _say(done, output, out)
 
 
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f" (95 % interval {ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+
+
 def _say(done: object, output: str, out: Output) -> None:
     from whitecrow.workflow import scoring
     from whitecrow.workflow.quality import percent
@@ -81,9 +85,7 @@ def _say(done: object, output: str, out: Output) -> None:
             "below say nothing about new data"
         )
     if quality is not None and quality.auroc is not None:
-        auroc = quality.auroc
-        interval = f"95 % interval {auroc.low:.4f} to {auroc.high:.4f}"
-        out.line(f"AUROC {auroc.estimate:.4f} ({interval})")
+        out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}")
         out.line(
             f"average precision {quality.average_precision:.4f} "
             f"(a random ranking has {quality.share:.4f})"

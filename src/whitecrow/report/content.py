@@ -224,18 +224,28 @@ def _strips(found: Detection) -> dict[str, charts.Strip]:
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:
-    values = [_number(value) for value in column.to_pylist()]
-    found = [np.nan if value is None else value for value in values]
-    array = np.array(found, dtype=np.float64)
+    """A column as numbers, NaN where a cell has none."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        array = column.cast(pa.float64()).to_numpy()
+    elif pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        zone = getattr(column.type, "tz", None)
+        moments = column.cast(pa.timestamp("us", zone)).cast(pa.int64())
+        array = moments.cast(pa.float64()).to_numpy() / 1e6
+    else:
+        cells = [_number(value) for value in column.to_pylist()]
+        array = np.array([np.nan if cell is None else cell for cell in cells])
     return np.where(np.isfinite(array), array, np.nan)
 
 
 def _number(value: Any) -> float | None:
-    """A cell as a number: dates as seconds, numbers written as text as numbers."""
+    """A cell as a number: moments as seconds, numbers written as text as numbers."""
     if isinstance(value, dt.datetime):
-        return value.timestamp()
+        zone = value.tzinfo or dt.UTC
+        return value.replace(tzinfo=zone).timestamp()
     if isinstance(value, dt.date):
-        return float(value.toordinal() * 86400)
+        return float((value - dt.date(1970, 1, 1)).days * 86400)
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -341,6 +351,7 @@ def _quality(found: Detection, quality: Quality) -> dict[str, Any]:
         "n_normal": quality.n_labelled - quality.n_anomalies,
         "share": percent(quality.share),
         "auroc": quality.auroc,
+        "interval": quality.interval,
         "average_precision": quality.average_precision,
         "base": quality.share,
         "precision": None if quality.precision is None else percent(quality.precision),

@@ -141,7 +141,7 @@ def reading(found: Detection) -> str:
         recall = quality.recall
         text += ")" if recall is None else f", recall {percent(recall)})"
     if quality is not None and quality.auroc is not None:
-        text += f"; AUROC {quality.auroc.estimate:.3f}"
+        text += f"; AUROC {quality.auroc:.3f}"
     return text + "."
 
 

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.metrics.intervals import Interval, bootstrap
-from whitecrow.metrics.ranking import average_precision
+from whitecrow.metrics.intervals import bootstrap
+from whitecrow.metrics.ranking import auroc, average_precision
 
 __all__ = ["Quality", "evaluate", "percent"]
 
 # Rows times resamples: the interval takes about a second.
 _WORK = 20_000_000
+# With more rows the interval is narrower than the digits that are shown.
+_MOST_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,10 @@ class Quality:
     Attributes
     ----------
     n_labelled, n_anomalies : int
-    auroc : Interval or None
-        With its 95 % bootstrap interval; None if a class is absent.
+    auroc : float or None
+        None if a class is absent.
+    interval : (float, float) or None
+        95 % bootstrap interval of the AUROC; None with it, or beyond a million rows.
     average_precision : float or None
         None if there is no anomaly.
     true_positives, false_positives, false_negatives, true_negatives : int
@@ -34,7 +38,8 @@ class Quality:
 
     n_labelled: int
     n_anomalies: int
-    auroc: Interval | None
+    auroc: float | None
+    interval: tuple[float, float] | None
     average_precision: float | None
     true_positives: int
     false_positives: int
@@ -62,10 +67,8 @@ class Quality:
         return {
             "labelled": self.n_labelled,
             "anomalies": self.n_anomalies,
-            "auroc": self.auroc.estimate if self.auroc else None,
-            "auroc_interval_95": [self.auroc.low, self.auroc.high]
-            if self.auroc
-            else None,
+            "auroc": self.auroc,
+            "auroc_interval_95": list(self.interval) if self.interval else None,
             "average_precision": self.average_precision,
             "precision": self.precision,
             "recall": self.recall,
@@ -88,27 +91,33 @@ def evaluate(
     >>> codes = np.array([0, 0, 0, 1, -1], dtype=np.int8)
     >>> scores = np.array([0.1, 0.2, 0.9, 0.8, 5.0])
     >>> quality = evaluate(codes, scores, scores > 0.5)
-    >>> quality.precision, quality.recall, round(quality.auroc.estimate, 3)
+    >>> quality.precision, quality.recall, round(quality.auroc, 3)
     (0.5, 1.0, 0.667)
     """
     if codes is None or not (codes != labels.UNLABELLED).any():
         return None
     known = codes != labels.UNLABELLED
     odd, values, chosen = codes[known] == labels.ANOMALY, scores[known], flagged[known]
-    auroc = None
-    if odd.any() and not odd.all():
-        resamples = int(np.clip(_WORK // len(odd), 20, 1000))
-        auroc = bootstrap(odd, values, n_resamples=resamples, random_state=0)
+    both = bool(odd.any() and not odd.all())
     return Quality(
         n_labelled=len(odd),
         n_anomalies=int(odd.sum()),
-        auroc=auroc,
+        auroc=auroc(odd, values) if both else None,
+        interval=_interval(odd, values) if both and len(odd) <= _MOST_ROWS else None,
         average_precision=average_precision(odd, values) if odd.any() else None,
         true_positives=int((odd & chosen).sum()),
         false_positives=int((~odd & chosen).sum()),
         false_negatives=int((odd & ~chosen).sum()),
         true_negatives=int((~odd & ~chosen).sum()),
     )
+
+
+def _interval(
+    odd: NDArray[np.bool_], values: NDArray[np.float64]
+) -> tuple[float, float]:
+    resamples = int(np.clip(_WORK // len(odd), 20, 1000))
+    found = bootstrap(odd, values, n_resamples=resamples, random_state=0)
+    return found.low, found.high
 
 
 def percent(share: float) -> str:

@@ -55,6 +55,8 @@ CASES = {
     "hsc": (wc.HSC(**SHORT), TABLE, {"y": LABELS}),
     "hsc, auxiliary": (wc.HSC(**SHORT), TABLE, {"auxiliary": OUTLIERS}),
     "neutral ad": (wc.NeuTraLAD(**SHORT), TABLE, {}),
+    "dsebm": (wc.DSEBM(**SHORT), TABLE, {}),
+    "dsebm, plain": (wc.DSEBM("energy", architecture="plain", **SHORT), TABLE, {}),
 }
 
 

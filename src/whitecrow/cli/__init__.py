@@ -41,9 +41,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     version_flags=["--version"],
 )
-_common.add(
-    app, demo, detect, fit, score, explain, experiment, data, methods, doctor
-)
+_common.add(app, demo, detect, fit, score, explain, experiment, data, methods, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,200 @@
+"""`whitecrow experiment`: published protocols as files, ours beside the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from whitecrow.cli._common import Flag, Json, Output, epilogue
+
+if TYPE_CHECKING:
+    from whitecrow.experiments.plan import Task
+    from whitecrow.experiments.spec import Experiment
+
+__all__ = ["EXAMPLE", "command"]
+
+RUN = "whitecrow experiment run experiments/breast_cancer.toml -o results/"
+REPORT = "whitecrow experiment report experiments/breast_cancer.toml -o results/"
+EXAMPLE = f"whitecrow experiment list\n{RUN}"
+
+Folder = Annotated[Path | None, Parameter(name=["--output", "-o"])]
+
+command = App(
+    name="experiment", help="Run a published protocol and set ours beside its numbers."
+)
+
+
+@command.command(help_epilogue=epilogue(RUN))
+def run(
+    file: Path,
+    /,
+    *,
+    output: Folder = None,
+    jobs: int = 1,
+    engine: str = "local",
+    shard: str | None = None,
+    retry: Flag = False,
+    json: Json = False,
+) -> None:
+    """Run what is not done yet, and print the report.
+
+    Every finished run is stored at once; after an interruption the same command goes on
+    where it stopped. Failures are stored with their error.
+
+    Parameters
+    ----------
+    file
+        An experiment file (TOML).
+    output
+        Folder of the records; `results/NAME` if not given.
+    jobs
+        Processes on this machine.
+    engine
+        `local`, or `dask` for the cluster of DASK_SCHEDULER_ADDRESS.
+    shard
+        `i/n`: only the i-th of n parts, for several machines.
+    retry
+        Run stored failures again.
+    json
+        Print one JSON object instead of text.
+    """
+    from whitecrow.experiments import plan
+    from whitecrow.experiments import run as runner
+
+    experiment, every, store = _open(file, output)
+    tasks = plan.shard(every, *_shard(shard)) if shard else every
+    _check_engine(engine)
+    if retry:
+        for record in _failed(store, tasks):
+            store.drop(record)
+    say = Output(as_json=json)
+    with say.progress() as progress:
+        done = 0
+
+        def on_record(task: Task, record: dict[str, Any]) -> None:
+            nonlocal done
+            done += 1
+            progress(f"{task.label} on {task.data}", done, len(tasks))
+
+        ran = runner.run(tasks, store, jobs=jobs, engine=engine, on_record=on_record)
+    _show(experiment, every, store, say, ran)
+
+
+@command.command(help_epilogue=epilogue(RUN + "\n" + REPORT))
+def report(
+    file: Path,
+    /,
+    *,
+    output: Folder = None,
+    markdown: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Print the report of what is done, or write it as a Markdown page.
+
+    Parameters
+    ----------
+    file
+        An experiment file (TOML).
+    output
+        Folder of the records; `results/NAME` if not given.
+    markdown
+        Write the page here instead of printing it.
+    json
+        Print one JSON object instead of text.
+    """
+    from whitecrow.experiments import report as reports
+    from whitecrow.workflow.files import replacing
+
+    experiment, tasks, store = _open(file, output)
+    say = Output(as_json=json)
+    if markdown is None:
+        _show(experiment, tasks, store, say, 0)
+        return
+    page = reports.markdown(experiment, store.read(task.key for task in tasks))
+    with replacing(markdown) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    say.line(f"report: {markdown}")
+    say.result({"report": str(markdown)})
+
+
+@command.command(name="list", help_epilogue=epilogue("whitecrow experiment list"))
+def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
+    """List the experiment files of a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to look.
+    json
+        Print one JSON object instead of text.
+    """
+    from whitecrow.errors import DataError
+    from whitecrow.experiments import plan, spec
+
+    files = sorted(folder.glob("**/*.toml"))
+    if not files:
+        raise DataError(
+            f"there are no experiment files (*.toml) in {folder}/; name their folder: "
+            "whitecrow experiment list FOLDER"
+        )
+    say = Output(as_json=json)
+    found = [(path, spec.load(path)) for path in files]
+    rows = [
+        (str(path), experiment.title, str(len(plan.plan(experiment))))
+        for path, experiment in found
+    ]
+    say.table(("file", "title", "runs"), rows)
+    say.result(
+        {
+            "experiments": [
+                {"file": file, "title": title, "runs": int(runs)}
+                for file, title, runs in rows
+            ]
+        }
+    )
+
+
+def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]:
+    from whitecrow.experiments import plan, results, spec
+
+    experiment = spec.load(file)
+    folder = output or Path("results") / experiment.name
+    return experiment, plan.plan(experiment), results.Store(folder)
+
+
+def _show(
+    experiment: Experiment, tasks: list[Task], store: Any, output: Output, ran: int
+) -> None:
+    from whitecrow.experiments import report as reports
+
+    records = store.read(task.key for task in tasks)
+    output.line(reports.markdown(experiment, records).rstrip())
+    failed = sum(bool(record["error"]) for record in records)
+    output.line(
+        f"\n{ran} runs now, {len(records)} of {len(tasks)} stored in {store.folder}, "
+        f"{failed} failed"
+    )
+    output.result({"ran": ran, "records": records})
+
+
+def _failed(store: Any, tasks: list[Task]) -> list[str]:
+    keys = [task.key for task in tasks if store.has(task.key)]
+    return [key for key in keys if store.get(key)["error"]]
+
+
+def _shard(text: str) -> tuple[int, int]:
+    from whitecrow.errors import ParameterError
+
+    index, _, count = text.partition("/")
+    if index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise ParameterError(f"--shard {text!r} is not i/n with 1 <= i <= n, such as 1/4")
+
+
+def _check_engine(engine: str) -> None:
+    from whitecrow.errors import ParameterError
+
+    if engine not in {"local", "dask"}:
+        raise ParameterError(f"--engine {engine!r} is not known; use local or dask")

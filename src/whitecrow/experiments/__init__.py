@@ -1,0 +1,1 @@
+"""Published protocols as files: plan, run, and set ours beside the printed numbers."""

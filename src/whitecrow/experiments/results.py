@@ -1,0 +1,68 @@
+"""Records on disk: one small Parquet file for each, so that nothing is half-written.
+
+A run that is killed leaves whole records and loses the one in work; the next run skips
+what is there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from whitecrow.errors import DataError
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The records of an experiment in a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when the first record is stored.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder) / "records"
+
+    def has(self, key: str) -> bool:
+        """Whether a task is done, or failed and recorded as such."""
+        return self._path(key).is_file()
+
+    def put(self, key: str, record: dict[str, Any]) -> None:
+        """Store the record of a task, whole or not at all."""
+        path = self._path(key)
+        unfinished = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.Table.from_pylist([record]), unfinished)
+            unfinished.replace(path)
+        except OSError as error:
+            raise DataError(
+                f"cannot write {path}: {error.strerror or error}; choose another "
+                "folder with -o"
+            ) from error
+
+    def drop(self, key: str) -> None:
+        """Forget a record, so that its task runs again."""
+        self._path(key).unlink(missing_ok=True)
+
+    def read(self, keys: Iterable[str]) -> list[dict[str, Any]]:
+        """The records of these tasks, in their order, without those missing."""
+        return [self.get(key) for key in keys if self.has(key)]
+
+    def get(self, key: str) -> dict[str, Any]:
+        """One record."""
+        # ParquetFile: a folder reader would take the name for a partition.
+        with pq.ParquetFile(self._path(key)) as file:
+            record: dict[str, Any] = file.read().to_pylist()[0]
+        return record
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.parquet"

@@ -1,0 +1,206 @@
+"""An experiment file as frozen dataclasses.
+
+A file is TOML: what is compared (`[[methods]]`), on which sets (`data`), under which
+protocol (`[protocol]`), how often (`seeds`), and what was published (`[[published]]`).
+Objects of the package never see it: `plan` turns it into plain arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from whitecrow.errors import DataError
+
+__all__ = ["METRICS", "PROTOCOLS", "Experiment", "MethodSpec", "Published", "load"]
+
+T = TypeVar("T")
+
+PROTOCOLS = ("holdout", "labelled_ratio", "stratified")
+
+# What a record holds of the quality of a ranking, all of them shares.
+METRICS = (
+    "auroc",
+    "average_precision",
+    "precision_at_n",
+    "best_f1",
+    "f1_at_share",
+    "f1_at_threshold",
+    "trivial_f1",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSpec:
+    """One contender.
+
+    Attributes
+    ----------
+    name : str
+        Of `whitecrow.methods()`; "pyod:CLASS" for a peer; "reference:NAME" for a plain
+        classifier of `whitecrow.experiments.references`.
+    label : str
+        What the report calls it; by default the name.
+    preset : str or None
+        A named set of parameters.
+    parameters : mapping
+        Constructor arguments.
+    grid : mapping
+        Argument -> list of values; every combination is a contender.
+    for_data : mapping
+        Set -> constructor arguments that hold there only.
+    use_labels : bool or None
+        Hand known labels to the method; None: if it learns from labels.
+    """
+
+    name: str
+    label: str = ""
+    preset: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    grid: Mapping[str, list[Any]] = field(default_factory=dict)
+    for_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    use_labels: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A printed number."""
+
+    data: str
+    method: str
+    metric: str
+    mean: float
+    std: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that a file says.
+
+    Attributes
+    ----------
+    name, title, source
+        Identifier, heading, and where the protocol was published.
+    data : tuple of str
+        Catalogue names or paths.
+    protocol : mapping
+        `name`, one of `PROTOCOLS`, and its arguments.
+    methods : tuple of MethodSpec
+    seeds : tuple of int
+    metrics : tuple of str
+        What the report shows, of `METRICS`.
+    anomaly : str
+        "label", or "reversed" where the labelled anomalies play the normal class.
+    max_rows : int or None
+        Larger sets are cut to a random selection of this many rows, as ADBench does.
+    leak_as_published : bool
+        Choose thresholds on test labels, as the publication did; the report says so.
+    published : tuple of Published
+    """
+
+    name: str
+    title: str
+    data: tuple[str, ...]
+    protocol: Mapping[str, Any]
+    methods: tuple[MethodSpec, ...]
+    seeds: tuple[int, ...]
+    source: str = ""
+    metrics: tuple[str, ...] = ("auroc", "average_precision")
+    anomaly: str = "label"
+    max_rows: int | None = None
+    leak_as_published: bool = False
+    published: tuple[Published, ...] = ()
+
+
+def load(path: str | Path) -> Experiment:
+    """Read an experiment file.
+
+    Raises
+    ------
+    DataError
+        One line: the file, the key, and what is legal there.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"there is no experiment file {path}; `whitecrow experiment list` shows "
+            "those in experiments/"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path} is not a readable TOML file: {error}") from None
+    content.setdefault("name", path.stem)
+    content.setdefault("title", content["name"])
+    try:
+        return parse(content)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def parse(content: Mapping[str, Any]) -> Experiment:
+    """An experiment from the content of a file.
+
+    Examples
+    --------
+    >>> parse({"name": "e", "title": "E", "data": ["breast_cancer"], "seeds": 2,
+    ...        "protocol": {"name": "holdout"}, "methods": [{"name": "knn"}]}).seeds
+    (0, 1)
+    """
+    facts = dict(content)
+    seeds = facts.get("seeds", 1)
+    facts["seeds"] = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    facts["methods"] = tuple(_record(MethodSpec, m) for m in facts.get("methods", ()))
+    facts["published"] = tuple(
+        _record(Published, number) for number in facts.get("published", ())
+    )
+    for key in ("data", "metrics"):
+        if key in facts:
+            facts[key] = tuple(facts[key])
+    experiment = _record(Experiment, facts)
+    _check(experiment)
+    return experiment
+
+
+def _record(cls: type[T], facts: Any) -> T:
+    if not isinstance(facts, Mapping):
+        raise DataError(f"{facts!r} should be a table of {cls.__name__}")
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+    legal = [each.name for each in fields]
+    for key in facts:
+        if key not in legal:
+            raise DataError(
+                f"{key!r} is no key of {cls.__name__}; use {', '.join(legal)}"
+            )
+    needed = [
+        each.name
+        for each in fields
+        if each.default is dataclasses.MISSING
+        and each.default_factory is dataclasses.MISSING
+    ]
+    for key in needed:
+        if key not in facts:
+            raise DataError(f"the key {key!r} of {cls.__name__} is missing")
+    return cls(**facts)
+
+
+def _check(experiment: Experiment) -> None:
+    for key in ("data", "methods", "seeds"):
+        if not getattr(experiment, key):
+            raise DataError(f"{key!r} is empty; give at least one")
+    _one_of("protocol.name", experiment.protocol.get("name"), PROTOCOLS)
+    _one_of("anomaly", experiment.anomaly, ("label", "reversed"))
+    for metric in experiment.metrics:
+        _one_of("metrics", metric, METRICS)
+    for number in experiment.published:
+        _one_of("published.metric", number.metric, METRICS)
+
+
+def _one_of(key: str, value: Any, legal: tuple[str, ...]) -> None:
+    if value not in legal:
+        raise DataError(f"{key} = {value!r}; use one of {', '.join(legal)}")

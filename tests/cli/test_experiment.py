@@ -1,0 +1,52 @@
+"""`whitecrow experiment`: run, report, list; errors in one line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from whitecrow.cli import main
+
+FILE = str(Path(__file__).parents[2] / "experiments" / "breast_cancer.toml")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("out"))
+
+
+def test_run_report_and_resume(folder, capsys, tmp_path):
+    assert main(["experiment", "run", FILE, "-o", folder]) == 0
+    shown = capsys.readouterr().out
+    assert "| deep_sad |" in shown
+    assert "15 runs now, 15 of 15 stored" in shown
+    assert main(["experiment", "run", FILE, "-o", folder, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ran"] == 0
+    assert len(found["records"]) == 15
+    page = tmp_path / "page.md"
+    arguments = ["experiment", "report", FILE, "-o", folder, "--markdown", str(page)]
+    assert main(arguments) == 0
+    assert page.read_text().startswith("# Malignant tumours")
+
+
+def test_list_shows_the_files(capsys):
+    assert main(["experiment", "list", str(Path(FILE).parent), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["experiments"]
+    assert any(each["title"].startswith("Malignant") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nowhere.toml"], "there is no experiment file nowhere.toml"),
+        (["run", FILE, "--shard", "5/4"], "is not i/n"),
+        (["run", FILE, "--engine", "cloud"], "use local or dask"),
+        (["list", "nowhere"], "no experiment files"),
+    ],
+)
+def test_errors(arguments, message, capsys):
+    assert main(["experiment", *arguments]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert len(shown.strip().splitlines()) == 1

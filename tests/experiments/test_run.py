@@ -1,0 +1,221 @@
+"""Running: records, failures, resuming after a kill, stacked seeds, engines."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from whitecrow import labels
+from whitecrow.experiments import plan, report, results, run, spec
+
+CONTENT = {
+    "name": "e",
+    "title": "E",
+    "data": ["breast_cancer"],
+    "seeds": 3,
+    "protocol": {"name": "holdout", "pollution": 0.05},
+    "methods": [
+        {"name": "isolation_forest", "parameters": {"n_estimators": 20}},
+        {"name": "autoencoder", "parameters": {"epochs": 2}},
+    ],
+    "published": [
+        {
+            "data": "breast_cancer",
+            "method": "isolation_forest",
+            "metric": "auroc",
+            "mean": 0.5,
+            "std": 0.01,
+        },
+        {
+            "data": "breast_cancer",
+            "method": "Other",
+            "metric": "auroc",
+            "mean": 0.123,
+        },
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def experiment():
+    return spec.parse(CONTENT)
+
+
+@pytest.fixture(scope="module")
+def tasks(experiment):
+    return plan.plan(experiment)
+
+
+@pytest.fixture(scope="module")
+def store(tasks, tmp_path_factory):
+    store = results.Store(tmp_path_factory.mktemp("records"))
+    assert run.run(tasks, store) == 6
+    return store
+
+
+def test_records_are_complete_and_a_second_run_does_nothing(tasks, store):
+    records = store.read(task.key for task in tasks)
+    assert len(records) == 6
+    for record in records:
+        assert record["error"] == ""
+        assert record["auroc"] > 0.8
+        assert record["n_train"] > 100
+    assert run.run(tasks, store) == 0
+
+
+def test_stacked_seeds_equal_single_ones(tasks, store):
+    """The record of a deep method does not depend on who trained beside it."""
+    for task in tasks[3:]:
+        alone = run.run_task(task)
+        assert store.get(task.key)["auroc"] == pytest.approx(alone["auroc"], abs=2e-3)
+
+
+def test_splits_are_disjoint_and_encoded_on_training_rows(tasks):
+    made = run.problem(tasks[0])
+    together = np.r_[made.X_train, made.X_test]
+    assert len(np.unique(together, axis=0)) == len(together)
+    assert np.isnan(made.y_train).all()
+    assert (made.y_test == labels.ANOMALY).any()
+    other = run.problem(tasks[1])
+    assert other.X_train.shape == made.X_train.shape
+    assert not np.array_equal(other.X_train, made.X_train)
+
+
+def test_reversed_labels():
+    content = {**CONTENT, "anomaly": "reversed", "protocol": {"name": "holdout"}}
+    made = run.problem(plan.plan(spec.parse(content))[0])
+    plain = {**CONTENT, "protocol": {"name": "holdout"}}
+    usual = run.problem(plan.plan(spec.parse(plain))[0])
+    assert len(made.X_train) == 212 // 2
+    assert len(usual.X_train) in {357 // 2, 357 // 2 + 1}
+
+
+def test_max_rows_cuts_at_random():
+    content = {**CONTENT, "max_rows": 100}
+    made = run.problem(plan.plan(spec.parse(content))[0])
+    assert len(made.X_train) + len(made.X_test) <= 100
+
+
+def test_failures_are_records_and_do_not_stop_the_rest(tmp_path):
+    bad = {"name": "lof", "parameters": {"n_neighbors": -3}}
+    content = {**CONTENT, "seeds": 1, "methods": [bad, CONTENT["methods"][0]]}
+    experiment = spec.parse(content)
+    tasks, store = plan.plan(experiment), results.Store(tmp_path)
+    run.run(tasks, store)
+    failed, fine = store.read(task.key for task in tasks)
+    assert "ParameterError" in failed["error"]
+    assert "n_neighbors" in failed["error"]
+    assert fine["auroc"] > 0.8
+    page = report.markdown(experiment, [failed, fine])
+    assert "## Failures" in page
+    assert "lof on breast_cancer, seed 0" in page
+
+
+def test_report_sets_published_below_ours(experiment, tasks, store):
+    page = report.markdown(experiment, store.read(task.key for task in tasks))
+    lines = page.splitlines()
+    ours = next(i for i, line in enumerate(lines) if "| isolation_forest |" in line)
+    assert "± " in lines[ours]
+    assert lines[ours + 1] == "| *isolation_forest, published* | *50.0 ± 1.0* |"
+    assert "| *Other, published* | *12.3* |" in lines
+    assert "3 seeds" in page
+
+
+def test_references_and_peers(tmp_path):
+    pytest.importorskip("pyod", reason="the peers are in the extra `bench`")
+    content = {
+        **CONTENT,
+        "seeds": 1,
+        "protocol": {
+            "name": "labelled_ratio",
+            "ratio_known_normal": 0.0,
+            "ratio_known_anomaly": 0.05,
+            "pollution": 0.0,
+        },
+        "methods": [
+            {"name": "reference:logistic_regression"},
+            {"name": "pyod:ECOD"},
+            {
+                "name": "loe",
+                "parameters": {
+                    "detector": {"method": "deep_svdd", "epochs": 2, "pretrain": False}
+                },
+            },
+        ],
+    }
+    for task in plan.plan(spec.parse(content)):
+        record = run.run_task(task)
+        assert record["error"] == ""
+        assert record["auroc"] > 0.6
+
+
+def test_two_processes_give_the_same_records(tasks, store, tmp_path):
+    other = results.Store(tmp_path)
+    run.run(tasks[:3], other, jobs=2)
+    for task in tasks[:3]:
+        assert other.get(task.key)["auroc"] == store.get(task.key)["auroc"]
+
+
+@pytest.mark.parametrize("moment", [0.4, 1.2, 2.5])
+def test_kill_9_loses_no_record_and_the_next_run_goes_on(tmp_path, moment):
+    """The process is killed for real; what is stored afterwards is whole."""
+    methods = [
+        {
+            "name": "isolation_forest",
+            "label": f"forest {n}",
+            "parameters": {"n_estimators": n},
+        }
+        for n in range(10, 40)
+    ]
+    content = {**CONTENT, "seeds": 2, "methods": methods}
+    script = (
+        "import json, sys\n"
+        "from whitecrow.experiments import plan, results, run, spec\n"
+        "tasks = plan.plan(spec.parse(json.loads(sys.argv[1])))\n"
+        "print('ready', flush=True)\n"
+        "run.run(tasks, results.Store(sys.argv[2]))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(content), str(tmp_path)],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(moment)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    tasks, store = plan.plan(spec.parse(content)), results.Store(tmp_path)
+    stored = [task for task in tasks if store.has(task.key)]
+    for task in stored:
+        assert store.get(task.key)["seed"] == task.seed
+    ran = run.run(tasks, store)
+    assert ran == len(tasks) - len(stored)
+    assert len(store.read(task.key for task in tasks)) == len(tasks)
+
+
+def test_categories_are_recalled(real_data):
+    content = {
+        **CONTENT,
+        "data": ["nsl_kdd_test"],
+        "seeds": 1,
+        "max_rows": 3000,
+        "methods": CONTENT["methods"][:1],
+    }
+    record = run.run_task(plan.plan(spec.parse(content))[0])
+    recalls = json.loads(record["recall_by_kind"])
+    assert recalls["neptune"][0] > 50
+    assert 0 <= recalls["normal"][1] <= 1
+    page = report.markdown(spec.parse(content), [record])
+    assert "## Flagged of each category, nsl_kdd_test" in page
+
+
+def test_dask_gives_the_same_records(tasks, store, tmp_path):
+    pytest.importorskip("distributed", reason="Dask is in the extra `dask`")
+    other = results.Store(tmp_path)
+    run.run(tasks[:2], other, engine="dask")
+    for task in tasks[:2]:
+        assert other.get(task.key)["auroc"] == store.get(task.key)["auroc"]

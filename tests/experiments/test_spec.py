@@ -1,0 +1,127 @@
+"""Experiment files: what is legal, and one line for what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from whitecrow.errors import DataError
+from whitecrow.experiments import plan, spec
+
+FILES = sorted(Path(__file__).parents[2].glob("experiments/**/*.toml"))
+
+MINIMAL = {
+    "name": "e",
+    "title": "E",
+    "data": ["breast_cancer"],
+    "seeds": 2,
+    "protocol": {"name": "holdout"},
+    "methods": [{"name": "knn"}],
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_every_file_names_known_sets_and_methods(file):
+    from whitecrow.data import catalog
+    from whitecrow.detectors import _table
+    from whitecrow.experiments.references import REFERENCES
+
+    experiment = spec.load(file)
+    for name in experiment.data:
+        assert catalog.get(name)
+    for method in experiment.methods:
+        if method.name.startswith("reference:"):
+            assert method.name.removeprefix("reference:") in REFERENCES
+        elif not method.name.startswith("pyod:"):
+            cls = _table.method(method.name).cls
+            if method.preset:
+                cls.preset(method.preset)
+            legal = cls._get_param_names()
+            for given in (method.parameters, method.grid, *method.for_data.values()):
+                assert set(given) <= set(legal)
+    labels = {task.label for task in plan.plan(experiment)}
+    for number in experiment.published:
+        assert number.data in experiment.data
+        assert 0 <= number.mean <= 1, "shares, not percent"
+        assert number.method in labels or number.method[0].isupper()
+
+
+def test_there_are_files():
+    assert len(FILES) >= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"protocol": {"name": "magic"}},
+            r"protocol.name = 'magic'; use one of holdout",
+        ),
+        ({"metrics": ["accuracy"]}, r"metrics = 'accuracy'; use one of auroc"),
+        ({"colour": 1}, r"'colour' is no key of Experiment; use name"),
+        ({"methods": [{"preset": "paper"}]}, r"key 'name' of MethodSpec is missing"),
+        ({"methods": []}, r"'methods' is empty"),
+        ({"anomaly": "other"}, r"anomaly = 'other'; use one of label, reversed"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(change, message):
+    with pytest.raises(DataError, match=message) as caught:
+        spec.parse({**MINIMAL, **change})
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(DataError, match="there is no experiment file"):
+        spec.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = [")
+    with pytest.raises(DataError, match=r"bad.toml is not a readable TOML"):
+        spec.load(tmp_path / "bad.toml")
+
+
+def test_hash_depends_on_everything_but_the_label():
+    def key(**change):
+        return plan.plan(spec.parse({**MINIMAL, **change}))[0].key
+
+    assert key() == key(title="other")
+    assert key() == key(methods=[{"name": "knn", "label": "nearest"}])
+    different = [
+        key(),
+        key(seeds=[5]),
+        key(protocol={"name": "holdout", "pollution": 0.1}),
+        key(methods=[{"name": "knn", "parameters": {"n_neighbors": 3}}]),
+        key(methods=[{"name": "lof"}]),
+        key(data=["digits"]),
+        key(anomaly="reversed"),
+        key(max_rows=100),
+    ]
+    assert len(set(different)) == len(different)
+
+
+def test_parameters_for_one_set_and_grids():
+    experiment = spec.parse(
+        {
+            **MINIMAL,
+            "data": ["breast_cancer", "digits"],
+            "seeds": 1,
+            "methods": [
+                {
+                    "name": "knn",
+                    "grid": {"n_neighbors": [3, 4]},
+                    "for_data": {"digits": {"n_neighbors": 9}},
+                }
+            ],
+        }
+    )
+    found = [(t.data, t.parameters["n_neighbors"]) for t in plan.plan(experiment)]
+    assert found == [
+        ("breast_cancer", 3),
+        ("breast_cancer", 4),
+        ("digits", 9),
+        ("digits", 9),
+    ]
+
+
+def test_shards_are_a_partition():
+    tasks = plan.plan(spec.parse({**MINIMAL, "seeds": 40}))
+    parts = [plan.shard(tasks, index, 3) for index in (1, 2, 3)]
+    assert sorted(t.seed for part in parts for t in part) == list(range(40))
+    assert all(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class ReasonView:
     column: str
     text: str
     usual: str
+    bits: tuple[str, ...]
     share: int
     width: float
     strip: str
@@ -198,6 +200,8 @@ def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> Rea
         column=reason.column,
         text=reason.text,
         usual=reason.usual,
+        # Lines break between the parts of the sentence only.
+        bits=tuple(re.split(r"(?<=[,;]) ", reason.usual)),
         share=round(100 * reason.share),
         width=100 * reason.share / most,
         strip=f"s{list(strips).index(reason.column)}",

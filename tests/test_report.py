@@ -420,3 +420,11 @@ def test_moments_are_numbers_on_one_scale() -> None:
     assert _numbers(dates).tolist() == [_number(day.date())]
     assert _numbers(pa.chunked_array([pa.array(["1.5", "x"])]))[0] == 1.5
     assert _numbers(pa.chunked_array([pa.array([3, None])]))[0] == 3.0
+
+
+def test_paper_is_white_for_dark_readers_too(visit: Any, table_page: str) -> None:
+    page = visit("table", 800, "dark")
+    page.emulate_media(media="print")
+    style = "getComputedStyle(document.body)"
+    assert page.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(f"{style}.color") == "rgb(0, 0, 0)"

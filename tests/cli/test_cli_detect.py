@@ -155,6 +155,13 @@ def test_pictures_have_paths_and_heat_maps(run: Run, pictures: Path) -> None:
     assert Path("out/report.html").read_text().count('class="heat"') == 20
 
 
+@pytest.mark.parametrize("source", ["digits", "breast_cancer"])
+def test_nothing_needs_to_be_explained(run: Run, source: str) -> None:
+    found = run("detect", source, "--top", "0", "-o", "out", "--json").json
+    assert found["top"] == []
+    assert "highest scores</h2>" not in Path("out/report.html").read_text()
+
+
 def test_a_pattern_of_files(run: Run, table: Path) -> None:
     lines = table.read_text().splitlines()
     Path("part1.csv").write_text("\n".join(lines[:100]))

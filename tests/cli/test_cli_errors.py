@@ -227,6 +227,14 @@ def test_a_full_disk_leaves_nothing_half_written(
         assert target.read_text() == "older"
 
 
+def test_what_the_library_logs_is_one_line_on_stderr(run: Run) -> None:
+    Path("two.csv").write_text("a,b\n1,2\n3,4\n")
+    done = run("detect", "two.csv", "--method", "lof", "-o", "out")
+    assert done.code == 0
+    assert done.err.startswith("whitecrow: note: n_neighbors=20 is too many")
+    assert done.err.count("\n") == 1
+
+
 def test_warnings_are_one_line_on_stderr(
     run: Run, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

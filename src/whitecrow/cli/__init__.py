@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _common.log_on_stderr():
             warnings.showwarning = _common.show_warning
             app(
                 tokens,

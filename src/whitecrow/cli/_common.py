@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "complain",
     "epilogue",
     "interrupted",
+    "log_on_stderr",
     "show_warning",
 ]
 
@@ -267,6 +269,20 @@ def interrupted() -> int:
     """One line for Ctrl-C."""
     sys.stderr.write("whitecrow: interrupted; unfinished files were not kept\n")
     return INTERRUPTED
+
+
+@contextmanager
+def log_on_stderr() -> Iterator[None]:
+    """Show what the library logs as a warning like a warning."""
+    logger = logging.getLogger("whitecrow")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("whitecrow: note: %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def show_warning(

@@ -266,7 +266,8 @@ def _tiles(found: Detection) -> dict[str, Any]:
     pictures = fitted.data.pictures
     assert pictures is not None
     views = _rows(found)[:MOST_TILES]
-    heats = fitted.detector.explain(fitted.X[[view.row for view in views]])
+    places = [view.row for view in views]
+    heats = fitted.detector.explain(fitted.X[places]) if places else []
     tiles = [
         replace(
             view,

@@ -267,7 +267,7 @@ def _tiles(found: Detection) -> dict[str, Any]:
     assert pictures is not None
     views = _rows(found)[:MOST_TILES]
     places = [view.row for view in views]
-    heats = fitted.detector.explain(fitted.X[places]) if places else []
+    heats: Any = fitted.detector.explain(fitted.X[places]) if places else ()
     tiles = [
         replace(
             view,

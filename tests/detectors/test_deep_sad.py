@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.metrics import roc_auc_score
+
+from whitecrow import DeepSAD, train
+from whitecrow.supervision import semi
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.normal(size=(200, 5))
+Y = np.full(200, np.nan)
+Y[:10], Y[10:30] = 1, 0
+FAST = {"epochs": 5, "pretrain_epochs": 3, "device": "cpu", "random_state": 0}
+
+
+class At(torch.nn.Module):
+    """Codes relative to the centre (1, 1) of specs/deep_sad.md G1."""
+
+    def forward(self, x):
+        return x - 1.0
+
+
+CODES = torch.tensor([[1, 2], [0.5, 0.5], [2, 1], [1.1, 1]], dtype=torch.float64)
+CODES_Y = torch.tensor([-1, 0, 1, 1], dtype=torch.int8)
+
+
+@pytest.mark.parametrize(
+    ("eta", "mean"), [(1.0, 25.6225002500), (2.0, 50.9950005000), (0.1, 2.7872500250)]
+)
+def test_golden_loss(eta, mean):
+    l_n, l_a = DeepSAD()._losses(At(), CODES)
+    assert l_n.tolist() == pytest.approx([1, 0.5, 1, 0.01])
+    assert l_a[2:].tolist() == pytest.approx([0.999999000001, 99.9900009999])
+    loss = semi(eta)(l_n=l_n, l_a=l_a, y=CODES_Y)
+    # NOTE[DIFF]: without the constant eta epsilon of the known normal row
+    assert loss.item() == pytest.approx(mean - eta * 1e-6 / 4, abs=1e-9)
+
+
+def test_golden_gradient():
+    x = CODES.clone().requires_grad_()
+    l_n, l_a = DeepSAD()._losses(At(), x)
+    semi(1.0)(l_n=l_n, l_a=l_a, y=CODES_Y).backward()
+    assert x.grad[2].tolist() == pytest.approx([-0.499999, 0.0], abs=1e-6)
+
+
+def test_golden_largest_gradient_is_why_it_is_clipped():
+    """specs/deep_sad.md G17: at d = epsilon / 3 it is 6.4952e8."""
+    distance = (1e-6 / 3) ** 0.5
+    x = torch.tensor([[1 + distance, 1.0]], dtype=torch.float64, requires_grad=True)
+    DeepSAD()._losses(At(), x)[1].sum().backward()
+    assert x.grad.norm().item() == pytest.approx(6.4952e8, rel=1e-4)
+    assert DeepSAD().clip_norm is not None
+
+
+def spied_schedules(monkeypatch, detector):
+    """`(stage, learning rate of every epoch)` of a fit."""
+    seen, plain = [], train.train
+
+    def spy(parameters, step, batches, schedule, *, method, stage):
+        seen.append((stage, [schedule.lr_at(e) for e in range(schedule.epochs)]))
+        short = train.Schedule(epochs=1, lr=schedule.lr)
+        return plain(parameters, step, batches, short, method=method, stage=stage)
+
+    monkeypatch.setattr(train, "train", spy)
+    detector.fit(TABLE[:40], Y[:40])
+    return dict(seen)
+
+
+def test_golden_schedule_of_the_paper(monkeypatch):
+    """specs/deep_sad.md G16, paper mode: 50 epochs at 1e-4 and 100 at 1e-5."""
+    rates = spied_schedules(monkeypatch, DeepSAD.preset("paper", device="cpu"))
+    assert rates["training"] == pytest.approx([1e-4] * 50 + [1e-5] * 100)
+    assert len(rates["pretraining"]) == 150
+
+
+def test_training_starts_where_pretraining_ends(monkeypatch):
+    """In the released code no pretrained weight arrives."""
+    states, plain = {}, train.train
+
+    def spy(parameters, *args, stage, **names):
+        encoder = current["net"].encoder.state_dict()
+        states[f"{stage} begins"] = {k: v.clone() for k, v in encoder.items()}
+        curve = plain(parameters, *args, stage=stage, **names)
+        encoder = current["net"].encoder.state_dict()
+        states[f"{stage} ends"] = {k: v.clone() for k, v in encoder.items()}
+        return curve
+
+    current = {}
+    detector = DeepSAD(**FAST)
+    build = detector._first_weights
+    monkeypatch.setattr(train, "train", spy)
+    monkeypatch.setattr(
+        detector,
+        "_first_weights",
+        lambda seeds: current.setdefault("net", build(seeds)),
+    )
+    detector.fit(TABLE, Y)
+    assert current["net"] is detector.net_
+    first, last = states["pretraining begins"], states["pretraining ends"]
+    start, end = states["training begins"], states["training ends"]
+    for name in first:
+        assert not torch.equal(first[name], last[name]), name
+        assert torch.equal(last[name], start[name]), name
+    assert any(not torch.equal(start[name], end[name]) for name in start)
+
+
+@pytest.mark.parametrize("pretrain", [False, True])
+def test_labelled_anomalies_do_not_move_the_centre(pretrain):
+    centres = []
+    for shift in (0.0, 30.0):
+        X = TABLE.copy()
+        X[:10] += shift
+        settings = {"scaling": "none", "batch_norm": False, **FAST}
+        detector = DeepSAD(pretrain=pretrain, **settings).fit(X + 3, Y)
+        centres.append(detector.net_.centre)
+    assert torch.equal(*centres)
+    unlabelled = DeepSAD(pretrain=pretrain, **settings).fit(X + 3)
+    assert not torch.equal(unlabelled.net_.centre, centres[0])
+
+
+def test_without_labels_eta_has_no_effect():
+    scores = [
+        DeepSAD(eta, **FAST).fit(TABLE).anomaly_score(TABLE) for eta in (1.0, 7.0)
+    ]
+    assert_allclose(*scores, rtol=0)
+
+
+def test_labels_move_scores_in_their_direction():
+    blind = DeepSAD(**{**FAST, "epochs": 30}).fit(TABLE).anomaly_score(TABLE)
+    told = DeepSAD(**{**FAST, "epochs": 30}).fit(TABLE, Y).anomaly_score(TABLE)
+    # Ranks of rows drawn from one distribution, of which some are called anomalies.
+    odd = np.arange(200) < 10
+    assert roc_auc_score(odd, told) > 0.9 > roc_auc_score(odd, blind)
+
+
+def test_every_convention_of_labels_is_the_same():
+    given = [
+        Y,
+        [None if np.isnan(y) else bool(y) for y in Y],
+        np.array(["", "normal", "anomaly"])[np.nan_to_num(Y + 1).astype(int)],
+    ]
+    scores = [DeepSAD(**FAST).fit(TABLE, y).anomaly_score(TABLE) for y in given]
+    assert_allclose(scores[1], scores[0], rtol=0)
+    assert_allclose(scores[2], scores[0], rtol=0)
+
+
+def test_all_rows_labelled():
+    y = np.r_[np.ones(90), np.zeros(110)]
+    detector = DeepSAD(**FAST).fit(TABLE, y)
+    assert "F1" in detector.threshold_source_
+    assert np.isfinite(detector.anomaly_score(TABLE)).all()
+
+
+def test_presets_carry_published_settings():
+    paper, code = DeepSAD.preset("paper"), DeepSAD.preset("reference")
+    assert (paper.batch_size, code.batch_size) == (200, 128)
+    assert (paper.weight_decay, code.weight_decay) == (1e-6, 0.5e-6)
+    assert paper.eta == code.eta == 1.0
+    assert paper.clip_norm is None

@@ -219,3 +219,26 @@ def test_dask_gives_the_same_records(tasks, store, tmp_path):
     run.run(tasks[:2], other, engine="dask")
     for task in tasks[:2]:
         assert other.get(task.key)["auroc"] == store.get(task.key)["auroc"]
+
+
+def test_one_class_against_the_others_swept_over_classes():
+    content = {
+        **CONTENT,
+        "data": ["digits_all"],
+        "seeds": 1,
+        "protocol": {"name": "one_vs_rest"},
+        "sweep": {"normal": [["0"], ["7"]]},
+        "methods": [{"name": "knn"}],
+        "published": [],
+    }
+    experiment = spec.parse(content)
+    tasks = plan.plan(experiment)
+    assert [task.protocol["normal"] for task in tasks] == [["0"], ["7"]]
+    records = [run.run_task(task) for task in tasks]
+    for record in records:
+        assert record["error"] == ""
+        assert record["auroc"] > 0.95
+        assert record["n_train"] in range(85, 95)
+    page = report.markdown(experiment, records)
+    assert "Repeated for 2 values of `normal`" in page
+    assert "Unfinished" not in page

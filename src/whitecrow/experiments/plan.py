@@ -76,7 +76,7 @@ def plan(experiment: Experiment) -> list[Task]:
             label=label,
             seed=seed,
             parameters={**parameters, **method.for_data.get(data, {})},
-            protocol=experiment.protocol,
+            protocol={**experiment.protocol, **swept},
             preset=method.preset,
             use_labels=method.use_labels,
             anomaly=experiment.anomaly,
@@ -85,6 +85,7 @@ def plan(experiment: Experiment) -> list[Task]:
         for data in experiment.data
         for method in experiment.methods
         for label, parameters in _contenders(method)
+        for swept in _combinations(experiment.sweep)
         for seed in experiment.seeds
     ]
 
@@ -97,7 +98,11 @@ def shard(tasks: list[Task], index: int, count: int) -> list[Task]:
 def _contenders(method: MethodSpec) -> Iterator[tuple[str, dict[str, Any]]]:
     """Label and parameters of each combination of the grid."""
     name = method.label or method.name
-    for values in itertools.product(*method.grid.values()):
-        chosen = dict(zip(method.grid, values, strict=True))
+    for chosen in _combinations(method.grid):
         shown = ", ".join(f"{key}={value}" for key, value in chosen.items())
         yield (f"{name} ({shown})" if shown else name), {**method.parameters, **chosen}
+
+
+def _combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))

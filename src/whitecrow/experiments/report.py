@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,6 +75,8 @@ def _intro(experiment: Experiment, records: Records) -> str:
         f"{settings}; {len(experiment.seeds)} seeds, each with a split of its own. "
         "Percent, mean ± standard deviation over seeds."
     )
+    for key, values in experiment.sweep.items():
+        lines.append(f"Repeated for {len(values)} values of `{key}`.")
     if experiment.anomaly == "reversed":
         lines.append("The labelled anomalies play the normal class, as published.")
     if experiment.max_rows:
@@ -83,9 +86,11 @@ def _intro(experiment: Experiment, records: Records) -> str:
             "**Leak, as published:** the best threshold is chosen on test labels."
         )
     done = len(records)
-    planned = len(experiment.data) * len(experiment.seeds) * len(_labels(records))
+    repeated = len(experiment.seeds) * math.prod(map(len, experiment.sweep.values()))
+    planned = len(experiment.data) * repeated * len(_labels(records))
     if done < planned:
         lines.append(f"Unfinished: {done} of {planned} runs.")
+    lines.append(experiment.note.strip())
     return "\n".join(line for line in lines if line)
 
 

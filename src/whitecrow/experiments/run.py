@@ -273,8 +273,14 @@ def _facts(task: Task) -> dict[str, Any]:
 
 def problem(task: Task) -> Problem:
     """Read, split and encode; rows of a picture set as they are."""
-    data, truth, kinds = _load(task.data, task.anomaly)
-    chosen = _cut(len(truth), task.max_rows, task.seed)
+    data, truth, kinds = _load(task.data)
+    chosen = _cut(data.shape[0], task.max_rows, task.seed)
+    if task.protocol["name"] == "one_vs_rest":
+        truth = _one_class(task, kinds)
+    elif truth is None:
+        raise DataError(f"{task.data} has no labels, so nothing can be measured on it")
+    elif task.anomaly == "reversed":
+        truth = np.where(truth == labels.ANOMALY, labels.NORMAL, labels.ANOMALY)
     truth = truth[chosen]
     split = _split(task, truth)
     train, test = chosen[split.train], chosen[split.test]
@@ -284,16 +290,29 @@ def problem(task: Task) -> Problem:
     return Problem(X_train, X_test, known, truth[split.test], tested)
 
 
+def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
+    """Some classes of a set are normal, all others anomalies."""
+    from whitecrow.data.protocols.one_vs_rest import truth_of
+
+    if kinds is None:
+        raise DataError(f"{task.data} names no classes, which one_vs_rest needs")
+    return truth_of(kinds, task.protocol["normal"])
+
+
 def _split(task: Task, truth: labels.Codes) -> Split:
     from whitecrow.data.protocols.holdout import holdout, stratified
     from whitecrow.data.protocols.labelled_ratio import labelled_ratio
 
+    # One class of a set against the others is a matter of the truth; the split is that
+    # of normal rows.
     protocols: dict[str, Callable[..., Split]] = {
         "holdout": holdout,
         "labelled_ratio": labelled_ratio,
+        "one_vs_rest": holdout,
         "stratified": stratified,
     }
-    arguments = {key: v for key, v in task.protocol.items() if key != "name"}
+    other = {"name", "normal"}
+    arguments = {key: v for key, v in task.protocol.items() if key not in other}
     try:
         return protocols[task.protocol["name"]](
             truth, **arguments, random_state=task.seed
@@ -311,25 +330,21 @@ def _cut(n: int, max_rows: int | None, seed: int) -> NDArray[np.int64]:
 
 @functools.lru_cache(maxsize=2)
 def _load(
-    name: str, anomaly: str
-) -> tuple[pa.Table | NDArray[np.uint8], labels.Codes, NDArray[np.str_] | None]:
-    """A set, its truth, and the categories of its rows where labels are words."""
+    name: str,
+) -> tuple[Any, labels.Codes | None, NDArray[np.str_] | None]:
+    """Rows, truth, and the classes of the rows where the set names them."""
     from whitecrow.workflow import inputs
 
     data = inputs.read(name)
-    if data.codes is None:
-        raise DataError(f"{name} has no labels, so nothing can be measured on it")
-    codes = data.codes
-    if (codes == labels.UNLABELLED).any():
+    if data.codes is not None and (data.codes == labels.UNLABELLED).any():
         raise DataError(f"{name} has rows without a label; measure on complete truth")
-    if anomaly == "reversed":
-        codes = np.where(codes == labels.ANOMALY, labels.NORMAL, labels.ANOMALY)
     if data.pictures is not None:
-        return data.pictures.images, codes, None
+        classes = np.asarray(data.pictures.kinds, dtype=str)
+        return data.pictures.images, data.codes, classes if classes.any() else None
     table = data.table.drop_columns(
         [c for c in data.labelling.ignore if c in data.table.column_names]
     )
-    return table, codes, _kinds(name, data.labelling.column)
+    return table, data.codes, _kinds(name, data.labelling.column)
 
 
 def _kinds(name: str, column: str | None) -> NDArray[np.str_] | None:

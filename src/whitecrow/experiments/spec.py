@@ -20,7 +20,7 @@ __all__ = ["METRICS", "PROTOCOLS", "Experiment", "MethodSpec", "Published", "loa
 
 T = TypeVar("T")
 
-PROTOCOLS = ("holdout", "labelled_ratio", "stratified")
+PROTOCOLS = ("holdout", "labelled_ratio", "one_vs_rest", "stratified")
 
 # What a record holds of the quality of a ranking, all of them shares.
 METRICS = (
@@ -84,12 +84,14 @@ class Experiment:
 
     Attributes
     ----------
-    name, title, source
-        Identifier, heading, and where the protocol was published.
+    name, title, source, note
+        Identifier, heading, where the protocol was published, and what differs.
     data : tuple of str
         Catalogue names or paths.
     protocol : mapping
         `name`, one of `PROTOCOLS`, and its arguments.
+    sweep : mapping
+        Argument of the protocol -> values, each of which counts as a repetition.
     methods : tuple of MethodSpec
     seeds : tuple of int
     metrics : tuple of str
@@ -110,6 +112,8 @@ class Experiment:
     methods: tuple[MethodSpec, ...]
     seeds: tuple[int, ...]
     source: str = ""
+    note: str = ""
+    sweep: Mapping[str, list[Any]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("auroc", "average_precision")
     anomaly: str = "label"
     max_rows: int | None = None

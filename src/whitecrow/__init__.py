@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # Public name -> module that defines it.
 _HOMES = {
     "AutoEncoder": "whitecrow.detectors.autoencoder",
+    "DAGMM": "whitecrow.detectors.dagmm",
     "DSEBM": "whitecrow.detectors.dsebm",
     "DeepSAD": "whitecrow.detectors.deep_sad",
     "DeepSVDD": "whitecrow.detectors.deep_svdd",
@@ -24,10 +25,12 @@ _HOMES = {
     "KNN": "whitecrow.detectors.knn",
     "LOE": "whitecrow.detectors.loe",
     "LOF": "whitecrow.detectors.lof",
+    "MemAE": "whitecrow.detectors.mem_ae",
     "NeuTraLAD": "whitecrow.detectors.neutral_ad",
     "OCSVM": "whitecrow.detectors.ocsvm",
     "PCA": "whitecrow.detectors.pca",
     "PaDiM": "whitecrow.detectors.padim",
+    "RecForest": "whitecrow.detectors.rec_forest",
     "load": "whitecrow.persist",
     "methods": "whitecrow.detectors._table",
     "wrap": "whitecrow.detectors.wrapped",
@@ -35,6 +38,7 @@ _HOMES = {
 _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
+    "DAGMM",
     "DSEBM",
     "ECOD",
     "HBOS",
@@ -49,8 +53,10 @@ __all__ = [
     "DeepSAD",
     "DeepSVDD",
     "IsolationForest",
+    "MemAE",
     "NeuTraLAD",
     "PaDiM",
+    "RecForest",
     "__version__",
     "data",
     "errors",

@@ -62,6 +62,15 @@ _METHODS = (
         "reconstruction error of a narrow network",
     ),
     Method(
+        "dagmm",
+        "DAGMM",
+        "Zong et al., Deep Autoencoding Gaussian Mixture Model, ICLR",
+        2018,
+        "none",
+        TABLE,
+        "density of a row's code and of how badly it is reconstructed",
+    ),
+    Method(
         "deep_sad",
         "DeepSAD",
         "Ruff et al., Deep Semi-Supervised Anomaly Detection, ICLR",
@@ -163,6 +172,15 @@ _METHODS = (
         "density against the density around the nearest neighbours",
     ),
     Method(
+        "mem_ae",
+        "MemAE",
+        "Gong et al., Memorizing Normality to Detect Anomaly, ICCV",
+        2019,
+        "none",
+        BOTH,
+        "reconstruction error of a network that decodes from a memory of normal codes",
+    ),
+    Method(
         "neutral_ad",
         "NeuTraLAD",
         "Qiu et al., Neural Transformation Learning for Deep Anomaly Detection, ICML",
@@ -198,6 +216,16 @@ _METHODS = (
         "none",
         BOTH,
         "distance to the main directions of the data, or to their middle",
+    ),
+    Method(
+        "rec_forest",
+        "RecForest",
+        "Xu et al., Reconstruction-based Anomaly Detection with Completely Random "
+        "Forest, SDM",
+        2021,
+        "none",
+        BOTH,
+        "distance to the middle of the box that random trees leave around a row",
     ),
 )
 

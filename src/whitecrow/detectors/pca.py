@@ -16,7 +16,8 @@ constant, and with all directions the squared Mahalanobis distance.
 
 Both are the squared length of a vector with one entry for each column,
 :math:`r = a v + U (g \odot U^\top v)`, so that explanations are exact: :math:`r_j^2`.
-For the Mahalanobis distance these are the contributions of Garthwaite and Koch (2016).
+For the Mahalanobis distance of standardised columns these are the contributions of
+Garthwaite and Koch (2016).
 
 Source: specs/deep_unsupervised.md 2.14; Shyu et al., ICDM workshops 2003.
 """

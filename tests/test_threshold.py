@@ -80,14 +80,22 @@ def test_few_extreme_rows_do_not_move_the_spread():
     assert abs(moved) < 0.2
 
 
-@pytest.mark.parametrize(("n_labels", "source"), [(10, "best F1"), (9, "median")])
-def test_labels_decide_from_ten_of_each(n_labels, source):
+def test_where_no_score_stands_out_the_highest_hundredth_is_flagged():
+    scores = np.arange(1000.0)
+    chosen = threshold.from_spread(scores)
+    assert (scores > chosen.value).sum() == 10
+    assert "no score stands out" in chosen.source
+    assert "median" in threshold.from_spread(np.r_[scores, 1e9]).source
+
+
+@pytest.mark.parametrize(("n_labels", "decide"), [(10, True), (9, False)])
+def test_labels_decide_from_ten_of_each(n_labels, decide):
     scores = np.random.default_rng(0).normal(size=100)
     codes = np.full(100, -1, dtype=np.int8)
     codes[:n_labels], codes[20:50] = 1, 0
     scores[:n_labels] += 10
     chosen = threshold.select(scores, codes, "auto")
-    assert source in chosen.source
+    assert ("best F1" in chosen.source) == decide
     assert scores[n_labels:].max() < chosen.value + 5
 
 

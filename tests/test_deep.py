@@ -55,8 +55,11 @@ CASES = {
     "hsc": (wc.HSC(**SHORT), TABLE, {"y": LABELS}),
     "hsc, auxiliary": (wc.HSC(**SHORT), TABLE, {"auxiliary": OUTLIERS}),
     "neutral ad": (wc.NeuTraLAD(**SHORT), TABLE, {}),
+    # Masks of dropout are drawn for the whole stack: without it, members are alike.
+    "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
     "dsebm": (wc.DSEBM(**SHORT), TABLE, {}),
     "dsebm, plain": (wc.DSEBM("energy", architecture="plain", **SHORT), TABLE, {}),
+    "drocc": (wc.DROCC(only_ce_epochs=1, **SHORT), TABLE, {}),
 }
 
 
@@ -92,6 +95,7 @@ def train_with_seed(detector, X, given, seed):
     rows, codes, outliers = one._check_fit(X, given.get("y"), given.get("auxiliary"))
     data = one._training_set(rows, codes, outliers)
     one._train_members([data], [seed], one._stages())
+    one._finish(rows)
     return one
 
 

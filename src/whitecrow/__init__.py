@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoEncoder": "whitecrow.detectors.autoencoder",
     "DAGMM": "whitecrow.detectors.dagmm",
+    "DROCC": "whitecrow.detectors.drocc",
     "DSEBM": "whitecrow.detectors.dsebm",
     "DeepSAD": "whitecrow.detectors.deep_sad",
     "DeepSVDD": "whitecrow.detectors.deep_svdd",
@@ -39,6 +40,7 @@ _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
     "DAGMM",
+    "DROCC",
     "DSEBM",
     "ECOD",
     "HBOS",

@@ -89,6 +89,15 @@ _METHODS = (
         "distance to a centre in the space of a network",
     ),
     Method(
+        "drocc",
+        "DROCC",
+        "Goyal et al., DROCC: Deep Robust One-Class Classification, ICML",
+        2020,
+        "none",
+        TABLE,
+        "a classifier of training rows against the hardest points around them",
+    ),
+    Method(
         "dsebm",
         "DSEBM",
         "Zhai et al., Deep Structured Energy Based Models for Anomaly Detection, ICML",
@@ -146,8 +155,7 @@ _METHODS = (
     Method(
         "knn",
         "KNN",
-        "Ramaswamy, Rastogi and Shim, Efficient Algorithms for Mining Outliers, "
-        "SIGMOD",
+        "Ramaswamy, Rastogi and Shim, Efficient Algorithms for Mining Outliers, SIGMOD",
         2000,
         "none",
         BOTH,

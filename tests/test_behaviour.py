@@ -23,6 +23,7 @@ from whitecrow.testing.checks import CHECKS
 CPU = {"device": "cpu"}
 FAST = {
     "autoencoder": wc.AutoEncoder(hidden=(16, 2), epochs=25, lr=5e-3, **CPU),
+    "dagmm": wc.DAGMM(epochs=30, batch_size=64, lr=5e-3, **CPU),
     "deep_sad": wc.DeepSAD(epochs=25, pretrain_epochs=5, lr=5e-3, **CPU),
     "deep_svdd": wc.DeepSVDD(epochs=15, pretrain_epochs=5, lr=3e-3, **CPU),
     "drocc": wc.DROCC(num_hidden_nodes=64, epochs=30, lr=5e-3, **CPU),

@@ -1,0 +1,382 @@
+r"""What DAGMM and SOM-DAGMM share: a Gaussian mixture over the codes of a network.
+
+A network gives each row a vector :math:`z` and soft memberships :math:`\gamma`. The
+mixture is not fitted by EM but read off them:
+
+.. math::
+
+    \varphi_k = \frac{1}{N} \sum_i \gamma_{ik}, \qquad
+    \mu_k = \frac{\sum_i \gamma_{ik} z_i}{\sum_i \gamma_{ik}}, \qquad
+    \Sigma_k = \frac{\sum_i \gamma_{ik} (z_i - \mu_k)(z_i - \mu_k)^\top}
+                    {\sum_i \gamma_{ik}}
+
+and the energy of a row is its negative log-density,
+:math:`E(z) = -\log \sum_k \varphi_k \mathcal N(z; \mu_k, \Sigma_k)`. All of it is
+float64; every function takes leading member dimensions.
+
+Source: Zong et al., Deep Autoencoding Gaussian Mixture Model for Unsupervised Anomaly
+Detection, ICLR 2018; specs/deep_unsupervised.md 2.2.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from whitecrow import device, labels
+from whitecrow.deep import DeepDetector, Members, Stage
+from whitecrow.detector import Rows
+from whitecrow.nets.mlp import autoencoder_widths, mlp
+
+__all__ = [
+    "AutoencodedMixture",
+    "Mixture",
+    "MixtureDetector",
+    "energy",
+    "estimate",
+    "even_batch_size",
+    "merge",
+    "penalty",
+    "reconstruction_features",
+    "regularise",
+]
+
+# Added to the diagonal, in units of its mean, until a covariance can be factored.
+_LEVELS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+
+# A component with a smaller share of the rows describes nothing.
+_DEAD = 1e-6
+
+# A row is not taken to be shorter than this, in units of a row whose columns are 1.
+_SHORTEST = 1e-3
+
+_TINY = 1e-300
+
+# Width of the hidden layer of the estimation network in all of the papers' settings.
+_ESTIMATION = 10
+
+
+class Mixture(NamedTuple):
+    """Components of a mixture; all float64.
+
+    Attributes
+    ----------
+    mass : Tensor of shape (..., k)
+        Sum of the memberships of each component.
+    mean : Tensor of shape (..., k, z)
+    covariance : Tensor of shape (..., k, z, z)
+    """
+
+    mass: Float64[Tensor, "*members k"]
+    mean: Float64[Tensor, "*members k z"]
+    covariance: Float64[Tensor, "*members k z z"]
+
+
+def estimate(
+    z: Float64[Tensor, "*members batch z"],
+    membership: Float64[Tensor, "*members batch k"],
+) -> Mixture:
+    """The mixture that memberships define.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[0.0], [2.0], [9.0]], dtype=torch.float64)
+    >>> membership = torch.tensor([[1, 0], [1, 0], [0, 1]], dtype=torch.float64)
+    >>> mixture = estimate(z, membership)
+    >>> mixture.mean.squeeze().tolist(), mixture.covariance.squeeze().tolist()
+    ([1.0, 9.0], [1.0, 0.0])
+    """
+    mass = membership.sum(-2).clamp(min=_TINY)
+    share = (membership / mass.unsqueeze(-2)).mT
+    mean = share @ z
+    off = z.unsqueeze(-3) - mean.unsqueeze(-2)
+    covariance = (share.unsqueeze(-1) * off).mT @ off
+    return Mixture(mass, mean, covariance)
+
+
+def merge(first: Mixture, second: Mixture) -> Mixture:
+    """The mixture of two sets of rows from the mixtures of each.
+
+    Exact, and without the cancellation of sums of squares (Chan, Golub and LeVeque,
+    Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979).
+    """
+    mass = first.mass + second.mass
+    part = (second.mass / mass).unsqueeze(-1)
+    step = second.mean - first.mean
+    between = (part * (1 - part)).unsqueeze(-1) * outer(step)
+    part_of_matrix = part.unsqueeze(-1)
+    within = torch.lerp(first.covariance, second.covariance, part_of_matrix)
+    return Mixture(mass, first.mean + part * step, within + between)
+
+
+def outer(x: Float64[Tensor, "*n z"]) -> Float64[Tensor, "*n z z"]:
+    """`x x^T` of each vector."""
+    return x.unsqueeze(-1) * x.unsqueeze(-2)
+
+
+def regularise(mixture: Mixture, reg_covar: float) -> Mixture:
+    """The mixture with covariances that have a Cholesky factor.
+
+    `reg_covar` is added to the diagonal. Where that is not enough, so is the smallest
+    of 1e-6, 1e-5 ... 1e-2 times the mean of the diagonal that is. All of them are
+    tried at once: nothing waits for an accelerator's answer.
+    """
+    covariance = mixture.covariance
+    identity = torch.eye(covariance.shape[-1], dtype=torch.float64).to(covariance)
+    with torch.no_grad():
+        size = covariance.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True)
+        levels = torch.tensor(_LEVELS, dtype=torch.float64).to(covariance)
+        jitter = reg_covar + levels * size.clamp(min=1e-12)
+        tried = covariance.unsqueeze(-3) + jitter[..., None, None] * identity
+        works = torch.linalg.cholesky_ex(tried).info == 0
+        # The first that works, or the last one.
+        works[..., -1] = True
+        chosen = jitter.gather(-1, works.int().argmax(-1, keepdim=True))
+    return mixture._replace(covariance=covariance + chosen.unsqueeze(-1) * identity)
+
+
+def energy(
+    z: Float64[Tensor, "*members batch z"], mixture: Mixture
+) -> Float64[Tensor, "*members batch"]:
+    """Negative log-density of each row, however far it is from all components."""
+    factor = torch.linalg.cholesky_ex(mixture.covariance).L
+    off = z.unsqueeze(-3) - mixture.mean.unsqueeze(-2)
+    white = torch.linalg.solve_triangular(factor, off.mT, upper=False)
+    log_scale = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    constant = z.shape[-1] / 2 * math.log(2 * math.pi)
+    log_share = mixture.mass.log() - mixture.mass.sum(-1, keepdim=True).log()
+    at_mean = (log_share - log_scale - constant).unsqueeze(-1)
+    return -(at_mean - white.square().sum(-2) / 2).logsumexp(-2)
+
+
+def penalty(mixture: Mixture) -> Float64[Tensor, "*members"]:
+    """Sum of 1 / variance over all components and coordinates."""
+    return mixture.covariance.diagonal(dim1=-2, dim2=-1).reciprocal().sum((-1, -2))
+
+
+def reconstruction_features(
+    x: Float[Tensor, "*members batch d"], x_hat: Float[Tensor, "*members batch d"]
+) -> tuple[Float64[Tensor, "*members batch 2"], Float[Tensor, "*members batch"]]:
+    """Relative distance `|x - x_hat| / |x|` and cosine of the two; and the distance.
+
+    NOTE[DIFF] A row shorter than 1e-3 sqrt(d) is taken to be that long: an all-zero row
+    would otherwise be infinitely far from its reconstruction.
+
+    Examples
+    --------
+    >>> x, x_hat = torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 0.0]])
+    >>> reconstruction_features(x, x_hat)
+    (tensor([[0.8000, 0.6000]], dtype=torch.float64), tensor([4.]))
+    """
+    # Norms in the precision of the rows: in float64 they would cost more than training.
+    distance = torch.linalg.vector_norm(x - x_hat, dim=-1)
+    length = wide(torch.linalg.vector_norm(x, dim=-1))
+    length = length.clamp(min=_SHORTEST * math.sqrt(x.shape[-1]))
+    length_hat = wide(torch.linalg.vector_norm(x_hat, dim=-1)).clamp(min=1e-15)
+    cosine = wide((x * x_hat).sum(-1)) / (length * length_hat)
+    return torch.stack([wide(distance) / length, cosine], dim=-1), distance
+
+
+def wide(x: Tensor) -> Tensor:
+    """As float64; on the CPU where the device has none (mps)."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
+
+
+def exact(net: nn.Module) -> nn.Module:
+    """A copy of a network that computes in float64.
+
+    An energy multiplies rounding errors of z by up to 1 / variance: in float32 the
+    score of a row would depend on the rows that it is scored with.
+    """
+    twin = copy.deepcopy(net)
+    on_mps = next(net.parameters()).device.type == "mps"
+    return (twin.cpu() if on_mps else twin).double()
+
+
+def even_batch_size(n: int, batch_size: int) -> int:
+    """The largest size up to `batch_size` that leaves no small last batch.
+
+    Statistics of a handful of rows would be wild, and the optimiser remembers them.
+
+    Examples
+    --------
+    >>> even_batch_size(1030, 256)
+    206
+    """
+    return math.ceil(n / math.ceil(n / batch_size))
+
+
+class AutoencodedMixture(nn.Module):
+    """Autoencoder, reconstruction features, and an estimation network over both.
+
+    Input columns beyond those of the autoencoder pass into z as they are.
+    """
+
+    has_member_axis = True
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        n_mixtures: int,
+        *,
+        n_further: int = 0,
+        ae_act: str,
+        gmm_act: str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.n_features = widths[0]
+        self.encoder = mlp(widths, act=ae_act)
+        self.decoder = mlp(widths[::-1], act=ae_act)
+        estimation = (widths[-1] + 2 + n_further, _ESTIMATION, n_mixtures)
+        self.estimation = mlp(estimation, act=gmm_act, dropout=dropout)
+
+    def forward(
+        self, x: Float[Tensor, "*members batch d"]
+    ) -> tuple[
+        Float64[Tensor, "*members batch z"],
+        Float64[Tensor, "*members batch k"],
+        Float[Tensor, "*members batch"],
+    ]:
+        """`(z, membership, distance)`; the distance is that to the reconstruction."""
+        rows, further = x[..., : self.n_features], x[..., self.n_features :]
+        code = self.encoder(rows)
+        x_hat = self.decoder(code)
+        features, distance = reconstruction_features(rows, x_hat)
+        z = torch.cat([wide(code), features, wide(further)], dim=-1)
+        logits = self.estimation(z.to(x.dtype).to(x.device))
+        return z, wide(logits).softmax(-1), distance
+
+
+class MixtureDetector(DeepDetector):
+    """The mechanism of detectors whose score is the energy of such a mixture.
+
+    Explanations are by occlusion. Gradients along a path from the typical row would
+    start where rows are short, and relative distances mean nothing.
+
+    Attributes
+    ----------
+    mass_ : ndarray of shape (n_members, n_mixtures)
+        Training rows of each component, as a sum of memberships.
+    means_ : ndarray of shape (n_members, n_mixtures, z)
+    covariances_ : ndarray of shape (n_members, n_mixtures, z, z)
+    """
+
+    explanation: ClassVar[str] = "occlusion"
+
+    n_mixtures: int
+    latent_dim: int
+    reg_covar: float
+    hidden: str | tuple[int, ...]
+    n_layers: int
+    compression_factor: int
+    mass_: NDArray[np.float64]
+    means_: NDArray[np.float64]
+    covariances_: NDArray[np.float64]
+
+    def latent(self, X: Any) -> NDArray[np.float64]:
+        """The vectors z in which the mixture lives.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows like those of training.
+
+        Returns
+        -------
+        ndarray of shape (n, z), or (n_members, n, z) where there are several
+            Code, relative distance, cosine, and what a method appends.
+        """
+        rows = self._check_rows(X, reset=False)
+        parts = [z.cpu().numpy() for z, _ in self._passes(rows)]
+        return np.asarray(np.concatenate(parts, axis=-2))
+
+    def _widths(self, n_features: int) -> list[int]:
+        """Of the encoder, the code last."""
+        if self.hidden == "rule":
+            return autoencoder_widths(
+                n_features,
+                n_layers=self.n_layers,
+                compression_factor=self.compression_factor,
+                latent_dim=self.latent_dim,
+            )
+        if self.hidden == "auto":
+            return [n_features, 64, 32, self.latent_dim]
+        return [n_features, *(int(width) for width in self.hidden)]
+
+    def _fit_stages(
+        self,
+        X: Rows,
+        codes: labels.Codes,
+        auxiliary: Rows | None,
+        stages: list[Stage],
+    ) -> None:
+        """As for other deep detectors, but energies of members share their unit."""
+        one = self._training_set(X, codes, auxiliary)
+        seeds = device.seeds(self.random_state, self.n_members)
+        self._train_members([one] * len(seeds), seeds, stages)
+        self.member_scale_ = np.ones(self.n_members)
+        self._finish(X)
+
+    def _prepare(self, net: nn.Module, data: Members) -> None:
+        data.batch_size = even_batch_size(data.n, data.batch_size)
+
+    def _finish(self, X: Rows) -> None:
+        """The mixture of all training rows, in one pass, without dropout."""
+        mixture = reduce(merge, (estimate(*pair) for pair in self._passes(X)))
+        mixture = self._revive(mixture)
+        mass, means, covariances = (part.cpu().numpy() for part in mixture)
+        shape = self.n_members, self.n_mixtures
+        self.mass_ = mass.reshape(shape)
+        self.means_ = means.reshape(*shape, -1)
+        self.covariances_ = covariances.reshape(*self.means_.shape, -1)
+
+    def _revive(self, mixture: Mixture) -> Mixture:
+        """Give components without rows the mean and covariance of all rows."""
+        n = mixture.mass.sum(-1, keepdim=True)
+        dead = mixture.mass < _DEAD * n
+        if not dead.any():
+            return mixture
+        warnings.warn(
+            f"{type(self).__name__}: {int(dead.sum())} of {dead.numel()} components of "
+            "the mixture have no rows; a smaller n_mixtures says the same",
+            UserWarning,
+            stacklevel=3,
+        )
+        share = (mixture.mass / n).unsqueeze(-1)
+        mean = (share * mixture.mean).sum(-2, keepdim=True)
+        spread = mixture.covariance + outer(mixture.mean - mean)
+        whole = (share.unsqueeze(-1) * spread).sum(-3, keepdim=True)
+        return Mixture(
+            mixture.mass,
+            torch.where(dead.unsqueeze(-1), mean, mixture.mean),
+            torch.where(dead[..., None, None], whole, mixture.covariance),
+        )
+
+    @torch.no_grad()
+    def _passes(self, X: Rows) -> Iterator[tuple[Tensor, Tensor]]:
+        """`(z, membership)` of the rows, in pieces."""
+        for piece in self._pieces(X):
+            x = self._tensor(piece).to(next(self.net_.parameters()).device)
+            if self.n_members > 1:
+                x = x.expand(self.n_members, *x.shape)
+            z, membership, _ = exact(self.net_)(wide(x))
+            yield z, membership
+
+    def _energy(self, net: nn.Module, x: Tensor) -> Tensor:
+        """Energy of rows under the mixture of all training rows."""
+        z, _, _ = exact(net)(wide(x))
+        arrays = self.mass_, self.means_, self.covariances_
+        alone = self.n_members == 1
+        parts = [torch.from_numpy(a[0] if alone else a).to(z.device) for a in arrays]
+        return energy(z, regularise(Mixture(*parts), self.reg_covar))

@@ -1,7 +1,7 @@
 """Formulas become pictures when the site is built.
 
 Scripts that typeset them in the browser come from elsewhere, and the site fetches
-nothing from elsewhere. matplotlib, which we depend on anyway, knows enough of TeX.
+nothing from elsewhere. matplotlib knows enough of TeX.
 """
 
 from __future__ import annotations

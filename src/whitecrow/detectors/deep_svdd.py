@@ -34,7 +34,9 @@ from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
 
-EPSILON = 1e-6
+# Keeps l_a and its gradient of the size of l_n's: with Deep SAD's 1e-6, rows near the
+# centre that latent outlier exposure suspects would outweigh all the others together.
+EPSILON = 1.0
 
 
 def radius(

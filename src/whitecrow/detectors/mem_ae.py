@@ -242,7 +242,7 @@ class MemAE(DeepDetector):
         act_fn: str = "relu",
         network: str = "auto",
         scaling: str = "standard",
-        epochs: int = 100,
+        epochs: int = 50,
         batch_size: int = 128,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
@@ -307,8 +307,9 @@ class MemAE(DeepDetector):
         return [n_features, *(int(width) for width in self.hidden)]
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
-        width = net.get_parameter("memory.items").shape[-1]
-        if self.addressing == "cosine" and width == 1:
+        table = len(self.input_shape_) == 1
+        narrow = table and self._widths(self.input_shape_[0])[-1] == 1
+        if narrow and self.addressing == "cosine":
             warnings.warn(
                 "MemAE: codes of one number have two directions, so that cosine "
                 "addressing tells two kinds of rows apart; use latent_dim=3 or "

@@ -24,7 +24,7 @@ def problem():
     return X, np.arange(420) >= 400
 
 
-@parametrize_with_checks([ECOD(), ECOD(combine="rows")])
+@parametrize_with_checks([ECOD(combine="rows")])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

@@ -23,7 +23,7 @@ def problem():
     return X, np.arange(420) >= 400
 
 
-@parametrize_with_checks([HBOS(), HBOS(mode="dynamic", n_bins="sqrt")])
+@parametrize_with_checks([HBOS(mode="dynamic", n_bins="sqrt")])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

@@ -24,7 +24,7 @@ def problem():
     return X, np.arange(420) >= 400
 
 
-@parametrize_with_checks([PCA(), PCA(n_components=1, measure="reconstruction")])
+@parametrize_with_checks([PCA(n_components=1, measure="reconstruction")])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 

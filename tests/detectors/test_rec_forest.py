@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from whitecrow.detectors import rec_forest
 from whitecrow.detectors.rec_forest import RecForest, boxes
@@ -20,11 +19,6 @@ def problem():
     X = centres[rng.integers(0, 3, 800)] + rng.normal(size=(800, 20))
     X[760:] = rng.uniform(-10, 10, (40, 20))
     return X, np.arange(800) >= 760
-
-
-@parametrize_with_checks([RecForest(n_estimators=5)])
-def test_sklearn_contract(estimator, check):
-    check(estimator)
 
 
 class Tree:

@@ -250,37 +250,38 @@ def leaf_bounds(
     place : ndarray of int64, shape (n_nodes,)
         Where the box of a node is.
     """
-    needed = _with_ancestors(tree, leaves)
+    # Each of these is a new view whenever it is asked for.
+    left, right = tree.children_left, tree.children_right
+    feature, threshold = tree.feature, tree.threshold
+    needed = _with_ancestors(left, right, leaves)
     place = np.cumsum(needed) - 1
     bounds = np.empty((place[-1] + 1, len(start)), dtype=np.float32)
     bounds[0] = start
     nodes = np.zeros(1, dtype=np.int64)
     while len(nodes):
         level = []
-        nodes = nodes[tree.children_left[nodes] >= 0]
+        nodes = nodes[left[nodes] >= 0]
         # Left of a cut is an upper bound, right of it a lower one.
-        for children, sign in (
-            (tree.children_left, -1),
-            (tree.children_right, 1),
-        ):
+        for children, sign, offset in ((left, -1, len(start) // 2), (right, 1, 0)):
             parents = nodes[needed[children[nodes]]]
-            below = place[children[parents]]
-            column = tree.feature[parents] + (len(start) // 2 if sign < 0 else 0)
+            below, column = place[children[parents]], feature[parents] + offset
             bounds[below] = bounds[place[parents]]
-            cuts = (sign * tree.threshold[parents]).astype(np.float32)
+            cuts = (sign * threshold[parents]).astype(np.float32)
             bounds[below, column] = np.maximum(bounds[below, column], cuts)
             level.append(children[parents])
         nodes = np.concatenate(level)
     return bounds, place
 
 
-def _with_ancestors(tree: Any, leaves: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _with_ancestors(
+    left: NDArray[np.int64], right: NDArray[np.int64], leaves: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Which nodes are on the way to the leaves."""
-    parent = np.zeros(tree.node_count, dtype=np.int64)
-    inner = np.flatnonzero(tree.children_left >= 0)
-    parent[tree.children_left[inner]] = inner
-    parent[tree.children_right[inner]] = inner
-    needed = np.zeros(tree.node_count, dtype=np.bool_)
+    parent = np.zeros(len(left), dtype=np.int64)
+    inner = np.flatnonzero(left >= 0)
+    parent[left[inner]] = inner
+    parent[right[inner]] = inner
+    needed = np.zeros(len(left), dtype=np.bool_)
     needed[leaves] = True
     nodes = np.flatnonzero(needed)
     while len(nodes):

@@ -7,6 +7,7 @@ from sklearn import decomposition
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from whitecrow.detectors import pca
 from whitecrow.detectors.pca import PCA
 from whitecrow.errors import ParameterError
 from whitecrow.persist import load
@@ -72,6 +73,19 @@ def test_finds_rows_that_break_the_ties_between_columns(problem, measure):
     assert roc_auc_score(anomaly, distance) < 0.7
     shuffled = np.random.default_rng(1).permuted(X, axis=0)
     assert roc_auc_score(anomaly, detector.anomaly_score(shuffled)) < 0.7
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_finds_what_is_away_from_blobs(measure, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-10, 10, (3, 20))[rng.integers(0, 3, 4000)]
+    X += rng.normal(size=X.shape)
+    X[3800:] = rng.uniform(-10, 10, (200, 20))
+    detector = PCA(measure=measure).fit(X)
+    scores = detector.anomaly_score(X)
+    assert roc_auc_score(np.arange(4000) >= 3800, scores) > 0.95
+    monkeypatch.setattr(pca, "_BLOCK", 999)
+    assert_allclose(detector.anomaly_score(X), scores)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

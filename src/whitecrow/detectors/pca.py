@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 
+# Numbers held at once while scoring: 32 MiB.
+_BLOCK = 2**22
+
 # Directions without variance count as if they had this share of the mean variance.
 _LEAST_VARIANCE = 1e-6
 
@@ -156,7 +159,11 @@ class PCA(Detector):
         self.noise_variance_ = float(variances[q:].sum() / n_others)
 
     def _anomaly_score(self, X: NDArray[Any]) -> Array:
-        scores: Array = np.square(self._residuals(X)).sum(axis=1)
+        scores = np.empty(len(X))
+        height = max(1, _BLOCK // len(self.mean_))
+        for start in range(0, len(X), height):
+            block = slice(start, start + height)
+            scores[block] = np.square(self._residuals(X[block])).sum(axis=1)
         return scores
 
     def _contributions(self, X: NDArray[Any]) -> Array:

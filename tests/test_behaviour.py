@@ -28,6 +28,7 @@ FAST = {
     "deep_svdd": wc.DeepSVDD(epochs=15, pretrain_epochs=5, lr=3e-3, **CPU),
     "drocc": wc.DROCC(num_hidden_nodes=64, epochs=30, lr=5e-3, **CPU),
     "dsebm": wc.DSEBM(fc_1_out=32, fc_2_out=64, epochs=25, lr=5e-3, **CPU),
+    "goad": wc.GOAD(n_transforms=16, epochs=15, lr=3e-3, **CPU),
     "hsc": wc.HSC(epochs=20, lr=5e-3, **CPU),
     "isolation_forest": wc.IsolationForest(n_estimators=50, scaling="standard"),
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),

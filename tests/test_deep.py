@@ -59,6 +59,7 @@ CASES = {
     "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
     "dsebm": (wc.DSEBM(**SHORT), TABLE, {}),
     "dsebm, plain": (wc.DSEBM("energy", architecture="plain", **SHORT), TABLE, {}),
+    "goad": (wc.GOAD(n_transforms=5, **SHORT), TABLE, {}),
     "drocc": (wc.DROCC(only_ce_epochs=1, **SHORT), TABLE, {}),
 }
 

@@ -117,6 +117,15 @@ _METHODS = (
         "how far in the tails of the columns a row is, with nothing to tune",
     ),
     Method(
+        "goad",
+        "GOAD",
+        "Bergman and Hoshen, Classification-Based Anomaly Detection, ICLR",
+        2020,
+        "none",
+        TABLE,
+        "how hard it is to tell which of many random maps was applied",
+    ),
+    Method(
         "hbos",
         "HBOS",
         "Goldstein and Dengel, Histogram-based Outlier Score (HBOS), KI",

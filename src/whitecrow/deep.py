@@ -211,8 +211,8 @@ class DeepDetector(Detector):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         for name in ("hidden", "milestones"):
-            value = getattr(self, name, ())
-            if not isinstance(value, str):
+            value = getattr(self, name, None)
+            if value is not None and not isinstance(value, str):
                 _check_counts(name, value, type(self).__name__)
 
     def _start(

@@ -134,6 +134,9 @@ class NeuTraLAD(DeepDetector):
     NOTE[DIFF] In the reference the masks live in a Python list, so that they are not
     saved and stop training; here they are parameters. The loss is divided by K log K.
 
+    Columns are scaled to [0, 1] by default: without biases the score of a row depends on
+    its direction only, and rows around the origin of standardised columns have any.
+
     Examples
     --------
     >>> import numpy as np
@@ -193,7 +196,7 @@ class NeuTraLAD(DeepDetector):
         act_fn: str = "relu",
         bias: bool = False,
         batch_norm: bool = False,
-        scaling: str = "standard",
+        scaling: str = "minmax",
         epochs: int = 50,
         batch_size: int = 128,
         lr: float = 1e-3,

@@ -134,8 +134,8 @@ class NeuTraLAD(DeepDetector):
     NOTE[DIFF] In the reference the masks live in a Python list, so that they are not
     saved and stop training; here they are parameters. The loss is divided by K log K.
 
-    Columns are scaled to [0, 1] by default: without biases the score of a row depends on
-    its direction only, and rows around the origin of standardised columns have any.
+    Columns are scaled to [0, 1] by default: without biases the score of a row depends
+    on its direction only, and rows around the origin of standardised columns have any.
 
     Examples
     --------

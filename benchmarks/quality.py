@@ -93,13 +93,15 @@ def sees_labels(experiment: Experiment) -> bool:
     return any(experiment.protocol.get(share) for share in shares)
 
 
-def run(experiment: Experiment) -> list[dict[str, Any]]:
+def run(experiment: Experiment, *, with_peers: bool = True) -> list[dict[str, Any]]:
     """Measure all tasks, one process each; each is kept as soon as it is done.
 
     Returns what is known about the experiment, earlier runs of other tasks included.
     """
     kept: list[dict[str, Any]] = []
     for task in plan(experiment):
+        if task["side"] in {"pyod", "deepod"} and not with_peers:
+            continue
         found = measure.run(task)
         print(_progress(task, found), flush=True)
         kept = report.store(
@@ -240,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("files", nargs="*", type=Path, help="experiment files")
     parser.add_argument("--seeds", type=int, nargs="+", help="in place of the file's")
     parser.add_argument("--data", nargs="+", help="in place of the file's")
+    parser.add_argument("--no-peers", action="store_true", help="ours and the plain")
     given = parser.parse_args(arguments)
     for path in given.files or sorted(GRID.glob("*.toml")):
         whole = part = spec.load(path)
@@ -247,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             whole = part = dataclasses.replace(whole, seeds=tuple(given.seeds))
         if given.data:
             part = dataclasses.replace(whole, data=tuple(given.data))
-        text = section(whole, run(part))
+        text = section(whole, run(part, with_peers=not given.no_peers))
         report.write_section(whole.name, text)
         print(text)
 

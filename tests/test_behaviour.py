@@ -29,9 +29,11 @@ FAST = {
     "drocc": wc.DROCC(num_hidden_nodes=64, epochs=30, lr=5e-3, **CPU),
     "dsebm": wc.DSEBM(fc_1_out=32, fc_2_out=64, epochs=25, lr=5e-3, **CPU),
     "goad": wc.GOAD(n_transforms=16, epochs=15, lr=3e-3, **CPU),
+    "duad": wc.DUAD(n_clusters=8, epochs=15, max_rounds=2, lr=5e-3, **CPU),
     "hsc": wc.HSC(epochs=20, lr=5e-3, **CPU),
     "isolation_forest": wc.IsolationForest(n_estimators=50, scaling="standard"),
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
+    "mem_ae": wc.MemAE(epochs=25, lr=5e-3, **CPU),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
 }

@@ -12,10 +12,12 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it.
 _HOMES = {
+    "ALAD": "whitecrow.detectors.alad",
     "AutoEncoder": "whitecrow.detectors.autoencoder",
     "DAGMM": "whitecrow.detectors.dagmm",
     "DROCC": "whitecrow.detectors.drocc",
     "DSEBM": "whitecrow.detectors.dsebm",
+    "DUAD": "whitecrow.detectors.duad",
     "DeepSAD": "whitecrow.detectors.deep_sad",
     "DeepSVDD": "whitecrow.detectors.deep_svdd",
     "ECOD": "whitecrow.detectors.ecod",
@@ -41,9 +43,11 @@ _HOMES = {
 _MODULES = ("data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
+    "ALAD",
     "DAGMM",
     "DROCC",
     "DSEBM",
+    "DUAD",
     "ECOD",
     "GOAD",
     "HBOS",

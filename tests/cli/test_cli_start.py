@@ -135,6 +135,8 @@ def test_ctrl_c_while_training_leaves_nothing_behind(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell ignores it in what it runs in the background, and so would the child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     time.sleep(4)
     process.send_signal(signal.SIGINT)

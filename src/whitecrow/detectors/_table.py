@@ -53,6 +53,15 @@ class Method:
 
 _METHODS = (
     Method(
+        "alad",
+        "ALAD",
+        "Zenati et al., Adversarially Learned Anomaly Detection, ICDM",
+        2018,
+        "none",
+        TABLE,
+        "two adversarial cycles: how much a row changes on its way to a code and back",
+    ),
+    Method(
         "autoencoder",
         "AutoEncoder",
         "Sakurada and Yairi, Anomaly Detection Using Autoencoders, MLSDA",
@@ -105,6 +114,15 @@ _METHODS = (
         "none",
         TABLE,
         "a network that is an energy: its value, or the length of its gradient",
+    ),
+    Method(
+        "duad",
+        "DUAD",
+        "Li et al., Deep Unsupervised Anomaly Detection, WACV",
+        2021,
+        "polluted",
+        TABLE,
+        "reconstruction error of a network trained on rows of tight clusters only",
     ),
     Method(
         "ecod",

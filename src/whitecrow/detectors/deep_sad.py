@@ -46,7 +46,7 @@ class DeepSAD(DeepDetector):
         Weight of a labelled row, against 1 for an unlabelled one.
     epsilon : float
         Keeps the loss of an anomaly on the centre finite.
-    hidden, act_fn, bias, batch_norm, network
+    hidden, act_fn, bias, batch_norm
         As for `DeepSVDD`.
     pretrain : bool
         Start from the encoder of an autoencoder trained on all rows not labelled
@@ -58,9 +58,9 @@ class DeepSAD(DeepDetector):
     clip_norm : float or None
         Largest norm of a gradient: that of an anomaly next to the centre reaches
         6.5e8 eta (specs/deep_sad.md 5.1).
-    scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
+    network, scaling, epochs, batch_size, lr, weight_decay, milestones, n_members
         As for `DeepSVDD`.
-    device, random_state
+    contamination, device, random_state
         As for `DeepSVDD`.
 
     Notes

@@ -216,6 +216,7 @@ class GOAD(DeepDetector):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_transforms": [Interval(Integral, 2, None, closed="left")],
         "feature_space": [Interval(Integral, 1, None, closed="left")],
+        "shift": [Interval(Real, 0, None, closed="left")],
         "num_hidden_nodes": [Interval(Integral, 1, None, closed="left")],
         "n_layers": [Interval(Integral, 0, None, closed="left")],
         "lamb": [Interval(Real, 0, None, closed="left")],

@@ -1,6 +1,6 @@
-"""How good a ranking is (`ranking`), how sure that is (`intervals`), and what is flagged.
+"""How good a ranking is (`ranking`), and how sure that is (`intervals`).
 
-`thresholds` has the ways in which publications choose the rows to flag.
+How publications choose the rows to flag is in `thresholds`.
 
 The functions are importable from here. Scores are anomaly scores: higher = more
 anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.

@@ -14,6 +14,7 @@ from typing import Any
 
 import whitecrow as wc
 from whitecrow.cli import app
+from whitecrow.metrics.thresholds import PROTOCOLS
 
 DOCS = Path(__file__).parent
 
@@ -55,6 +56,14 @@ def methods_table() -> str:
     return "\n".join(rows)
 
 
+def thresholds_table() -> str:
+    """Every threshold protocol, and what it reads of the truth."""
+    rows = ["| name | flagged by | reads of the truth |", "|---|---|---|"]
+    for name, protocol in PROTOCOLS.items():
+        rows.append(f"| `{name}` | {protocol.title} | {protocol.leak or 'nothing'} |")
+    return "\n".join(rows)
+
+
 def detector_classes() -> str:
     """A reference entry for each detector class, where it is defined."""
     homes = sorted((m.class_name, m.name) for m in wc.methods())
@@ -70,5 +79,6 @@ def command_help(name: str) -> str:
 
 INSERTS: dict[str, Callable[[], str]] = {
     "methods": methods_table,
+    "thresholds": thresholds_table,
     "detectors": detector_classes,
 } | {f"help_{name}": partial(command_help, name) for name in app if name[0] != "-"}

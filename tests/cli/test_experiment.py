@@ -28,12 +28,36 @@ def test_run_report_and_resume(folder, capsys, tmp_path):
     arguments = ["experiment", "report", FILE, "-o", folder, "--markdown", str(page)]
     assert main(arguments) == 0
     assert page.read_text().startswith("# Malignant tumours")
+    assert (tmp_path / "page.csv").is_file()
 
 
 def test_list_shows_the_files(capsys):
     assert main(["experiment", "list", str(Path(FILE).parent), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["experiments"]
     assert any(each["title"].startswith("Malignant") for each in found)
+    assert any(Path(each["file"]).parent.name == "deep_unsupervised" for each in found)
+
+
+def test_kept_models_are_evaluated_again(tmp_path, capsys):
+    file, out = tmp_path / "kept.toml", tmp_path / "out"
+    file.write_text(
+        'data = ["breast_cancer"]\nseeds = 2\nstore_models = true\n'
+        '[protocol]\nname = "holdout"\n[[methods]]\nname = "knn"\n'
+    )
+    run = ["experiment", "run", str(file), "-o", str(out)]
+    assert main([*run, "--test-only"]) == 2
+    shown = capsys.readouterr().err
+    assert "2 of 2 models are not in" in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert main(run) == 0
+    assert len(list((out / "models").glob("*.crow"))) == 2
+    page, table = ((out / f"report.{kind}").read_text() for kind in ("md", "csv"))
+    assert page.startswith("# kept")
+    assert table.startswith("data,method,metric")
+    capsys.readouterr()
+    assert main([*run, "--test-only"]) == 0
+    assert "2 runs now, 2 of 2 stored" in capsys.readouterr().out
+    assert (out / "report.csv").read_text() == table
 
 
 @pytest.mark.parametrize(

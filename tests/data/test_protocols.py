@@ -105,6 +105,97 @@ def test_holdout_is_disjoint_and_polluted_within_one_row(
     np.testing.assert_array_equal(split.test, again.test)
 
 
+@given(
+    n_normal=st.integers(2, 300),
+    n_odd=st.integers(1, 200),
+    pct=st.floats(0.3, 1),
+    rho=st.floats(0, 0.4),
+    pool=st.floats(0, 0.9),
+    val=st.floats(0, 0.6),
+    one_class=st.booleans(),
+    seed=SEEDS,
+)
+def test_holdout_options_keep_all_parts_apart(
+    n_normal, n_odd, pct, rho, pool, val, one_class, seed
+):
+    y = problem(n_normal, n_odd)
+    kinds = np.where(y == 1, np.arange(len(y)) % 3, 9)
+    wanted = int(kinds[y == 1][0]) if one_class else None
+    arguments = {
+        "pct": pct,
+        "pollution": rho,
+        "hold_out": pool,
+        "val_ratio": val,
+        "pollution_class": wanted,
+        "classes": kinds,
+    }
+    try:
+        split = holdout(y, **arguments, random_state=seed)
+    except DataError:  # too few rows for what is asked; the messages are tested below
+        return
+    parts = [split.train, split.test, split.validation]
+    used = np.concatenate(parts)
+    assert len(np.unique(used)) == len(used)
+    kept = math.ceil(n_normal * pct - 1e-9)
+    n_train = math.ceil(kept / 2)
+    n_fit = math.floor(n_train * (1 - val) + 1e-9)
+    found = split.counts
+    assert found.unlabelled_normal == n_fit
+    assert found.unlabelled_anomaly == polluting(n_fit, rho)
+    assert found.test_normal == kept - n_train
+    injected = polluting(n_train, rho)
+    assert found.validation == n_train - n_fit + injected - found.unlabelled_anomaly
+    held = math.floor(n_odd * pool + 1e-9) if pool else injected
+    assert found.test_anomaly == n_odd - held
+    assert found.unused == len(y) - len(used) == n_normal - kept + held - injected
+    odd = np.concatenate([split.train, split.validation])
+    odd = odd[y[odd] == 1]
+    assert len(odd) == injected
+    assert wanted is None or set(kinds[odd].tolist()) <= {wanted}
+    again = holdout(y, **arguments, random_state=seed)
+    repeated = [again.train, again.test, again.validation]
+    for part, same in zip(parts, repeated, strict=True):
+        np.testing.assert_array_equal(part, same)
+
+
+def test_a_held_out_pool_keeps_the_test_the_same_for_any_pollution():
+    y = problem(400, 100)
+    tests = [
+        holdout(y, hold_out=0.3, pollution=rho, random_state=5).test
+        for rho in (0.0, 0.05, 0.1)
+    ]
+    np.testing.assert_array_equal(tests[0], tests[1])
+    np.testing.assert_array_equal(tests[0], tests[2])
+    assert y[tests[0]].sum() == 70
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"pct": 0.0}, ParameterError, ["pct=0.0", "(0, 1]"]),
+        ({"hold_out": 1.0}, ParameterError, ["hold_out=1.0", "[0, 1)"]),
+        ({"val_ratio": 1.0}, ParameterError, ["val_ratio=1.0"]),
+        ({"val_ratio": 0.99}, DataError, ["leaves none to fit; lower val_ratio"]),
+        (
+            {"hold_out": 0.2, "pollution": 0.1},
+            DataError,
+            ["takes 3 anomalies", "keeps 2 for it", "raise hold_out"],
+        ),
+        ({"pollution_class": 1}, ParameterError, ["needs classes"]),
+        (
+            {"pollution_class": "x", "classes": np.repeat([0, 1], [60, 10])},
+            ParameterError,
+            ["no anomaly is of pollution_class='x'; choose among 1"],
+        ),
+    ],
+)
+def test_holdout_says_what_is_wrong(arguments, kind, words):
+    with pytest.raises(kind) as caught:
+        holdout(np.repeat([0, 1], [60, 10]), **arguments, random_state=0)
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+
+
 def test_the_suggested_pollution_is_the_largest_that_works():
     y = problem(100, 11)
     with pytest.raises(DataError, match="takes 16 of 11 anomalies") as caught:

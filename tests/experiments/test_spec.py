@@ -61,12 +61,37 @@ def test_there_are_files():
         ({"methods": [{"preset": "paper"}]}, r"key 'name' of MethodSpec is missing"),
         ({"methods": []}, r"'methods' is empty"),
         ({"anomaly": "other"}, r"anomaly = 'other'; use one of label, reversed"),
+        (
+            {"metrics": ["f1_test_only_optimal"]},
+            "with all labels of the test; set leak_as_published = true",
+        ),
+        ({"metrics": ["best_f1"]}, "set leak_as_published = true"),
+        (
+            {"store_models": True, "methods": [{"name": "pyod:ECOD"}]},
+            "'pyod:ECOD' is none of our methods",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(change, message):
     with pytest.raises(DataError, match=message) as caught:
         spec.parse({**MINIMAL, **change})
     assert "\n" not in str(caught.value)
+
+
+def test_leaks_are_legal_where_they_are_said():
+    metrics = ["f1_test_only_optimal", "f1_train_quantile"]
+    experiment = spec.parse({**MINIMAL, "metrics": metrics, "leak_as_published": True})
+    assert [bool(spec.leak_of(metric)) for metric in experiment.metrics] == [
+        True,
+        False,
+    ]
+    spec.parse({**MINIMAL, "metrics": ["f1_train_quantile", "f1_at_threshold"]})
+
+
+def test_keeping_models_does_not_change_tasks():
+    plain = plan.plan(spec.parse(MINIMAL))
+    kept = plan.plan(spec.parse({**MINIMAL, "store_models": True}))
+    assert [task.key for task in plain] == [task.key for task in kept]
 
 
 def test_missing_and_broken_files(tmp_path):

@@ -36,12 +36,14 @@ def run(
     engine: str = "local",
     shard: str | None = None,
     retry: Flag = False,
+    test_only: Flag = False,
     json: Json = False,
 ) -> None:
     """Run what is not done yet, and print the report.
 
     Every finished run is stored at once; after an interruption the same command goes on
-    where it stopped. Failures are stored with their error.
+    where it stopped. Failures are stored with their error. The report is also written
+    beside the records, as `report.md` and `report.csv`.
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def run(
         `i/n`: only the i-th of n parts, for several machines.
     retry
         Run stored failures again.
+    test_only
+        Fit nothing: evaluate the models that a run with `store_models = true` kept.
     json
         Print one JSON object instead of text.
     """
@@ -78,7 +82,17 @@ def run(
             done += 1
             progress(f"{task.label} on {task.data}", done, len(tasks))
 
-        ran = runner.run(tasks, store, jobs=jobs, engine=engine, on_record=on_record)
+        ran = runner.run(
+            tasks,
+            store,
+            jobs=jobs,
+            engine=engine,
+            store_models=experiment.store_models,
+            test_only=test_only,
+            on_record=on_record,
+        )
+    if store.folder.is_dir():  # not where a shard has no tasks
+        _write(experiment, every, store, store.folder.parent / "report.md")
     _show(experiment, every, store, say, ran)
 
 
@@ -91,7 +105,7 @@ def report(
     markdown: Path | None = None,
     json: Json = False,
 ) -> None:
-    """Print the report of what is done, or write it as a Markdown page.
+    """Print the report of what is done, or write it as a page and a table.
 
     Parameters
     ----------
@@ -100,21 +114,16 @@ def report(
     output
         Folder of the records; `results/NAME` if not given.
     markdown
-        Write the page here instead of printing it.
+        Write the page here instead of printing it, and its numbers beside it as CSV.
     json
         Print one JSON object instead of text.
     """
-    from whitecrow.experiments import report as reports
-    from whitecrow.workflow.files import replacing
-
     experiment, tasks, store = _open(file, output)
     say = Output(as_json=json)
     if markdown is None:
         _show(experiment, tasks, store, say, 0)
         return
-    page = reports.markdown(experiment, store.read(task.key for task in tasks))
-    with replacing(markdown) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+    _write(experiment, tasks, store, markdown)
     say.line(f"report: {markdown}")
     say.result({"report": str(markdown)})
 
@@ -162,6 +171,21 @@ def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]
     experiment = spec.load(file)
     folder = output or Path("results") / experiment.name
     return experiment, plan.plan(experiment), results.Store(folder)
+
+
+def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
+    """The page, and its numbers as CSV beside it."""
+    from whitecrow.experiments import report as reports
+    from whitecrow.workflow.files import replacing
+
+    records = store.read(task.key for task in tasks)
+    texts = {
+        page: reports.markdown(experiment, records),
+        page.with_suffix(".csv"): reports.comma_separated(experiment, records),
+    }
+    for path, text in texts.items():
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
 
 def _show(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterable
@@ -9,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from whitecrow.experiments.spec import Experiment, Published
+from whitecrow.experiments.spec import Experiment, Published, leak_of
+from whitecrow.metrics.thresholds import PROTOCOLS
 
-__all__ = ["markdown", "table"]
+__all__ = ["comma_separated", "markdown", "table"]
 
 _TITLES = {
     "auroc": "AUROC",
@@ -21,6 +24,15 @@ _TITLES = {
     "f1_at_share": "F1, threshold at the true share of anomalies",
     "f1_at_threshold": "F1, threshold from training",
     "trivial_f1": "F1 of flagging every row",
+    **{
+        f"{measure}_{name}": f"{title}, {protocol.title} (`{name}`)"
+        for name, protocol in PROTOCOLS.items()
+        for measure, title in (
+            ("f1", "F1"),
+            ("precision", "Precision"),
+            ("recall", "Recall"),
+        )
+    },
 }
 
 Records = list[dict[str, Any]]
@@ -31,11 +43,75 @@ def markdown(experiment: Experiment, records: Records) -> str:
     good = [record for record in records if not record["error"]]
     parts = [f"# {experiment.title}", _intro(experiment, good)]
     for metric in experiment.metrics:
-        parts += [f"## {_TITLES[metric]}", table(experiment, good, metric)]
-    parts += ["## CPU seconds of a fit", _seconds(experiment, good)]
+        parts += [f"## {_TITLES[metric]}", _leak(metric)]
+        parts.append(table(experiment, good, metric))
+    parts += ["## CPU seconds of a fit", _seconds(experiment, good, "fit_seconds")]
+    if any("fit_wall_seconds" in record for record in good):
+        wall = _seconds(experiment, good, "fit_wall_seconds")
+        parts += ["## Seconds of a fit on the clock", wall]
     parts += _by_kind(experiment, good)
+    parts += _sources(experiment)
     parts += _failures(records)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def comma_separated(experiment: Experiment, records: Records) -> str:
+    """The numbers of the page as CSV: a line for each set, contender and metric."""
+    good = [record for record in records if not record["error"]]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    others = [number.method for number in experiment.published]
+    for data in experiment.data:
+        for name in dict.fromkeys([*_labels(good), *others]):
+            for metric in experiment.metrics:
+                writer.writerow(_line(experiment, good, data, name, metric))
+    return file.getvalue()
+
+
+_COLUMNS = (
+    *("data", "method", "metric", "leak", "mean", "std", "n", "trivial_f1"),
+    *("published_mean", "published_std", "published_source"),
+    *("fit_cpu_seconds", "fit_wall_seconds"),
+)
+
+
+def _line(
+    experiment: Experiment, records: Records, data: str, name: str, metric: str
+) -> list[str | float | None]:
+    """One line of the CSV; None where there is nothing."""
+
+    def mean(key: str) -> float | None:
+        values = _values(records, name, data, key)
+        return float(np.mean(values)) if values else None
+
+    values = _values(records, name, data, metric)
+    spread = float(np.std(values)) if values else None
+    number = _published(experiment, name, data, metric)
+    printed = (number.mean, number.std, number.source) if number else (None,) * 3
+    return [
+        *(data, name, metric, leak_of(metric), mean(metric), spread, len(values)),
+        *(mean("trivial_f1"), *printed, mean("fit_seconds"), mean("fit_wall_seconds")),
+    ]
+
+
+def _leak(metric: str) -> str:
+    leak = leak_of(metric)
+    return (
+        f"**Leak, as published:** the threshold is chosen with {leak}." if leak else ""
+    )
+
+
+def _sources(experiment: Experiment) -> list[str]:
+    """Where the published numbers come from."""
+    methods: dict[str, dict[str, None]] = {}
+    for number in experiment.published:
+        if number.source:
+            methods.setdefault(number.source, {})[number.method] = None
+    if not methods:
+        return []
+    lines = [f"- {source}: {', '.join(names)}" for source, names in methods.items()]
+    return ["## Sources of the published numbers", "\n".join(lines)]
 
 
 def table(experiment: Experiment, records: Records, metric: str) -> str:
@@ -50,7 +126,7 @@ def table(experiment: Experiment, records: Records, metric: str) -> str:
     for name in others:
         if name not in names:
             rows += _printed_row(experiment, name, metric)
-    if metric in {"best_f1", "f1_at_share", "f1_at_threshold"} and names:
+    if metric != "trivial_f1" and "f1" in metric and names:
         trivial = [
             _cell(records, names[0], data, "trivial_f1") for data in experiment.data
         ]
@@ -83,7 +159,8 @@ def _intro(experiment: Experiment, records: Records) -> str:
         lines.append(f"Sets are cut to {experiment.max_rows:,} random rows.")
     if experiment.leak_as_published:
         lines.append(
-            "**Leak, as published:** the best threshold is chosen on test labels."
+            "**Leak, as published:** thresholds are chosen with the truth about the "
+            "rows that they are judged by, where a table says so."
         )
     done = len(records)
     repeated = len(experiment.seeds) * math.prod(map(len, experiment.sweep.values()))
@@ -99,7 +176,9 @@ def _labels(records: Records) -> list[str]:
 
 
 def _values(records: Records, label: str, data: str, key: str) -> list[float]:
-    return [r[key] for r in records if r["label"] == label and r["data"] == data]
+    """What the records have of it: older ones lack some keys, and NaN is no number."""
+    found = [r.get(key) for r in records if (r["label"], r["data"]) == (label, data)]
+    return [value for value in found if value is not None and not math.isnan(value)]
 
 
 def _cell(records: Records, label: str, data: str, metric: str) -> str:
@@ -112,10 +191,17 @@ def _cell(records: Records, label: str, data: str, metric: str) -> str:
 
 
 def _printed(experiment: Experiment, label: str, data: str, metric: str) -> str:
+    number = _published(experiment, label, data, metric)
+    return _number(number) if number else ""
+
+
+def _published(
+    experiment: Experiment, label: str, data: str, metric: str
+) -> Published | None:
     for number in experiment.published:
         if (number.method, number.data, number.metric) == (label, data, metric):
-            return _number(number)
-    return ""
+            return number
+    return None
 
 
 def _number(number: Published) -> str:
@@ -123,10 +209,10 @@ def _number(number: Published) -> str:
     return f"{100 * number.mean:.1f}{spread}"
 
 
-def _seconds(experiment: Experiment, records: Records) -> str:
+def _seconds(experiment: Experiment, records: Records, key: str) -> str:
     rows = []
     for name in _labels(records):
-        found = [_values(records, name, d, "fit_seconds") for d in experiment.data]
+        found = [_values(records, name, data, key) for data in experiment.data]
         rows.append([name, *(f"{np.mean(v):.3g}" if v else "" for v in found)])
     return _grid(["", *experiment.data], rows)
 
@@ -138,29 +224,42 @@ def _by_kind(experiment: Experiment, records: Records) -> list[str]:
         named = [
             r for r in records if r["data"] == data and r["recall_by_kind"] != "{}"
         ]
-        if not named:
-            continue
-        names = _labels(named)
-        sums: dict[str, dict[str, list[float]]] = {}
-        for record in named:
-            for kind, (_, share) in json.loads(record["recall_by_kind"]).items():
-                sums.setdefault(kind, {}).setdefault(record["label"], []).append(share)
-        rows = [
-            [
-                kind,
-                *(
-                    f"{100 * np.mean(found[name]):.0f}" if name in found else ""
-                    for name in names
-                ),
+        if named:
+            parts += [
+                f"## Flagged of each category, {data}",
+                "Percent of test rows, the threshold being the true share of "
+                "anomalies: recall of a category of anomalies, false alarms of a "
+                "category of normal rows. Rows are the mean over seeds.",
+                _kinds(named),
             ]
-            for kind, found in sorted(sums.items())
-        ]
-        parts += [
-            f"## Flagged of each category, {data}",
-            "Percent of test rows, the threshold being the true share of anomalies.",
-            _grid(["category", *names], rows),
-        ]
     return parts
+
+
+def _kinds(records: Records) -> str:
+    """The table of a set: categories with what they are, rows, and a column a method.
+
+    The mean over seeds is of those whose test has the category.
+    """
+    names = _labels(records)
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for record in records:
+        for kind, facts in json.loads(record["recall_by_kind"]).items():
+            found.setdefault(kind, {}).setdefault(record["label"], []).append(facts)
+    rows = []
+    for kind, by_method in sorted(found.items()):
+        every = [facts for each in by_method.values() for facts in each]
+        size = np.mean([facts[0] for facts in every])
+        # Older records do not say what a category is.
+        shares = [facts[2] for facts in every if len(facts) > 2]
+        what = ("anomaly" if np.mean(shares) > 0.5 else "normal") if shares else ""
+        cells = [
+            f"{100 * np.mean([facts[1] for facts in by_method[name]]):.0f}"
+            if name in by_method
+            else ""
+            for name in names
+        ]
+        rows.append([kind, what, f"{size:.0f}", *cells])
+    return _grid(["category", "is", "rows", *names], rows)
 
 
 def _failures(records: Records) -> list[str]:

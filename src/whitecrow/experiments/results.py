@@ -1,5 +1,7 @@
 """Records on disk: one small Parquet file for each, so that nothing is half-written.
 
+Models, where they are kept, are beside them, with the names of their records.
+
 A run that is killed leaves whole records and loses the one in work; the next run skips
 what is there.
 """
@@ -16,7 +18,12 @@ import pyarrow.parquet as pq
 
 from whitecrow.errors import DataError
 
-__all__ = ["Store"]
+__all__ = ["Store", "model_path"]
+
+
+def model_path(models: Path, key: str) -> Path:
+    """Where in a folder of models that of a task is."""
+    return models / f"{key}.crow"
 
 
 class Store:
@@ -30,6 +37,7 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder) / "records"
+        self.models = Path(folder) / "models"
 
     def has(self, key: str) -> bool:
         """Whether a task is done, or failed and recorded as such."""
@@ -48,6 +56,10 @@ class Store:
                 f"cannot write {path}: {error.strerror or error}; choose another "
                 "folder with -o"
             ) from error
+
+    def has_model(self, key: str) -> bool:
+        """Whether the model of a task is kept."""
+        return model_path(self.models, key).is_file()
 
     def drop(self, key: str) -> None:
         """Forget a record, so that its task runs again."""

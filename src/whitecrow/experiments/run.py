@@ -1,8 +1,8 @@
 """Run tasks: one task in, one record out; the same record on any machine.
 
 Preprocessing is fitted on training rows, splits are disjoint, and test labels select
-nothing: `best_f1` is recorded as what it is, a number chosen on the test set, and the
-report shows it only where a publication did the same.
+nothing: numbers whose threshold reads the truth are recorded as what they are, and the
+report shows them only where a publication did the same.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,11 @@ from numpy.typing import NDArray
 
 from whitecrow import labels
 from whitecrow.data.protocols import Split
-from whitecrow.errors import DataError, UserError
+from whitecrow.errors import DataError, ModelFileError, UserError
 from whitecrow.experiments.plan import Task
 from whitecrow.experiments.references import reference
-from whitecrow.experiments.results import Store
-from whitecrow.metrics import ranking
+from whitecrow.experiments.results import Store, model_path
+from whitecrow.metrics import ranking, thresholds
 
 __all__ = ["Problem", "problem", "run", "run_task"]
 
@@ -46,6 +47,10 @@ class Problem:
         Known labels in the public convention; NaN where training may not see them.
     y_test : ndarray of int8
         Truth.
+    truth_train : ndarray of int8
+        Truth about the training rows, for what publications report on them.
+    X_validation : ndarray
+        Rows set apart from the training rows; often none.
     kinds : ndarray of str or None
         Category of each test row, where the set names categories.
     """
@@ -54,6 +59,8 @@ class Problem:
     X_test: NDArray[Any]
     y_train: NDArray[np.float64]
     y_test: labels.Codes
+    truth_train: labels.Codes
+    X_validation: NDArray[Any]
     kinds: NDArray[np.str_] | None = None
 
 
@@ -63,6 +70,8 @@ def run(
     *,
     jobs: int = 1,
     engine: str = "local",
+    store_models: bool = False,
+    test_only: bool = False,
     on_record: Callable[[Task, dict[str, Any]], None] | None = None,
 ) -> int:
     """Run what is not stored yet.
@@ -77,6 +86,11 @@ def run(
     engine : {"local", "dask"}
         joblib on this machine, or a Dask cluster (the one of the environment
         variable DASK_SCHEDULER_ADDRESS, or a local one).
+    store_models : bool
+        Keep the fitted models in the store; a task whose model is not there runs.
+    test_only : bool
+        Fit nothing: evaluate the stored models again, those of all tasks that did not
+        fail.
     on_record : callable, optional
         Called with each task and its record.
 
@@ -84,15 +98,47 @@ def run(
     -------
     int
         How many tasks ran.
+
+    Raises
+    ------
+    ModelFileError
+        If the model of a task to evaluate is not stored.
     """
-    left = [task for task in tasks if not store.has(task.key)]
+    if test_only:
+        left = [task for task in tasks if not _failed(task, store)]
+        _check_models(left, store)
+    else:
+        left = [task for task in tasks if not _done(task, store, store_models)]
+    models = store.models.resolve() if store_models or test_only else None
+    work = functools.partial(_run_group, models=models, test_only=test_only)
     groups = [list(group) for _, group in groupby(left, key=lambda task: task.group)]
-    for group, records in _results(groups, jobs, engine):
+    for group, records in _results(groups, work, jobs, engine):
         for task, record in zip(group, records, strict=True):
             store.put(task.key, record)
             if on_record is not None:
                 on_record(task, record)
     return len(left)
+
+
+def _failed(task: Task, store: Store) -> bool:
+    return store.has(task.key) and bool(store.get(task.key)["error"])
+
+
+def _done(task: Task, store: Store, store_models: bool) -> bool:
+    if not store_models or store.has_model(task.key):
+        return store.has(task.key)
+    return _failed(task, store)
+
+
+def _check_models(tasks: list[Task], store: Store) -> None:
+    missing = [task for task in tasks if not store.has_model(task.key)]
+    if missing:
+        first = missing[0]
+        raise ModelFileError(
+            f"{len(missing)} of {len(tasks)} models are not in {store.models}, such as "
+            f"that of {first.label} on {first.data}, seed {first.seed}; run the "
+            "experiment with store_models = true and without --test-only first"
+        )
 
 
 def run_task(task: Task) -> dict[str, Any]:
@@ -109,41 +155,46 @@ def run_task(task: Task) -> dict[str, Any]:
 
 
 def _results(
-    groups: list[list[Task]], jobs: int, engine: str
+    groups: list[list[Task]],
+    work: Callable[[list[Task]], list[dict[str, Any]]],
+    jobs: int,
+    engine: str,
 ) -> Iterator[tuple[list[Task], list[dict[str, Any]]]]:
     if engine == "dask":
         from whitecrow.experiments.dask_engine import results
 
-        yield from results(groups, _run_group)
+        yield from results(groups, work)
     elif jobs == 1:
         for group in groups:
-            yield group, _run_group(group)
+            yield group, work(group)
     else:
         from joblib import Parallel, delayed
 
         pool = Parallel(n_jobs=jobs, return_as="generator")
-        found = pool(delayed(_run_group)(group) for group in groups)
+        found = pool(delayed(work)(group) for group in groups)
         yield from zip(groups, found, strict=True)
 
 
-def _run_group(group: list[Task]) -> list[dict[str, Any]]:
+def _run_group(
+    group: list[Task], models: Path | None = None, test_only: bool = False
+) -> list[dict[str, Any]]:
     """Records of tasks that differ in their seed only: stacked where possible."""
+    if test_only:
+        assert models is not None
+        return [_guarded(_evaluated, task, models) for task in group]
     if len(group) > 1:
         try:
-            return _stacked(group)
+            return _stacked(group, models)
         except UserError as error:
             logger.debug("one by one: %s", error)
-    return [_guarded(task) for task in group]
+    return [_guarded(_fitted, task, models) for task in group]
 
 
-def _guarded(task: Task) -> dict[str, Any]:
+def _guarded(
+    work: Callable[..., dict[str, Any]], task: Task, models: Path | None
+) -> dict[str, Any]:
     try:
-        made = problem(task)
-        detector = _detector(task)
-        started = time.process_time()
-        detector.fit(made.X_train, _known(task, detector, made))
-        seconds = time.process_time() - started
-        return _record(task, made, detector, seconds)
+        return work(task, models)
     except Exception as error:  # any failure of a contender is a result: stored
         logger.warning("%s on %s: %s", task.label, task.data, error)
         where = "".join(traceback.format_exception(error)[-2:])
@@ -151,7 +202,55 @@ def _guarded(task: Task) -> dict[str, Any]:
         return {**_facts(task), "error": message, "traceback": where}
 
 
-def _stacked(group: list[Task]) -> list[dict[str, Any]]:
+def _fitted(task: Task, models: Path | None) -> dict[str, Any]:
+    made = problem(task)
+    detector = _detector(task)
+    clock = _Clock()
+    detector.fit(made.X_train, _known(task, detector, made))
+    return _finish(task, made, detector, clock.read(), models)
+
+
+def _evaluated(task: Task, models: Path) -> dict[str, Any]:
+    """The record of a model from its file; the cost of its fit comes from there too."""
+    from whitecrow import persist
+
+    bundle = persist.load_bundle(model_path(models, task.key))
+    return _record(task, problem(task), bundle.detector, bundle.info["seconds"])
+
+
+class _Clock:
+    """Seconds since it was made, of this process and on the wall."""
+
+    def __init__(self) -> None:
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
+
+    def read(self, runs: int = 1) -> dict[str, float]:
+        """Seconds of each of several runs."""
+        return {
+            "fit_seconds": (time.process_time() - self.cpu) / runs,
+            "fit_wall_seconds": (time.perf_counter() - self.wall) / runs,
+        }
+
+
+def _finish(
+    task: Task,
+    made: Problem,
+    detector: Any,
+    seconds: dict[str, float],
+    models: Path | None,
+) -> dict[str, Any]:
+    """The record of a fitted detector, which is kept where there is a folder for it."""
+    record = _record(task, made, detector, seconds)
+    if models is not None:
+        from whitecrow import persist
+
+        models.mkdir(parents=True, exist_ok=True)
+        info = {**_facts(task), "seconds": seconds}
+        persist.save(model_path(models, task.key), detector, info=info)
+    return record
+
+
+def _stacked(group: list[Task], models: Path | None) -> list[dict[str, Any]]:
     """All seeds of a deep method as one batched network.
 
     Raises
@@ -168,11 +267,11 @@ def _stacked(group: list[Task]) -> list[dict[str, Any]]:
         raise DataError("a recipe of its own")
     problems = [problem(task) for task in group]
     sets = [(made.X_train, _known(group[0], detector, made)) for made in problems]
-    started = time.process_time()
+    clock = _Clock()
     fits = fit_seeds(detector, sets, [task.seed for task in group])
-    seconds = (time.process_time() - started) / len(group)
+    seconds = clock.read(len(group))
     rows = zip(group, problems, fits, strict=True)
-    return [_record(task, made, fit, seconds) for task, made, fit in rows]
+    return [_finish(task, made, fit, seconds, models) for task, made, fit in rows]
 
 
 def _detector(task: Task) -> Any:
@@ -227,7 +326,9 @@ def _known(task: Task, detector: Any, made: Problem) -> NDArray[np.float64] | No
     return made.y_train if wanted else None
 
 
-def _record(task: Task, made: Problem, detector: Any, seconds: float) -> dict[str, Any]:
+def _record(
+    task: Task, made: Problem, detector: Any, seconds: dict[str, float]
+) -> dict[str, Any]:
     started = time.process_time()
     scores = detector.anomaly_score(made.X_test)
     score_seconds = time.process_time() - started
@@ -236,28 +337,48 @@ def _record(task: Task, made: Problem, detector: Any, seconds: float) -> dict[st
     return {
         **_facts(task),
         **ranking.summary(made.y_test, scores),
+        **thresholds.outcomes(_scored(task, made, detector, scores)),
         "f1_at_share": ranking.flagged(made.y_test, scores, at_share).f1,
         "f1_at_threshold": ranking.flagged(
             made.y_test, scores, np.nextafter(detector.threshold_, np.inf)
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
-        "fit_seconds": seconds,
+        **seconds,
         "score_seconds": score_seconds,
-        "recall_by_kind": json.dumps(_recalls(made, scores > at_share)),
+        "recall_by_kind": json.dumps(_recalls(made, scores >= at_share)),
         "error": "",
         "traceback": "",
     }
 
 
+def _scored(
+    task: Task, made: Problem, detector: Any, scores: NDArray[np.float64]
+) -> thresholds.Scored:
+    apart = made.X_validation
+    share = getattr(detector, "contamination", "auto")
+    return thresholds.Scored(
+        train=detector.anomaly_score(made.X_train),
+        y_train=made.truth_train,
+        test=scores,
+        y_test=made.y_test,
+        validation=detector.anomaly_score(apart) if len(apart) else None,
+        seed=task.seed,
+        # "auto" is no share; the one that is assumed otherwise is documented there.
+        **({} if share == "auto" else {"contamination": float(share)}),
+    )
+
+
 def _recalls(made: Problem, flagged: NDArray[np.bool_]) -> dict[str, list[float]]:
-    """Category -> [rows, share flagged], the threshold being the true share."""
+    """Category -> [rows, share flagged, share of anomalies], at the true share."""
     if made.kinds is None:
         return {}
+    odd = made.y_test == labels.ANOMALY
     found = {}
     for kind in np.unique(made.kinds):
         rows = made.kinds == kind
-        found[str(kind)] = [int(rows.sum()), float(flagged[rows].mean())]
+        shares = float(flagged[rows].mean()), float(odd[rows].mean())
+        found[str(kind)] = [int(rows.sum()), *shares]
     return found
 
 
@@ -282,12 +403,19 @@ def problem(task: Task) -> Problem:
     elif task.anomaly == "reversed":
         truth = np.where(truth == labels.ANOMALY, labels.NORMAL, labels.ANOMALY)
     truth = truth[chosen]
-    split = _split(task, truth)
-    train, test = chosen[split.train], chosen[split.test]
-    X_train, X_test = _encode(data, train, test)
-    known = np.where(split.y_train == labels.UNLABELLED, np.nan, split.y_train)
-    tested = None if kinds is None else kinds[test]
-    return Problem(X_train, X_test, known, truth[split.test], tested)
+    kinds = None if kinds is None else kinds[chosen]
+    split = _split(task, truth, kinds)
+    parts = [split.train, split.test, split.validation]
+    X_train, X_test, X_validation = _encode(data, [chosen[part] for part in parts])
+    return Problem(
+        X_train=X_train,
+        X_test=X_test,
+        y_train=np.where(split.y_train == labels.UNLABELLED, np.nan, split.y_train),
+        y_test=truth[split.test],
+        truth_train=truth[split.train],
+        X_validation=X_validation,
+        kinds=None if kinds is None else kinds[split.test],
+    )
 
 
 def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
@@ -299,7 +427,7 @@ def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
     return truth_of(kinds, task.protocol["normal"])
 
 
-def _split(task: Task, truth: labels.Codes) -> Split:
+def _split(task: Task, truth: labels.Codes, kinds: NDArray[np.str_] | None) -> Split:
     from whitecrow.data.protocols.holdout import holdout, stratified
     from whitecrow.data.protocols.labelled_ratio import labelled_ratio
 
@@ -313,6 +441,10 @@ def _split(task: Task, truth: labels.Codes) -> Split:
     }
     other = {"name", "normal"}
     arguments = {key: v for key, v in task.protocol.items() if key not in other}
+    if {"pollution_class", "known_classes"} & set(arguments):
+        if kinds is None:
+            raise DataError(f"{task.data} names no classes to choose anomalies by")
+        arguments["classes"] = kinds
     try:
         return protocols[task.protocol["name"]](
             truth, **arguments, random_state=task.seed
@@ -359,12 +491,13 @@ def _kinds(name: str, column: str | None) -> NDArray[np.str_] | None:
 
 
 def _encode(
-    data: pa.Table | NDArray[np.uint8], train: NDArray[Any], test: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    data: pa.Table | NDArray[np.uint8], parts: list[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """The rows of each part; the encoding is that of the first, the training rows."""
     if isinstance(data, np.ndarray):
-        return data[train], data[test]
+        return [data[part] for part in parts]
     from whitecrow.data.encoding import TableEncoder
 
-    rows = data.take(pa.array(train)), data.take(pa.array(test))
-    encoder = TableEncoder().fit(rows[0])
-    return encoder.transform(rows[0]), encoder.transform(rows[1])
+    tables = [data.take(pa.array(part)) for part in parts]
+    encoder = TableEncoder().fit(tables[0])
+    return [encoder.transform(table) for table in tables]

@@ -15,14 +15,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whitecrow.errors import DataError
+from whitecrow.metrics.thresholds import PROTOCOLS as THRESHOLDS
 
-__all__ = ["METRICS", "PROTOCOLS", "Experiment", "MethodSpec", "Published", "load"]
+__all__ = [
+    "METRICS",
+    "PROTOCOLS",
+    "Experiment",
+    "MethodSpec",
+    "Published",
+    "leak_of",
+    "load",
+]
 
 T = TypeVar("T")
 
 PROTOCOLS = ("holdout", "labelled_ratio", "one_vs_rest", "stratified")
 
-# What a record holds of the quality of a ranking, all of them shares.
+# What a record holds of the quality of a ranking, all of them shares: F1, precision and
+# recall for each way to choose a threshold, as in "f1_train_quantile".
 METRICS = (
     "auroc",
     "average_precision",
@@ -31,6 +41,7 @@ METRICS = (
     "f1_at_share",
     "f1_at_threshold",
     "trivial_f1",
+    *(f"{m}_{name}" for name in THRESHOLDS for m in ("f1", "precision", "recall")),
 )
 
 
@@ -101,7 +112,10 @@ class Experiment:
     max_rows : int or None
         Larger sets are cut to a random selection of this many rows, as ADBench does.
     leak_as_published : bool
-        Choose thresholds on test labels, as the publication did; the report says so.
+        Show numbers whose threshold reads the truth of the rows it is judged by, as the
+        publication did; the report says so.
+    store_models : bool
+        Keep every fitted model beside its record, for `--test-only`.
     published : tuple of Published
     """
 
@@ -118,7 +132,22 @@ class Experiment:
     anomaly: str = "label"
     max_rows: int | None = None
     leak_as_published: bool = False
+    store_models: bool = False
     published: tuple[Published, ...] = ()
+
+
+def leak_of(metric: str) -> str:
+    """What the threshold of a metric reads of the truth that it is judged by.
+
+    Examples
+    --------
+    >>> leak_of("f1_test_optimal"), leak_of("auroc")
+    ('all labels of the test', '')
+    """
+    if metric == "best_f1":
+        return "all labels of the test"
+    protocol = THRESHOLDS.get(metric.partition("_")[2])
+    return protocol.leak if protocol else ""
 
 
 def load(path: str | Path) -> Experiment:
@@ -201,8 +230,24 @@ def _check(experiment: Experiment) -> None:
     _one_of("anomaly", experiment.anomaly, ("label", "reversed"))
     for metric in experiment.metrics:
         _one_of("metrics", metric, METRICS)
+        if leak_of(metric) and not experiment.leak_as_published:
+            raise DataError(
+                f"metrics = {metric!r} chooses its threshold with {leak_of(metric)}; "
+                "set leak_as_published = true, and the report will say so"
+            )
+    if experiment.store_models:
+        _check_storable(experiment.methods)
     for number in experiment.published:
         _one_of("published.metric", number.metric, METRICS)
+
+
+def _check_storable(methods: tuple[MethodSpec, ...]) -> None:
+    for method in methods:
+        if ":" in method.name:
+            raise DataError(
+                f"store_models = true, but {method.name!r} is none of our methods and "
+                "has no model file; leave one of the two out"
+            )
 
 
 def _one_of(key: str, value: Any, legal: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ numbers; training and test rows never overlap, and the resulting counts are repo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ class Counts:
     test_normal, test_anomaly : int
         Test rows.
     unused : int
-        Rows in neither part.
+        Rows in no part.
+    validation : int
+        Rows set apart from the training rows.
     """
 
     known_normal: int
@@ -43,6 +45,7 @@ class Counts:
     test_normal: int
     test_anomaly: int
     unused: int
+    validation: int = 0
 
     @property
     def pollution(self) -> float:
@@ -65,6 +68,8 @@ class Split:
         The truth about the test rows.
     counts : Counts
         What came out.
+    validation : ndarray of int64
+        Rows like the unlabelled training rows that take no part in fitting.
     """
 
     train: Rows
@@ -72,6 +77,7 @@ class Split:
     y_train: labels.Codes
     y_test: labels.Codes
     counts: Counts
+    validation: Rows = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def make_split(
@@ -80,6 +86,7 @@ def make_split(
     test: Rows,
     unlabelled: Rows,
     known: Rows | None = None,
+    validation: Rows | None = None,
 ) -> Split:
     """A `Split` from the rows of each part, in any order.
 
@@ -87,14 +94,15 @@ def make_split(
     ----------
     truth : ndarray of int8, shape (n,)
         Codes of all rows.
-    test, unlabelled, known : ndarray of int64
-        Test rows, training rows without and with a visible label.
+    test, unlabelled, known, validation : ndarray of int64
+        Test rows, training rows without and with a visible label, and rows set apart.
     """
     known = np.empty(0, np.int64) if known is None else known
+    apart = np.empty(0, np.int64) if validation is None else np.sort(validation)
     visible = np.full(len(truth), labels.UNLABELLED)
     visible[known] = truth[known]
     train, test = np.sort(np.concatenate([unlabelled, known])), np.sort(test)
-    used = np.concatenate([train, test])
+    used = np.concatenate([train, test, apart])
     if len(np.unique(used)) != len(used):
         raise AssertionError("a protocol drew a row twice")
     counts = Counts(
@@ -105,8 +113,9 @@ def make_split(
         test_normal=_count(truth[test], labels.NORMAL),
         test_anomaly=_count(truth[test], labels.ANOMALY),
         unused=len(truth) - len(used),
+        validation=len(apart),
     )
-    return Split(train, test, visible[train], truth[test], counts)
+    return Split(train, test, visible[train], truth[test], counts, apart)
 
 
 def take(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:

@@ -7,14 +7,22 @@ rows; `stratified` is the plain split of ADBench (Han et al. 2022, section 3.3).
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from whitecrow import labels
 from whitecrow.data import truth as truths
-from whitecrow.data.protocols import Seed, Split, check_share, make_split, take
-from whitecrow.errors import DataError
+from whitecrow.data.protocols import (
+    Rows,
+    Seed,
+    Split,
+    check_share,
+    make_split,
+    take,
+)
+from whitecrow.errors import DataError, ParameterError
 
 __all__ = ["holdout", "polluting", "stratified"]
 
@@ -45,7 +53,12 @@ def holdout(
     y: ArrayLike,
     *,
     train_fraction: float = 0.5,
+    pct: float = 1.0,
     pollution: float = 0.0,
+    hold_out: float = 0.0,
+    pollution_class: Any = None,
+    classes: ArrayLike | None = None,
+    val_ratio: float = 0.0,
     random_state: Seed = None,
 ) -> Split:
     """Normal rows split in two; all anomalies are tested, but for the pollution.
@@ -56,8 +69,21 @@ def holdout(
         The truth: 1 anomaly, 0 normal.
     train_fraction : float in (0, 1), default=0.5
         Share of the normal rows that train, rounded up.
+    pct : float in (0, 1], default=1.0
+        Share of the normal rows that are kept at all, rounded up; the rest is unused.
     pollution : float in [0, 1), default=0.0
         Share of anomalies among the training rows. They are taken out of the test.
+    hold_out : float in [0, 1), default=0.0
+        Share of the anomalies, rounded down, that no test sees and from which the
+        pollution is drawn, so that the test stays the same for any pollution. With 0
+        just the pollution leaves the test.
+    pollution_class : optional
+        Only anomalies of this class pollute.
+    classes : array-like of shape (n,), optional
+        A finer class of each row (an attack), for `pollution_class`.
+    val_ratio : float in [0, 1), default=0.0
+        Share of the training rows set apart for validation, of normal and of polluting
+        rows alike: n normal training rows keep floor(n (1 - val_ratio)).
     random_state : int, Generator or None, default=None
         Seed of the draw.
 
@@ -69,11 +95,12 @@ def holdout(
     Raises
     ------
     DataError
-        If a part would have no normal row, or the test no anomaly.
+        If a part would have no normal row, the test no anomaly, or there are too few
+        anomalies for the pollution.
     LabelError
         If a row has no label or an illegal one.
     ParameterError
-        If a share is outside its interval.
+        If a share is outside its interval, or no anomaly has the class.
 
     References
     ----------
@@ -87,24 +114,38 @@ def holdout(
     >>> len(split.train), split.counts.unlabelled_anomaly, len(split.test)
     (11, 1, 14)
     """
-    check_share("train_fraction", train_fraction, above=True)
+    _check_shares(train_fraction, pct, hold_out, val_ratio)
     truth = truths.complete(y)
+    candidate = _candidates(truth, classes, pollution_class)
     rng = np.random.default_rng(random_state)
     normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
+    if pct < 1:
+        normal, _ = take(normal, math.ceil(len(normal) * pct - _SLACK), rng)
     n_train = math.ceil(len(normal) * train_fraction - _SLACK)
     if not 0 < n_train < len(normal):
         raise DataError(
             f"{len(normal)} normal rows cannot be split with train_fraction="
             f"{train_fraction}: each part needs one; give more rows"
         )
-    n_polluting = polluting(n_train, pollution)
-    _check_left(len(odd), n_polluting, n_train, pollution)
+    if not len(odd):
+        raise DataError(
+            "y has no anomaly (1) to test on; a protocol needs at least one"
+        )
+    n_fit = math.floor(n_train * (1 - val_ratio) + _SLACK)
+    if not n_fit:
+        raise DataError(
+            f"val_ratio={val_ratio} of {n_train} normal training rows leaves none to "
+            "fit; lower val_ratio"
+        )
     train, test = take(normal, n_train, rng)
-    polluted, tested = take(odd, n_polluting, rng)
+    polluted, tested = _polluted(odd, candidate[odd], n_train, pollution, hold_out, rng)
+    train, apart = _keep(train, n_fit, rng)
+    polluted, odd_apart = _keep(polluted, polluting(n_fit, pollution), rng)
     return make_split(
         truth,
         test=np.concatenate([test, tested]),
         unlabelled=np.concatenate([train, polluted]),
+        validation=np.concatenate([apart, odd_apart]),
     )
 
 
@@ -174,16 +215,71 @@ def stratified(
     )
 
 
-def _check_left(n_odd: int, n_polluting: int, n_train: int, pollution: float) -> None:
-    """Refuse a pollution that leaves no anomaly to test on."""
-    if not n_odd:
-        raise DataError(
-            "y has no anomaly (1) to test on; a protocol needs at least one"
+def _check_shares(
+    train_fraction: float, pct: float, hold_out: float, val_ratio: float
+) -> None:
+    check_share("train_fraction", train_fraction, above=True)
+    check_share("pct", pct, above=True, up_to=True)
+    check_share("hold_out", hold_out)
+    check_share("val_ratio", val_ratio)
+
+
+def _candidates(
+    truth: labels.Codes, classes: ArrayLike | None, pollution_class: Any
+) -> NDArray[np.bool_]:
+    """Which rows may pollute."""
+    odd: NDArray[np.bool_] = truth == labels.ANOMALY
+    if pollution_class is None:
+        return odd
+    values = np.asarray(classes)
+    if values.shape != truth.shape:
+        raise ParameterError(
+            f"pollution_class={pollution_class!r} needs classes, one for each of the "
+            f"{len(truth)} rows; got shape {values.shape}"
         )
-    if n_polluting >= n_odd:
-        most = math.floor(1e4 * (n_odd - 1) / (n_train + n_odd - 1)) / 1e4
-        raise DataError(
-            f"pollution={pollution} of {n_train} normal training rows takes "
-            f"{n_polluting} of {n_odd} anomalies and leaves none to test; use at most "
-            f"{most:g}"
+    chosen: NDArray[np.bool_] = odd & (values == pollution_class)
+    if not chosen.any():
+        legal = ", ".join(map(repr, np.unique(values[odd]).tolist()))
+        raise ParameterError(
+            f"no anomaly is of pollution_class={pollution_class!r}; choose among "
+            f"{legal}"
         )
+    return chosen
+
+
+def _polluted(
+    odd: Rows,
+    candidate: NDArray[np.bool_],
+    n_train: int,
+    pollution: float,
+    hold_out: float,
+    rng: np.random.Generator,
+) -> tuple[Rows, Rows]:
+    """Anomalies for training and for testing; `candidate` says which may pollute."""
+    count = polluting(n_train, pollution)
+    if hold_out:
+        pool, tested = take(odd, math.floor(len(odd) * hold_out + _SLACK), rng)
+        able = pool[np.isin(pool, odd[candidate])]
+        if count > len(able):
+            raise DataError(
+                f"pollution={pollution} of {n_train} normal training rows takes "
+                f"{count} anomalies, and hold_out={hold_out} keeps {len(able)} for it; "
+                "lower the pollution or raise hold_out"
+            )
+        return able[:count], tested
+    able = odd[candidate]
+    most = min(len(able), len(odd) - 1)
+    if count > most:
+        share = math.floor(1e4 * most / (n_train + most)) / 1e4
+        raise DataError(
+            f"pollution={pollution} of {n_train} normal training rows takes {count} of "
+            f"{len(able)} anomalies, and one at least is left to test; use at most "
+            f"{share:g}"
+        )
+    polluted, rest = take(able, count, rng)
+    return polluted, np.concatenate([odd[~candidate], rest])
+
+
+def _keep(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Rows for fitting and rows set apart; nothing is drawn where all are kept."""
+    return take(rows, count, rng) if count < len(rows) else (rows, rows[:0])

@@ -34,6 +34,7 @@ FAST = {
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
+    "som_dagmm": wc.SOMDAGMM(epochs=30, batch_size=64, lr=5e-3, **CPU),
 }
 # Two epochs say nothing about quality, but everything about the rest.
 TINY = {"epochs": 2, "pretrain_epochs": 1, "warm_up_epochs": 1}

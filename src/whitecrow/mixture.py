@@ -334,7 +334,7 @@ class MixtureDetector(DeepDetector):
             dropout=self.dropout,
         )
 
-    def _objective(self, net: AutoencodedMixture, x: Tensor) -> Tensor:
+    def _objective(self, net: nn.Module, x: Tensor) -> Tensor:
         """J of each row of a batch, with the mixture of the batch.
 
         The squared error, lambda_1 times the energy, and lambda_2 times the penalty,
@@ -343,7 +343,7 @@ class MixtureDetector(DeepDetector):
         z, membership, distance = net(x)
         error = distance.square()
         if self.recon == "mean":
-            error = error / net.n_features
+            error = error / self.input_shape_[0]
         batch = regularise(estimate(z, membership), self.reg_covar)
         rest = self.lambda_1 * energy(z, batch)
         rest = rest + self.lambda_2 * penalty(batch).unsqueeze(-1)

@@ -100,9 +100,7 @@ def _rows_of_a_piece(weight: Tensor) -> int:
     return max(1, _PIECE // len(weight))
 
 
-def places(
-    winner: Int64[Tensor, "batch"], side: int
-) -> Float[Tensor, "batch 2"]:
+def places(winner: Int64[Tensor, "batch"], side: int) -> Float[Tensor, "batch 2"]:
     """Row and column on the grid, from 0 to 1; 0 where there is one neuron.
 
     Examples
@@ -257,7 +255,9 @@ class SelfOrganisingMaps(nn.Module):
         """Two columns for each map."""
         if x.ndim == 3:
             members = range(len(x))
-            return torch.stack([self.of_member(x[member], member) for member in members])
+            return torch.stack(
+                [self.of_member(x[member], member) for member in members]
+            )
         return self.of_member(x)
 
     def of_member(

@@ -123,8 +123,7 @@ def test_test_rows_do_not_move_the_map():
     assert_array_equal(model.net_.maps.weight, before)
 
 
-def test_places_tell_clusters_apart_that_the_code_does_not():
-    """Rows close to each other have close places, whatever the network does."""
+def test_rows_close_to_each_other_have_close_places():
     rows, _ = blobs(600, 8, seed=3)
     model = wc.SOMDAGMM(**{**SHORT, "epochs": 0}).fit(rows)
     places = model.latent(rows)[:, -2:]

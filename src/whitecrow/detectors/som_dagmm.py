@@ -290,11 +290,14 @@ class SOMDAGMM(MixtureDetector):
     def _prepare(self, net: nn.Module, data: Members) -> None:
         """Train the maps of each member, and keep the places of the training rows."""
         super()._prepare(net, data)
-        maps, own = net.maps, data.rows.view(-1, data.n)
+        maps = net.maps
         assert isinstance(maps, som.SelfOrganisingMaps)
+        # Members of a stack share one set of rows, or have one each.
+        sets = data.x.view(-1, data.n, data.x.shape[-1])
+        own = sets.expand(len(data.seeds), -1, -1)
         places = [
-            self._learn_maps(maps, data.x[rows], seed, member)
-            for member, (rows, seed) in enumerate(zip(own, data.seeds, strict=True))
+            self._learn_maps(maps, x, seed, member)
+            for member, (x, seed) in enumerate(zip(own, data.seeds, strict=True))
         ]
         data.append(places[0] if data.rows.ndim == 1 else torch.stack(places))
 

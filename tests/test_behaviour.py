@@ -36,6 +36,7 @@ FAST = {
     "mem_ae": wc.MemAE(epochs=25, lr=5e-3, **CPU),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
+    "som_dagmm": wc.SOMDAGMM(epochs=30, batch_size=64, lr=5e-3, **CPU),
 }
 # Two epochs say nothing about quality, but everything about the rest.
 TINY = {"epochs": 2, "pretrain_epochs": 1, "warm_up_epochs": 1}

@@ -57,6 +57,7 @@ CASES = {
     "neutral ad": (wc.NeuTraLAD(**SHORT), TABLE, {}),
     # Masks of dropout are drawn for the whole stack: without it, members are alike.
     "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
+    "som dagmm": (wc.SOMDAGMM(2, dropout=0.0, **SHORT), TABLE, {}),
     "dsebm": (wc.DSEBM(**SHORT), TABLE, {}),
     "dsebm, plain": (wc.DSEBM("energy", architecture="plain", **SHORT), TABLE, {}),
     "goad": (wc.GOAD(n_transforms=5, **SHORT), TABLE, {}),
@@ -176,6 +177,24 @@ def test_each_set_draws_from_its_own_outliers():
     assert x.shape == (4, 12, 1)
     assert_array_equal(x[:, 6:, 0], np.arange(1.0, 5)[:, None].repeat(6, 1))
     assert_array_equal(y[0], [-1] * 6 + [1] * 6)
+
+
+def test_further_columns_are_those_of_the_row_and_of_the_member():
+    x, y = torch.arange(6.0)[:, None], torch.full((6,), -1).char()
+    shared = [TrainingSet(x, y)] * 2
+    distinct = [TrainingSet(x, y), TrainingSet(x, y)]
+    for sets in (shared, distinct):
+        data = Members(sets, [0, 1], batch_size=4)
+        data.append(torch.stack([x + 10, x + 20]))
+        for index in data.batches(0):
+            rows, _ = data.take(index)
+            further = rows[..., 1] - rows[..., 0]
+            assert_array_equal(further, np.full_like(further, [[10.0], [20.0]]))
+    alone = Members([TrainingSet(x, y)], [0], batch_size=4)
+    alone.append(x + 10)
+    for index in alone.batches(0):
+        rows, _ = alone.take(index)
+        assert_array_equal(rows[:, 1] - rows[:, 0], np.full(len(index), 10.0))
 
 
 # ---------------------------------------------------------------------------- training

@@ -64,7 +64,8 @@ class Members:
     """Training sets and seeds of the members of a stack, or of one network alone.
 
     Row numbers of a batch come from `batches`; `take` gives the rows, with as many
-    auxiliary outliers (drawn with replacement) where the set has them.
+    auxiliary outliers (drawn with replacement) where the set has them, or with the
+    columns of `append`.
     """
 
     def __init__(
@@ -87,6 +88,15 @@ class Members:
             rows = rows.view(-1, self.n).expand(len(sets), self.n)
         self.rows = rows
         self._draws = [torch.Generator().manual_seed(seed ^ 0x5EED) for seed in seeds]
+        self._further: Tensor | None = None
+
+    def append(self, columns: Tensor) -> None:
+        """Give the rows (n, c), or those of each member (members, n, c), more columns.
+
+        They are not copied beside rows that members share. Auxiliary outliers have
+        none of them, so that a set with outliers takes no such columns.
+        """
+        self._further = columns
 
     def batches(self, stage: int) -> train.Batches:
         """Batches of row numbers, in an order of their own for each stage."""
@@ -96,6 +106,10 @@ class Members:
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and label codes of a batch."""
         x, y = self.x[index], self.y[index]
+        if self._further is not None:
+            own = (index % self.n).unsqueeze(-1)
+            further = torch.take_along_dim(self._further, own, dim=-2)
+            return torch.cat([x, further], dim=-1), y
         if self.outliers is None:
             return x, y
         axis = index.ndim - 1

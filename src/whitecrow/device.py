@@ -16,7 +16,7 @@ from torch import Tensor
 
 from whitecrow.errors import ParameterError
 
-__all__ = ["available", "can_fuse", "resolve", "seeded", "seeds", "threads"]
+__all__ = ["available", "can_fuse", "resolve", "seeded", "seeds", "threads", "wide"]
 
 # Below this many multiply-adds a step, a second thread costs more than it brings.
 _SMALL_STEP = 50_000_000
@@ -63,6 +63,11 @@ def resolve(device: str) -> torch.device:
 def can_fuse(tensors: Iterable[Tensor]) -> bool:
     """Whether the optimiser has a fused step for tensors on these devices."""
     return all(tensor.device.type in {"cpu", "cuda"} for tensor in tensors)
+
+
+def wide(x: Tensor) -> Tensor:
+    """As float64; on the CPU where the device has none (mps)."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def seeds(random_state: object, n: int) -> list[int]:

@@ -25,18 +25,21 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import reduce
+from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import device, labels
 from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows
-from whitecrow.nets.mlp import autoencoder_widths, mlp
+from whitecrow.device import wide
+from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
 
 __all__ = [
     "AutoencodedMixture",
@@ -187,11 +190,6 @@ def reconstruction_features(
     return torch.stack([wide(distance) / length, cosine], dim=-1), distance
 
 
-def wide(x: Tensor) -> Tensor:
-    """As float64; on the CPU where the device has none (mps)."""
-    return (x.cpu() if x.device.type == "mps" else x).double()
-
-
 def exact(net: nn.Module) -> nn.Module:
     """A copy of a network that computes in float64.
 
@@ -272,14 +270,36 @@ class MixtureDetector(DeepDetector):
     covariances_ : ndarray of shape (n_members, n_mixtures, z, z)
     """
 
+    input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     explanation: ClassVar[str] = "occlusion"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_mixtures": [Interval(Integral, 1, None, closed="left")],
+        "latent_dim": [Interval(Integral, 1, None, closed="left")],
+        "lambda_1": [Interval(Real, 0, None, closed="left")],
+        "lambda_2": [Interval(Real, 0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0, None, closed="left")],
+        "recon": [StrOptions({"sum", "mean"})],
+        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "compression_factor": [Interval(Integral, 1, None, closed="left")],
+        "ae_act_fn": [StrOptions(set(ACTIVATIONS))],
+        "gmm_act_fn": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
 
     n_mixtures: int
     latent_dim: int
+    lambda_1: float
+    lambda_2: float
     reg_covar: float
+    recon: str
     hidden: str | tuple[int, ...]
     n_layers: int
     compression_factor: int
+    ae_act_fn: str
+    gmm_act_fn: str
+    dropout: float
     mass_: NDArray[np.float64]
     means_: NDArray[np.float64]
     covariances_: NDArray[np.float64]
@@ -300,6 +320,34 @@ class MixtureDetector(DeepDetector):
         rows = self._check_rows(X, reset=False)
         parts = [z.cpu().numpy() for z, _ in self._passes(rows)]
         return np.asarray(np.concatenate(parts, axis=-2))
+
+    def _mixture_net(
+        self, n_features: int, *, n_further: int = 0
+    ) -> AutoencodedMixture:
+        """The untrained network over so many columns."""
+        return AutoencodedMixture(
+            self._widths(n_features),
+            self.n_mixtures,
+            n_further=n_further,
+            ae_act=self.ae_act_fn,
+            gmm_act=self.gmm_act_fn,
+            dropout=self.dropout,
+        )
+
+    def _objective(self, net: nn.Module, x: Tensor) -> Tensor:
+        """J of each row of a batch, with the mixture of the batch.
+
+        The squared error, lambda_1 times the energy, and lambda_2 times the penalty,
+        which is the same for each row, so that the mean over the batch is J.
+        """
+        z, membership, distance = net(x)
+        error = distance.square()
+        if self.recon == "mean":
+            error = error / self.input_shape_[0]
+        batch = regularise(estimate(z, membership), self.reg_covar)
+        rest = self.lambda_1 * energy(z, batch)
+        rest = rest + self.lambda_2 * penalty(batch).unsqueeze(-1)
+        return error + rest.to(error.dtype).to(error.device)
 
     def _widths(self, n_features: int) -> list[int]:
         """Of the encoder, the code last."""

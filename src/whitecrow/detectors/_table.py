@@ -272,6 +272,16 @@ _METHODS = (
         BOTH,
         "an autoencoder that does not learn to reproduce what looks anomalous already",
     ),
+    Method(
+        "som_dagmm",
+        "SOMDAGMM",
+        "Chen et al., Self-Organizing Map assisted Deep Autoencoding Gaussian Mixture "
+        "Model for Intrusion Detection, arXiv",
+        2020,
+        "none",
+        TABLE,
+        "DAGMM that also sees where a row is on a self-organising map",
+    ),
 )
 
 

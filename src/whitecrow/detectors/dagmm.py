@@ -21,15 +21,11 @@ Detection, ICLR 2018; specs/deep_unsupervised.md 2.2.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow import mixture
-from whitecrow.mixture import AutoencodedMixture, MixtureDetector
-from whitecrow.nets.mlp import ACTIVATIONS
+from whitecrow.mixture import MixtureDetector
 
 __all__ = ["DAGMM"]
 
@@ -122,23 +118,6 @@ class DAGMM(MixtureDetector):
     (500, 7)
     """
 
-    input_kinds: ClassVar[tuple[str, ...]] = ("table",)
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_mixtures": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "lambda_1": [Interval(Real, 0, None, closed="left")],
-        "lambda_2": [Interval(Real, 0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0, None, closed="left")],
-        "recon": [StrOptions({"sum", "mean"})],
-        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "compression_factor": [Interval(Integral, 1, None, closed="left")],
-        "ae_act_fn": [StrOptions(set(ACTIVATIONS))],
-        "gmm_act_fn": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-    }
-
     # "paper" is its KDD (specs/deep_unsupervised.md 2.2); "nrcan-2022" is 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {**_PAPER, "hidden": (60, 30, 10, 1)},
@@ -227,24 +206,10 @@ class DAGMM(MixtureDetector):
         self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        return AutoencodedMixture(
-            self._widths(shape[0]),
-            self.n_mixtures,
-            ae_act=self.ae_act_fn,
-            gmm_act=self.gmm_act_fn,
-            dropout=self.dropout,
-        )
+        return self._mixture_net(shape[0])
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        z, membership, distance = net(x)
-        recon = distance.square()
-        if self.recon == "mean":
-            recon = recon / x.shape[-1]
-        batch = mixture.regularise(mixture.estimate(z, membership), self.reg_covar)
-        energy = self.lambda_1 * mixture.energy(z, batch)
-        # The same for each row, so that the mean over a batch is J.
-        penalty = self.lambda_2 * mixture.penalty(batch).unsqueeze(-1)
-        return recon + (energy + penalty).to(recon.dtype).to(recon.device), None
+        return self._objective(net, x), None
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._energy(net, x)

@@ -242,3 +242,52 @@ def test_one_class_against_the_others_swept_over_classes():
     page = report.markdown(experiment, records)
     assert "Repeated for 2 values of `normal`" in page
     assert "Unfinished" not in page
+
+
+# Six sets that are one: enough for ranks, and quickly run.
+MANY = {
+    **CONTENT,
+    "data": ["breast_cancer", "digits", "breastw", "wine", "stamps", "wbc"],
+    "seeds": 2,
+    "metrics": ["auroc"],
+    "published": [],
+    "methods": [
+        {"name": "ecod", "label": "a"},
+        {"name": "pca", "label": "b"},
+        {"name": "hbos", "label": "c", "most_seeds": 1},
+    ],
+}
+
+
+def records_of(quality):
+    """Made-up records: contender -> AUROC on each set of MANY."""
+    return [
+        {"label": name, "data": data, "seed": seed, "auroc": value, "error": ""}
+        | {"fit_seconds": 0.5, "recall_by_kind": "{}"}
+        for name, values in quality.items()
+        for data, value in zip(MANY["data"], values, strict=True)
+        for seed in range(2)
+    ]
+
+
+def test_many_sets_are_ranked():
+    experiment = spec.parse(MANY)
+    assert len(plan.plan(experiment)) == 6 * (2 + 2 + 1)
+    records = records_of({"a": [0.9] * 6, "b": [0.8] * 6, "c": [0.1] * 6})
+    found = report.rankings(experiment, records)["auroc"]
+    assert found.ranks == {"a": 1.0, "b": 2.0, "c": 3.0}
+    page = report.markdown(experiment, records, {"auroc": "x.svg"})
+    assert "| a | 90.0 | 1.0 | 0.5 |" in page
+    assert "| c (1 seed) | 10.0 | 3.0 | 0.5 |" in page
+    assert "![Critical differences](x.svg)" in page
+    assert "| wine | 90.0 ± 0.0 | 80.0 ± 0.0 | 10.0 ± 0.0 |" in page  # a row each set
+
+
+def test_who_misses_a_set_is_not_ranked():
+    records = records_of({n: [0.9] * 6 for n in "abc"} | {"d": [0.5] * 6})
+    page = report.markdown(
+        spec.parse(MANY),
+        [r for r in records if (r["label"], r["data"]) != ("d", "wine")],
+    )
+    assert "Without d, which miss a set." in page
+    assert "| d | 50.0 |" not in page

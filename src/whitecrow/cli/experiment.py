@@ -176,13 +176,17 @@ def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
     """The page, and its numbers as CSV beside it."""
     from whitecrow.experiments import report as reports
+    from whitecrow.experiments.ranking import diagram
     from whitecrow.workflow.files import replacing
 
     records = store.read(task.key for task in tasks)
-    texts = {
-        page: reports.markdown(experiment, records),
-        page.with_suffix(".csv"): reports.comma_separated(experiment, records),
-    }
+    texts = {page.with_suffix(".csv"): reports.comma_separated(experiment, records)}
+    pictures = {}
+    for metric, ranking in reports.rankings(experiment, records).items():
+        picture = page.with_name(f"{page.stem}-{metric}.svg")
+        pictures[metric] = picture.name
+        texts[picture] = diagram(ranking, f"{experiment.title}: {metric}")
+    texts[page] = reports.markdown(experiment, records, pictures)
     for path, text in texts.items():
         with replacing(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")

@@ -86,7 +86,7 @@ def plan(experiment: Experiment) -> list[Task]:
         for method in experiment.methods
         for label, parameters in _contenders(method)
         for swept in _combinations(experiment.sweep)
-        for seed in experiment.seeds
+        for seed in experiment.seeds[: method.most_seeds]
     ]
 
 

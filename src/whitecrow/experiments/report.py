@@ -6,15 +6,20 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from whitecrow.experiments.plan import plan
+from whitecrow.experiments.ranking import Ranking, rank
 from whitecrow.experiments.spec import Experiment, Published, leak_of
 from whitecrow.metrics.thresholds import PROTOCOLS
 
-__all__ = ["comma_separated", "markdown", "table"]
+__all__ = ["comma_separated", "markdown", "rankings", "table"]
+
+# From so many sets on a report ranks the contenders.
+_MANY_SETS = 6
 
 _TITLES = {
     "auroc": "AUROC",
@@ -38,12 +43,25 @@ _TITLES = {
 Records = list[dict[str, Any]]
 
 
-def markdown(experiment: Experiment, records: Records) -> str:
-    """The page of an experiment."""
+def markdown(
+    experiment: Experiment,
+    records: Records,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
+    """The page of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    records : list of dict
+    pictures : mapping, optional
+        Metric -> file name of its critical-difference diagram, for the page to show.
+    """
     good = [record for record in records if not record["error"]]
     parts = [f"# {experiment.title}", _intro(experiment, good)]
     for metric in experiment.metrics:
         parts += [f"## {_TITLES[metric]}", _leak(metric)]
+        parts += _ranked(experiment, good, metric, pictures or {})
         parts.append(table(experiment, good, metric))
     parts += ["## CPU seconds of a fit", _seconds(experiment, good, "fit_seconds")]
     if any("fit_wall_seconds" in record for record in good):
@@ -95,6 +113,66 @@ def _line(
     ]
 
 
+def rankings(experiment: Experiment, records: Records) -> dict[str, Ranking]:
+    """Metric -> ranks of the contenders, where there are sets enough.
+
+    Contenders that miss a set are left out.
+    """
+    good = [record for record in records if not record["error"]]
+    found = {}
+    for metric in experiment.metrics:
+        means = _means(experiment, good, metric)
+        if len(experiment.data) >= _MANY_SETS and len(means) > 2:
+            found[metric] = rank(means)
+    return found
+
+
+def _means(
+    experiment: Experiment, records: Records, metric: str
+) -> dict[str, list[float]]:
+    """Contenders that have every set -> mean over seeds on each of them."""
+    found = {}
+    for name in _labels(records):
+        values = [_values(records, name, data, metric) for data in experiment.data]
+        if all(values):
+            found[name] = [float(np.mean(each)) for each in values]
+    return found
+
+
+def _ranked(
+    experiment: Experiment, records: Records, metric: str, pictures: Mapping[str, str]
+) -> list[str]:
+    """Mean over all sets and average rank, best first, with the diagram."""
+    ranking = rankings(experiment, records).get(metric)
+    if ranking is None:
+        return []
+    means = _means(experiment, records, metric)
+    few = {
+        method.label or method.name: method.most_seeds
+        for method in experiment.methods
+        if method.most_seeds
+    }
+    rows = []
+    for name, place in ranking.ranks.items():
+        mean = 100 * np.mean(means[name])
+        seconds = np.mean([r["fit_seconds"] for r in records if r["label"] == name])
+        shown = f"{name} ({few[name]} seed)" if name in few else name
+        rows.append([shown, f"{mean:.1f}", f"{place:.1f}", f"{seconds:.2g}"])
+    text = (
+        f"Over {ranking.n_sets} sets. Ranks of two contenders differ (Nemenyi's test, "
+        f"5 %) if they are {ranking.critical_difference:.1f} apart; that all are alike "
+        f"has p = {ranking.p_value:.1g} (Friedman's test)."
+    )
+    left_out = [name for name in _labels(records) if name not in means]
+    if left_out:
+        text += f" Without {', '.join(left_out)}, which miss a set."
+    head = ["", "mean", "average rank", "CPU seconds of a fit"]
+    parts = [text, _grid(head, rows)]
+    if metric in pictures:
+        parts.append(f"![Critical differences]({pictures[metric]})")
+    return parts
+
+
 def _leak(metric: str) -> str:
     leak = leak_of(metric)
     return (
@@ -131,7 +209,7 @@ def table(experiment: Experiment, records: Records, metric: str) -> str:
             _cell(records, names[0], data, "trivial_f1") for data in experiment.data
         ]
         rows.append(["flag every row", *trivial])
-    return _grid(["", *experiment.data], rows)
+    return _wide_grid(["", *experiment.data], rows)
 
 
 def _printed_row(experiment: Experiment, name: str, metric: str) -> list[list[str]]:
@@ -163,8 +241,7 @@ def _intro(experiment: Experiment, records: Records) -> str:
             "rows that they are judged by, where a table says so."
         )
     done = len(records)
-    repeated = len(experiment.seeds) * math.prod(map(len, experiment.sweep.values()))
-    planned = len(experiment.data) * repeated * len(_labels(records))
+    planned = len(plan(experiment))
     if done < planned:
         lines.append(f"Unfinished: {done} of {planned} runs.")
     lines.append(experiment.note.strip())
@@ -214,7 +291,7 @@ def _seconds(experiment: Experiment, records: Records, key: str) -> str:
     for name in _labels(records):
         found = [_values(records, name, data, key) for data in experiment.data]
         rows.append([name, *(f"{np.mean(v):.3g}" if v else "" for v in found)])
-    return _grid(["", *experiment.data], rows)
+    return _wide_grid(["", *experiment.data], rows)
 
 
 def _by_kind(experiment: Experiment, records: Records) -> list[str]:
@@ -270,6 +347,14 @@ def _failures(records: Records) -> list[str]:
         f"- {r['label']} on {r['data']}, seed {r['seed']}: {r['error']}" for r in failed
     ]
     return ["## Failures", "\n".join(lines)]
+
+
+def _wide_grid(head: list[str], rows: list[list[str]]) -> str:
+    """A table with a row for each set where these are more than the contenders."""
+    if len(head) <= len(rows):
+        return _grid(head, rows)
+    turned = [list(column) for column in zip(head, *rows, strict=True)]
+    return _grid(turned[0], turned[1:])
 
 
 def _grid(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -66,6 +66,8 @@ class MethodSpec:
         Set -> constructor arguments that hold there only.
     use_labels : bool or None
         Hand known labels to the method; None: if it learns from labels.
+    most_seeds : int or None
+        A slow contender has only the first so many seeds; the report marks it.
     """
 
     name: str
@@ -75,6 +77,7 @@ class MethodSpec:
     grid: Mapping[str, list[Any]] = field(default_factory=dict)
     for_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use_labels: bool | None = None
+    most_seeds: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

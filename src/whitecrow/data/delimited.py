@@ -185,7 +185,17 @@ def _no_rows(path: Path) -> DataError:
 
 
 def explained(path: Path, dialect: Dialect, error: Exception) -> DataError:
-    """The complaint of pyarrow with the line and the remedy."""
+    """The complaint of pyarrow, with the line and the remedy.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dialect : Dialect
+        How it was read.
+    error : Exception
+        What pyarrow raised.
+    """
     text = " ".join(str(error).split())
     if "Expected" in text and "columns, got" in text:
         return _ragged(path, dialect)

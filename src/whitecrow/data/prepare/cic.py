@@ -1,7 +1,7 @@
 """Flow tables of CICFlowMeter: CIC-IDS2017, CSE-CIC-IDS2018 and USB-IDS-1.
 
-The files have a header of their own each: blanks before names and a doubled "Fwd Header
-Length" (2017), header rows repeated among the data (2018), a folder of csv.gz (USB-IDS).
+Each has its quirks: blanks before names and a doubled "Fwd Header Length" (2017),
+header rows repeated among the data (2018), a folder of csv.gz files (USB-IDS-1).
 Zero-duration flows have undefined rates, "NaN" or "Infinity". Counts, lengths and times
 are never negative; where they are, a counter ran over.
 """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
-__all__ = ["CONVENTIONS", "LABEL", "NORMAL", "Anomaly", "Layout", "OTHERS"]
+__all__ = ["LABEL", "NORMAL", "OTHERS", "Anomaly", "Columns", "Layout", "convention"]
 
 Anomaly = Literal["attack", "normal"]
-CONVENTIONS: tuple[str, ...] = get_args(Anomaly)
 
 LABEL = "label"
 OTHERS = ("category", "split")
@@ -96,3 +95,12 @@ class Layout:
     attacks_per_normal: float | None = None
     attack: Callable[[str], str] = _as_it_is
     family: Callable[[str], str] = _as_it_is
+
+
+def convention(layout: Layout, anomaly: Anomaly) -> str:
+    """What the label means, in words that name the reversal."""
+    if not layout.reversible:
+        return "1 = outlier, 0 = the rest"
+    if anomaly == "normal":
+        return "REVERSED: 1 = normal, 0 = attack"
+    return "1 = attack, 0 = normal"

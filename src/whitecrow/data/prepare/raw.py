@@ -127,8 +127,8 @@ def _check_description(path: Path, layout: Layout) -> None:
     found = tuple(re.findall(r"^\s*(\w+)\s*:\s*\w+\s*\.", text, re.MULTILINE))
     if found != layout.required:
         raise DataError(
-            f"{path}: it describes {len(found)} columns, not the {len(layout.required)} "
-            f"of {layout.title}; leave it out, the names are known"
+            f"{path}: it describes {len(found)} columns, not the "
+            f"{len(layout.required)} of {layout.title}; leave it out, they are known"
         )
 
 
@@ -206,8 +206,8 @@ def _check_separator(path: Path, cells: list[str]) -> None:
     others = [s for s in SEPARATORS if s != "," and cells[0].count(s) > 1]
     if len(cells) < 3 and others:
         raise DataError(
-            f"{path}: its cells are separated by a {SEPARATORS[others[0]]}, those of the "
-            "original files by a comma; give the original files"
+            f"{path}: its cells are separated by a {SEPARATORS[others[0]]}, those of "
+            "the original files by a comma; give the original files"
         )
 
 

@@ -68,13 +68,17 @@ def hashed(columns: Iterable[NDArray[np.float64] | Hashes], rows: int) -> Hashes
     """
     mixed = np.zeros(rows, dtype=np.uint64)
     for column in columns:
-        if column.dtype != np.uint64:
-            column = (column + 0.0).view(np.uint64)  # -0.0 is 0.0
-        mixed ^= column
+        mixed ^= _bits(column)
         for factor in _FACTORS:
             mixed *= factor
             mixed ^= mixed >> _SHIFT
     return mixed
+
+
+def _bits(column: NDArray[np.float64] | Hashes) -> Hashes:
+    if column.dtype == np.uint64:
+        return column.view(np.uint64)
+    return (column + 0.0).view(np.uint64)  # -0.0 is 0.0
 
 
 def text_hashes(texts: Iterable[str]) -> Hashes:

@@ -8,9 +8,8 @@ nothing is encoded with the help of labels.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,16 @@ from numpy.typing import NDArray
 
 from whitecrow.data.delimited import rebatch
 from whitecrow.data.prepare import raw
-from whitecrow.data.prepare.blocks import Block, Floats, Labels, read
-from whitecrow.data.prepare.layout import LABEL, OTHERS, Anomaly, Columns, Layout
+from whitecrow.data.prepare.blocks import Block, Labels, read
+from whitecrow.data.prepare.card import Written, card, ignored, listed
+from whitecrow.data.prepare.layout import (
+    LABEL,
+    OTHERS,
+    Anomaly,
+    Columns,
+    Layout,
+    convention,
+)
 from whitecrow.data.prepare.seen import Seen, hashed, text_hashes
 from whitecrow.data.prepare.survey import Facts, Plan, Survey, decide, survey
 from whitecrow.errors import DataError, ParameterError
@@ -68,34 +75,6 @@ class Options:
     seed: int = 0
 
 
-@dataclass
-class Written:
-    """What the second pass did.
-
-    Attributes
-    ----------
-    rows, anomalies, repeats : int
-        Rows written, those with label 1, those that repeat an earlier one.
-    removed : Counter
-        Rows not written, by reason.
-    zeroed : Counter
-        Undefined values that became 0, by column.
-    categories, splits : Counter
-        Rows written, by category and by split.
-    facts : dict
-        Of the columns, as written.
-    """
-
-    rows: int = 0
-    anomalies: int = 0
-    repeats: int = 0
-    removed: Counter[str] = field(default_factory=Counter)
-    zeroed: Counter[str] = field(default_factory=Counter)
-    categories: Counter[str] = field(default_factory=Counter)
-    splits: Counter[str] = field(default_factory=Counter)
-    facts: dict[str, Facts] = field(default_factory=dict)
-
-
 def prepare(
     layout: Layout,
     files: Sequence[str],
@@ -131,6 +110,8 @@ def prepare(
         The set has no such group of columns, or no other convention.
     """
     _check(layout, options)
+    if options.remove_undefined:
+        layout = replace(layout, zero=())
     found = raw.sources(files, layout)
     first = survey(
         found,
@@ -144,7 +125,7 @@ def prepare(
         second.write(found, target, lambda n: progress("second pass", n, first.rows))
         constant = _constant(second.done)
         if not constant:
-            return _card(found, second)
+            return card(layout, found, first, plan, second.done, second.anomaly)
         plan = plan.without(constant)
 
 
@@ -152,8 +133,8 @@ def _check(layout: Layout, options: Options) -> None:
     if options.columns is not None and options.columns not in layout.groups:
         legal = ", ".join(layout.groups) or "none"
         raise ParameterError(
-            f"--columns {options.columns}: {layout.title} has no such group of columns; "
-            f"it has {legal}"
+            f"--columns {options.columns}: {layout.title} has no such group of "
+            f"columns; it has {legal}"
         )
     if options.anomaly is not None and not layout.reversible:
         raise ParameterError(
@@ -189,7 +170,6 @@ class _Pass:
     ) -> None:
         self.layout, self.plan, self.first, self.options = layout, plan, first, options
         self.anomaly: Anomaly = options.anomaly or layout.anomaly
-        self.zero = () if options.remove_undefined else layout.zero
         self.done = Written(facts={name: Facts() for name in plan.columns})
         self.schema = self._schema()
         self._labels, self._seen = Labels(layout), Seen()
@@ -205,8 +185,8 @@ class _Pass:
                 writer.write_batch(batch, row_group_size=GROUP_ROWS)
         if not self.done.rows:
             raise DataError(
-                f"no row is left: {_listed(self.done.removed)}; give the original files "
-                f"of {self.layout.title}"
+                f"no row is left: {listed(self.done.removed)}; give the original "
+                f"files of {self.layout.title}"
             )
 
     def _batches(
@@ -223,7 +203,7 @@ class _Pass:
                 yield batch
 
     def _batch(self, block: Block) -> pa.RecordBatch:
-        keep = self._thinned(block) & self._clean(block)
+        keep = self._clean(block, self._thinned(block))
         features, hashes = self._features(block, keep)
         repeats = self._seen.add(hashes)
         self.done.repeats += int(repeats.sum())
@@ -250,15 +230,14 @@ class _Pass:
             self._remove(THINNED, int((~keep).sum()))
         return keep
 
-    def _clean(self, block: Block) -> Rows:
+    def _clean(self, block: Block, keep: Rows) -> Rows:
         """Rows without bad or negative cells; undefined rates become 0 on the way."""
-        good = np.ones(len(block), dtype=bool)
-        positive = good.copy()
+        good, positive = keep.copy(), keep.copy()
         for name, values in block.numbers.items():
             finite = np.isfinite(values)
             if not finite.all():
-                if name in self.zero:
-                    self.done.zeroed[name] += int((~finite).sum())
+                if name in self.layout.zero:
+                    self.done.zeroed[name] += int((keep & ~finite).sum())
                     values[~finite] = 0.0
                 else:
                     good &= finite
@@ -267,7 +246,7 @@ class _Pass:
         for texts in block.texts.values():
             if texts.null_count:
                 good &= texts.is_valid().to_numpy(zero_copy_only=False)
-        self._remove(BAD, int((~good).sum()))
+        self._remove(BAD, int((keep & ~good).sum()))
         self._remove(NEGATIVE, int((good & ~positive).sum()))
         return np.asarray(good & positive)
 
@@ -282,7 +261,8 @@ class _Pass:
     ) -> tuple[dict[str, pa.Array], NDArray[np.uint64]]:
         """The columns of the rows that stay, and a hash of each row."""
         mask = None if keep.all() else pa.array(keep)
-        features, parts = {}, []
+        features: dict[str, pa.Array] = {}
+        parts: list[NDArray[Any]] = []
         for name in self.plan.columns:
             if name in block.numbers:
                 values = block.numbers[name]
@@ -344,7 +324,7 @@ class _Pass:
             "title": self.layout.title,
             "label_convention": convention(self.layout, self.anomaly),
             "label_column": LABEL,
-            "ignore": list(_ignored(self.layout)),
+            "ignore": list(ignored(self.layout)),
             "dropped": dict(self.plan.dropped),
         }
         return pa.schema(fields, metadata={METADATA_KEY: json.dumps(about)})
@@ -371,67 +351,3 @@ def _type(facts: Facts, symbolic: bool) -> pa.DataType:
     if symbolic:
         return pa.string()
     return pa.int64() if facts.whole else pa.float64()
-
-
-def _ignored(layout: Layout) -> Columns:
-    return OTHERS if layout.splits else OTHERS[:1]
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{rows:,} {reason}" for reason, rows in counts.items() if rows)
-
-
-# -------------------------------------------------------------------------- the card
-
-
-def convention(layout: Layout, anomaly: Anomaly) -> str:
-    """What the label means, in words that name the reversal."""
-    if not layout.reversible:
-        return "1 = outlier, 0 = the rest"
-    if anomaly == "normal":
-        return "REVERSED: 1 = normal traffic, 0 = attack"
-    return "1 = attack, 0 = normal"
-
-
-def _card(files: Sequence[raw.Source], second: _Pass) -> dict[str, Any]:
-    layout, plan, done = second.layout, second.plan, second.done
-    present = set().union(*(file.columns for file in files))
-    named = {n: why for n, why in layout.drop.items() if n in present}
-    named = {n: why for n, why in named.items() if n not in second.first.facts}
-    symbolic = {
-        n: len(done.facts[n].symbols) for n in plan.columns if n in layout.symbolic
-    }
-    return {
-        "name": layout.name,
-        "title": layout.title,
-        "source": layout.source,
-        "files": [file.path.name for file in files],
-        "label_convention": convention(layout, second.anomaly),
-        "label_column": LABEL,
-        "ignore": list(_ignored(layout)),
-        "rows_read": second.first.read,
-        "rows": done.rows,
-        "anomalies": done.anomalies,
-        "removed": {reason: rows for reason, rows in done.removed.items() if rows},
-        "repeated_rows": done.repeats,
-        "undefined_set_to_0": dict(done.zeroed),
-        "columns_read": len(files[0].columns),
-        "features": len(plan.columns),
-        "symbolic": symbolic,
-        "one_hot_features": len(plan.columns) - len(symbolic) + sum(symbolic.values()),
-        "dropped": {**named, **plan.dropped},
-        "categories": dict(done.categories.most_common()),
-        "splits": dict(done.splits),
-        "notes": _notes(second),
-    }
-
-
-def _notes(second: _Pass) -> list[str]:
-    """What is odd about the files as a whole."""
-    title, first = second.layout.title, second.first
-    notes = []
-    if not first.attacks:
-        notes.append(f"there is no attack in these files of {title}")
-    if first.attacks == first.rows:
-        notes.append(f"there is no normal row in these files of {title}")
-    return notes

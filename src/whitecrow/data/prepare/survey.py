@@ -141,20 +141,17 @@ def survey(
     """Read everything once."""
     labels, removed = Labels(layout), Counter[str]()
     facts = {name: Facts() for name in columns}
-    counts = np.zeros(0, dtype=np.int64)
-    rows = 0
+    rows = attacks = 0
     for block in read(files, layout, columns, labels, removed):
         rows += len(block)
         _add(facts, block, layout)
-        counts.resize(len(labels.names))
-        counts += np.bincount(block.attacks, minlength=len(counts))
+        attacks += int(labels.is_attack()[block.attacks].sum())
         on_rows(rows)
     if not rows:
         raise DataError(
             f"no row of {', '.join(str(f.path) for f in files)} has a value in column "
             f"{layout.label!r}; these are no files of {layout.title}"
         )
-    attacks = int(counts[labels.is_attack()].sum())
     return Survey(rows, rows + removed.total(), facts, attacks)
 
 

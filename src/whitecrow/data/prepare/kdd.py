@@ -53,7 +53,7 @@ def family(name: str) -> str:
 KDD10 = Layout(
     name="kdd10",
     title="KDD Cup 1999, 10 % file",
-    aliases=("kddcup99", "kdd_cup_99", "kdd"),
+    aliases=("kddcup99",),
     source="https://kdd.ics.uci.edu/databases/kddcup99/kddcup99.html "
     "(kddcup.data_10_percent.gz)",
     files="kddcup.data_10_percent.gz",
@@ -77,7 +77,7 @@ LAYOUTS = (
         KDD10,
         name="kddrev",
         title="KDDRev: KDD Cup 1999, 10 % file, attacks thinned out",
-        aliases=("kdd_rev",),
+        aliases=(),
         anomaly="attack",
         attacks_per_normal=0.25,
     ),
@@ -85,7 +85,7 @@ LAYOUTS = (
         KDD10,
         name="nsl_kdd",
         title="NSL-KDD",
-        aliases=("nslkdd",),
+        aliases=(),
         source="https://www.unb.ca/cic/datasets/nsl.html (after a form; KDDTrain+.txt "
         "and KDDTest+.txt)",
         files="KDDTrain+.txt KDDTest+.txt",

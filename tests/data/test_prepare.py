@@ -539,6 +539,14 @@ def test_every_layout_is_whole(layout):
     assert layout.source.startswith("http")
 
 
+def test_the_page_has_every_set_with_its_convention():
+    page = Path(__file__).parents[2] / "docs" / "data.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for layout in prepare.layouts():
+        (row,) = [line for line in lines if line.startswith(f"| `{layout.name}` |")]
+        assert ("reversed" in row) == (layout.anomaly == "normal")
+
+
 def test_names_of_layouts_are_not_shared():
     names = [n for layout in prepare.layouts() for n in (layout.name, *layout.aliases)]
     assert len(names) == len({name.replace("_", "") for name in names})

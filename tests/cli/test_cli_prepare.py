@@ -92,6 +92,13 @@ def test_without_a_name_all_sets_are_listed(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("nowhere")
+def test_a_set_that_is_not_prepared_yet_can_be_shown(run: Run) -> None:
+    said = run("data", "show", "USB-IDS-1").out
+    assert "label: REVERSED" in said
+    assert "prepare: whitecrow data prepare usb_ids_1 USB-IDS-1/ -o" in said
+
+
+@pytest.mark.usefixtures("nowhere")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -430,6 +430,13 @@ def test_hashes_tell_columns_and_small_differences_apart():
     assert hashed([np.array([-0.0])], 1) == hashed([np.array([0.0])], 1)
 
 
+def test_line_ends_and_marks_of_windows_change_nothing(run, tmp_path):
+    text = flows_2018().text()
+    usual = run("ids2018", write(tmp_path / "a.csv", text))
+    text = "\ufeff" + text.replace("\n", "\r\n")
+    assert run("ids2018", write(tmp_path / "a.csv", text)).table.equals(usual.table)
+
+
 def test_small_batches_give_the_same_table(run, tmp_path, monkeypatch):
     flows = flows_2018(200)
     flows.put(7, "Idle Max", "Infinity")
@@ -606,6 +613,16 @@ def test_contents_that_cannot_be(run, tmp_path):
     for row, name in enumerate([*flows.names[4:16], *flows.names[18:26]]):
         flows.put(row, name, "Infinity")
     refused(run, "ids2018", write(file, flows.text()), match=r"no row is left: 20 rows")
+
+
+def test_a_group_may_lose_its_only_column(run, tmp_path):
+    flows = flows_2018()
+    for row in range(40):
+        flows.put(row, "Flow IAT Max", "3")
+    flows.put(0, "Flow IAT Max", "4")
+    flows.put(0, "Idle Max", "NaN")
+    file = write(tmp_path / "a.csv", flows.text())
+    refused(run, "ids2018", file, columns="group4A", match="no column is left")
 
 
 def test_options_that_do_not_fit(run, tmp_path, kdd_file):

@@ -61,13 +61,16 @@ def show(name: str, /, *, json: Json = False) -> None:
     Parameters
     ----------
     name
-        A name from `whitecrow data list`.
+        A name from `whitecrow data list` or `whitecrow data prepare`.
     json
         Print one JSON object instead of text.
     """
-    from whitecrow.data import catalog
+    from whitecrow.data import catalog, prepare
 
     out = Output(as_json=json)
+    if not catalog.has(name) and prepare.knows(name):
+        _show_layout(prepare.find(name), out)
+        return
     entry = catalog.get(name)
     here = catalog.is_available(entry.name)
     out.line(f"{entry.name}: {entry.kind}, {entry.rows:,} x {entry.features:,}")
@@ -201,6 +204,21 @@ def _list_layouts(out: Output) -> None:
     out.line("\n`whitecrow data get NAME` says where the original files are.")
     keys = ("name", "title", "label_convention")
     out.result({"sets": [dict(zip(keys, row, strict=True)) for row in rows]})
+
+
+def _show_layout(layout: Layout, out: Output) -> None:
+    from whitecrow.data.prepare.layout import convention
+
+    facts = {
+        "label": convention(layout, layout.anomaly),
+        "source": layout.source,
+        "prepare": f"whitecrow data prepare {layout.name} {layout.files} "
+        f"-o {layout.name}.parquet",
+    }
+    out.line(f"{layout.name}: {layout.title}, to be prepared from original files")
+    for what, value in facts.items():
+        out.line(f"  {what}: {value}")
+    out.result({"name": layout.name, "title": layout.title} | facts)
 
 
 def _get_originals(layout: Layout, out: Output) -> None:

@@ -41,9 +41,10 @@ def reasons(columns: Iterable[str], reason: str) -> dict[str, str]:
 
 # Both spellings: the longer one is that of 2017.
 ENDPOINTS = reasons(
-    ("Flow ID", "Source IP", "Src IP", "Destination IP", "Dst IP", "Timestamp"),
-    "names one connection",
-) | reasons(("Source Port", "Src Port", "Protocol"), "names the end of a connection")
+    ("Flow ID", "Timestamp", "Source IP", "Src IP", "Source Port", "Src Port")
+    + ("Destination IP", "Dst IP"),
+    "tells one connection from another",
+) | {"Protocol": "left out in the published preparations"}
 PORT = "a port is a name, not a quantity"
 NO_WINDOW = "-1 means that there was none"
 FIRST_GAP = "negative where packets arrived in another order"
@@ -134,7 +135,7 @@ LAYOUTS = (
         normal="benign",
         anomaly="normal",
         required=("Flow IAT Mean", "Bwd Packet Length Std"),
-        drop=ENDPOINTS | {"Flow Duration": "left out in the published preparation"},
+        drop=ENDPOINTS | {"Flow Duration": "left out in the published preparations"},
         never_negative=True,
         family=before_dash,
     ),

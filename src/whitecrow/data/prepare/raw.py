@@ -65,8 +65,9 @@ def sources(files: Sequence[str], layout: Layout) -> list[Source]:
         A file is missing, given twice, empty, or of another layout.
     """
     paths = [path for given in files for path in _expanded(given)]
+    real = [path.resolve() for path in paths]
     for path in paths:
-        if paths.count(path) > 1:
+        if real.count(path.resolve()) > 1:
             raise DataError(f"{path}: given twice, so all its rows would be doubled")
     for path in filter(_is_description, paths):
         _check_description(path, layout)

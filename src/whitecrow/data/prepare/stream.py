@@ -121,6 +121,7 @@ def prepare(
     )
     plan = decide(first, layout, options.columns)
     while True:
+        _check_some_left(plan, layout)
         second = _Pass(layout, plan, first, options)
         second.write(found, target, lambda n: progress("second pass", n, first.rows))
         constant = _constant(second.done)
@@ -139,6 +140,15 @@ def _check(layout: Layout, options: Options) -> None:
     if options.anomaly is not None and not layout.reversible:
         raise ParameterError(
             f"--anomaly: {layout.title} has outliers and no attacks; leave it out"
+        )
+
+
+def _check_some_left(plan: Plan, layout: Layout) -> None:
+    if not plan.columns:
+        name, reason = next(iter(plan.dropped.items()))
+        raise DataError(
+            f"no column is left ({name!r}: {reason}; and so on); give all files of "
+            f"{layout.title}"
         )
 
 

@@ -176,7 +176,7 @@ def decide(found: Survey, layout: Layout, group: str | None) -> Plan:
     checked = tuple(name for name, reason in reasons.items() if reason is None)
     dropped = {name: reason for name, reason in reasons.items() if reason is not None}
     if group is None:
-        return _some_left(Plan(checked, checked, dropped), layout)
+        return Plan(checked, checked, dropped)
     wanted = layout.groups[group](tuple(found.facts))
     for name in wanted:
         if name not in found.facts:
@@ -186,17 +186,7 @@ def decide(found: Survey, layout: Layout, group: str | None) -> Plan:
             )
     columns = tuple(name for name in checked if name in wanted)
     others = {n: f"not of {group}" for n in checked if n not in wanted}
-    return _some_left(Plan(columns, checked, dropped | others), layout)
-
-
-def _some_left(plan: Plan, layout: Layout) -> Plan:
-    if not plan.columns:
-        name, reason = next(iter(plan.dropped.items()))
-        raise DataError(
-            f"no column is left: {name!r} is {reason}, and so on; give all files of "
-            f"{layout.title}"
-        )
-    return plan
+    return Plan(columns, checked, dropped | others)
 
 
 def _reason(name: str, facts: Facts, rows: int, layout: Layout) -> str | None:

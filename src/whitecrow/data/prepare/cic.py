@@ -41,8 +41,10 @@ def reasons(columns: Iterable[str], reason: str) -> dict[str, str]:
 
 # Both spellings: the longer one is that of 2017.
 ENDPOINTS = reasons(
-    ("Flow ID", "Timestamp", "Source IP", "Src IP", "Source Port", "Src Port")
-    + ("Destination IP", "Dst IP"),
+    (
+        *("Flow ID", "Timestamp", "Source IP", "Src IP", "Source Port", "Src Port"),
+        *("Destination IP", "Dst IP"),
+    ),
     "tells one connection from another",
 ) | {"Protocol": "left out in the published preparations"}
 PORT = "a port is a name, not a quantity"

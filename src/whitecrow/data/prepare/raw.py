@@ -199,8 +199,8 @@ def _cells(path: Path) -> list[str]:
         )
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise DataError(f"{path}: the file is empty; download it again")
-    line = head.lstrip(b"\xef\xbb\xbf").split(b"\n")[0].decode("latin-1").strip("\r")
-    return next(csv.reader([line]), [""])
+    line = re.split(rb"[\r\n]", head.lstrip(b"\xef\xbb\xbf"), maxsplit=1)[0]
+    return next(csv.reader([line.decode("latin-1")]), [""])
 
 
 def _check_separator(path: Path, cells: list[str]) -> None:

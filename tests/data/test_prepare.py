@@ -95,6 +95,11 @@ def test_published_numbers(
     assert card["one_hot_features"] == one_hot
     if repeated is not None:
         assert card["repeated_rows"] == repeated
+    if name == "kdd10":
+        assert card["categories"] == {
+            **{"dos": 391_458, "normal": 97_278, "probe": 4_107},
+            **{"r2l": 1_126, "u2r": 52},
+        }
     if name == "nsl_kdd":
         assert card["splits"] == {"train": 125_973, "test": 22_544}
         assert done.column("split")[125_972:125_974] == ["train", "test"]

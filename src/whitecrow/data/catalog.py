@@ -2,13 +2,15 @@
 
 The facts are in `catalog.toml` beside this file, one entry a set. A set is looked for
 in `$WHITECROW_DATA`, then in `../shared/data`, and is fetched into the cache only when
-it was asked for by name, has an address, and is nowhere on this machine.
+it was asked for by name, has an address, and is nowhere on this machine. Sets that
+`whitecrow data prepare` wrote into `prepared/` below these folders have a name too.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
@@ -30,14 +32,20 @@ __all__ = [
     "codes_of",
     "digest",
     "get",
+    "has",
     "is_available",
+    "is_known",
     "load",
     "names",
     "path",
+    "prepared",
     "verify",
 ]
 
 SKLEARN = "sklearn"
+PREPARED = "prepared"
+CARD = ".card.json"
+"""What the name of a data card has in place of `.parquet`."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Entry:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all sets, sorted.
+    """The names of all sets but those that were prepared here, sorted.
 
     Examples
     --------
@@ -122,8 +130,11 @@ def get(name: str) -> Entry:
     >>> get("cardio").rows
     1831
     """
-    key = name.strip().lower().replace("-", "_")
+    key = _key(name)
     entries = _entries()
+    if key in entries:
+        return entries[key]
+    entries = prepared() | entries
     if key in entries:
         return entries[key]
     close = difflib.get_close_matches(key, entries, n=3, cutoff=0.5)
@@ -132,6 +143,45 @@ def get(name: str) -> Entry:
         f"no data set is called {name!r}; {hint}`whitecrow data list` shows all "
         f"{len(entries)}"
     )
+
+
+def has(name: str) -> bool:
+    """Whether `get` finds a set of this name.
+
+    Examples
+    --------
+    >>> has("Breast-Cancer"), has("kdd_11")
+    (True, False)
+    """
+    return is_known(_key(name))
+
+
+def is_known(name: str) -> bool:
+    """Whether a set is called exactly so, in the catalogue or among the prepared ones.
+
+    Examples
+    --------
+    >>> is_known("breast_cancer"), is_known("Breast-Cancer")
+    (True, False)
+    """
+    return name in _entries() or name in prepared()
+
+
+def prepared() -> dict[str, Entry]:
+    """The sets that were prepared into `prepared/` below the data folders, by name.
+
+    A name that the catalogue has keeps its meaning. A data card that cannot be read, or
+    has no table beside it, is passed over.
+    """
+    from whitecrow.data import readers
+
+    found: dict[str, Entry] = {}
+    for folder in readers.places():
+        for card in sorted((folder / PREPARED).glob(f"*{CARD}")):
+            entry = _prepared_entry(card)
+            if entry is not None and entry.name not in _entries():
+                found.setdefault(entry.name, entry)
+    return found
 
 
 def is_available(name: str) -> bool:
@@ -295,6 +345,38 @@ def verify(where: Path, entry: Entry) -> None:
             f"{where} is not the catalogue's {entry.name}: its sha256 is "
             f"{_digest_once(where, stamp)}, not {entry.sha256}; replace or remove it"
         )
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
+
+
+def _prepared_entry(card: Path) -> Entry | None:
+    stem = card.name.removesuffix(CARD)
+    table = card.with_name(f"{stem}.parquet")
+    if not table.exists():
+        return None
+    try:
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        return Entry(
+            name=_key(stem),
+            kind="table",
+            rows=facts["rows"],
+            features=facts["features"],
+            anomalies=facts["anomalies"],
+            where=f"{PREPARED}/{table.name}",
+            bytes=facts["bytes"],
+            sha256=facts["sha256"],
+            source=f"prepared from {facts['title']}, {facts['source']}",
+            terms="those of the original files",
+            license="that of the original files",
+            label_column=facts["label_column"],
+            anomaly_values=("1",),
+            ignore=tuple(facts["ignore"]),
+            hint=f"label: {facts['label_convention']}",
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @cache

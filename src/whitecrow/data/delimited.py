@@ -29,7 +29,7 @@ from whitecrow.data.dialect import (
 )
 from whitecrow.errors import DataError
 
-__all__ = ["read_delimited", "rebatch", "stream_delimited"]
+__all__ = ["explained", "read_delimited", "rebatch", "stream_delimited"]
 
 BLOCK_BYTES = 4 << 20  # and so the longest row that can be read
 READ_BYTES = 1 << 20
@@ -145,7 +145,7 @@ def _parse(path: Path, dialect: Dialect) -> pa.Table:
         with opened(path, gz=dialect.gz) as stream:
             return pacsv.read_csv(stream, **_options(dialect))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _explained(path, dialect, error) from error
+        raise explained(path, dialect, error) from error
 
 
 def _blocks(
@@ -155,7 +155,7 @@ def _blocks(
         with opened(path, gz=dialect.gz) as stream:
             yield from pacsv.open_csv(stream, **_options(dialect, types))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _explained(path, dialect, error) from error
+        raise explained(path, dialect, error) from error
 
 
 def _widened_types(path: Path, dialect: Dialect) -> dict[str, pa.DataType]:
@@ -163,7 +163,7 @@ def _widened_types(path: Path, dialect: Dialect) -> dict[str, pa.DataType]:
         with opened(path, gz=dialect.gz) as stream:
             schema = pacsv.open_csv(stream, **_options(dialect)).schema
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _explained(path, dialect, error) from error
+        raise explained(path, dialect, error) from error
     return {field.name: _widened(field.type) for field in schema}
 
 
@@ -184,8 +184,18 @@ def _no_rows(path: Path) -> DataError:
     return DataError(f"{path}: there is a header but no row of data below it")
 
 
-def _explained(path: Path, dialect: Dialect, error: Exception) -> DataError:
-    """The complaint of pyarrow with the line and the remedy."""
+def explained(path: Path, dialect: Dialect, error: Exception) -> DataError:
+    """The complaint of pyarrow, with the line and the remedy.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dialect : Dialect
+        How it was read.
+    error : Exception
+        What pyarrow raised.
+    """
     text = " ".join(str(error).split())
     if "Expected" in text and "columns, got" in text:
         return _ragged(path, dialect)

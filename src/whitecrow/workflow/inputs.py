@@ -185,7 +185,7 @@ def load_table(source: str) -> tuple[pa.Table, str | None]:
 
 def entry_of(source: str) -> catalog.Entry | None:
     """The catalogue entry of this name, unless a file or folder is called so."""
-    if Path(source).exists() or source not in catalog.names():
+    if Path(source).exists() or not catalog.is_known(source):
         return None
     return catalog.get(source)
 

@@ -1,0 +1,272 @@
+"""Original files, as their authors wrote them, in batches of text.
+
+What differs from well-formed tables is dealt with here: no header, blanks around names,
+one name for two columns, bytes that are not UTF-8, folders of compressed files.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from whitecrow.data import catalog, delimited, readers
+from whitecrow.data.content import MISSING_WORDS, Pictures
+from whitecrow.data.dialect import SEPARATORS, Dialect, opened, unreadable
+from whitecrow.data.prepare.layout import Columns, Layout
+from whitecrow.errors import DataError
+
+__all__ = ["Source", "batches", "sources"]
+
+BLOCK_BYTES = 8 << 20
+HEAD_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """One original file.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is.
+    columns : tuple of str
+        Names of its columns, without blanks and doubles.
+    header : bool
+        Whether its first row holds the names.
+    split : str or None
+        Train or test, where the file name says it.
+    """
+
+    path: Path
+    columns: Columns
+    header: bool
+    split: str | None
+
+
+def sources(files: Sequence[str], layout: Layout) -> list[Source]:
+    """The original files of a set, each checked to be one.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Files, folders, or names from the catalogue.
+    layout : Layout
+        What they should look like.
+
+    Raises
+    ------
+    DataError
+        A file is missing, given twice, empty, or of another layout.
+    """
+    paths = [path for given in files for path in _expanded(given)]
+    real = [path.resolve() for path in paths]
+    for path in paths:
+        if real.count(path.resolve()) > 1:
+            raise DataError(f"{path}: given twice, so all its rows would be doubled")
+    for path in filter(_is_description, paths):
+        _check_description(path, layout)
+    found = [_source(path, layout) for path in paths if not _is_description(path)]
+    if not found:
+        raise DataError(
+            f"no file with rows among {', '.join(files)}; give {layout.files}"
+        )
+    for other in found[1:]:
+        _check_equal(found[0], other, layout)
+    return found
+
+
+def batches(source: Source, columns: Columns, label: str) -> Iterator[pa.RecordBatch]:
+    """The rows of a file: the columns asked for, and the label.
+
+    Raises
+    ------
+    DataError
+        No rows, a row of another width, a broken archive.
+    """
+    wanted = [*columns, label]
+    rows = 0
+    parts = _arrays if source.path.suffix == ".mat" else _text
+    for batch in parts(source, wanted):
+        rows += batch.num_rows
+        yield batch
+    if not rows:
+        raise DataError(f"{source.path}: there is no row of data in it")
+
+
+# -------------------------------------------------------------------- finding files
+
+
+def _expanded(given: str) -> list[Path]:
+    if given in catalog.names() and not Path(given).exists():
+        return [catalog.path(given)]
+    path = readers.locate(given)
+    if not path.is_dir():
+        return [path]
+    found = [
+        file
+        for file in sorted(path.iterdir())
+        if file.name.endswith((".csv", ".csv.gz"))
+    ]
+    if not found:
+        raise DataError(f"{path}: no .csv or .csv.gz file in this folder")
+    return found
+
+
+def _is_description(path: Path) -> bool:
+    return path.suffix == ".names"
+
+
+def _check_description(path: Path, layout: Layout) -> None:
+    """A names file has to describe the columns that the layout has."""
+    text = path.read_text(encoding="latin-1")
+    found = tuple(re.findall(r"^\s*(\w+)\s*:\s*\w+\s*\.", text, re.MULTILINE))
+    if found != layout.required:
+        raise DataError(
+            f"{path}: it describes {len(found)} columns, not the "
+            f"{len(layout.required)} of {layout.title}; leave it out, they are known"
+        )
+
+
+def _source(path: Path, layout: Layout) -> Source:
+    if path.suffix == ".mat":
+        columns, header = _matrix(path).columns, True
+    else:
+        columns, header = _first_row(path, layout)
+    missing = [c for c in (*layout.required, layout.label) if c not in columns]
+    if missing:
+        raise DataError(
+            f"{path}: there is no column {missing[0]!r}, so this is no file of "
+            f"{layout.title}; it has {', '.join(columns[:5])}, ...; "
+            f"the original files are at {layout.source}"
+        )
+    return Source(path, columns, header, _split(path) if layout.splits else None)
+
+
+def _check_equal(first: Source, other: Source, layout: Layout) -> None:
+    """Files of a set may differ in what is dropped, and in nothing else."""
+    differing = set(first.columns) ^ set(other.columns)
+    differing -= set(layout.drop) - set(layout.revived)
+    if differing:
+        raise DataError(
+            f"{first.path} and {other.path} do not belong together: only one of them "
+            f"has the column {min(differing)!r}"
+        )
+
+
+def _split(path: Path) -> str:
+    found = [part for part in ("train", "test") if part in path.name.lower()]
+    if len(found) != 1:
+        raise DataError(
+            f"{path}: the file name does not say whether this is the train or the test "
+            "part; keep the original names"
+        )
+    return found[0]
+
+
+# ------------------------------------------------------------------- the first row
+
+
+def _first_row(path: Path, layout: Layout) -> tuple[Columns, bool]:
+    cells = _cells(path)
+    _check_separator(path, cells)
+    names = _unique([cell.strip() for cell in cells])
+    if not layout.names or names[0] == layout.names[0]:
+        return names, True
+    if len(cells) != len(layout.names):
+        raise DataError(
+            f"{path}: the first row has {len(cells)} cells, files of {layout.title} "
+            f"have {len(layout.names)}; the original files are at {layout.source}"
+        )
+    return layout.names, False
+
+
+def _cells(path: Path) -> list[str]:
+    try:
+        with opened(path, gz=_is_gz(path)) as stream:
+            head: bytes = stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if head.startswith((b"PK\x03\x04", b"\x1f\x8b")) or b"\x00" in head:
+        raise DataError(
+            f"{path}: its content is not text; unpack archives, and let the name of "
+            "what gzip compressed end in .gz"
+        )
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise DataError(f"{path}: the file is empty; download it again")
+    line = re.split(rb"[\r\n]", head.lstrip(b"\xef\xbb\xbf"), maxsplit=1)[0]
+    return next(csv.reader([line.decode("latin-1")]), [""])
+
+
+def _check_separator(path: Path, cells: list[str]) -> None:
+    others = [s for s in SEPARATORS if s != "," and cells[0].count(s) > 1]
+    if len(cells) < 3 and others:
+        raise DataError(
+            f"{path}: its cells are separated by a {SEPARATORS[others[0]]}, those of "
+            "the original files by a comma; give the original files"
+        )
+
+
+def _unique(names: Sequence[str]) -> Columns:
+    """A second column of the same name gets ".1", as most tools have it."""
+    result: list[str] = []
+    for name in names:
+        number, unique = 0, name
+        while unique in result:
+            number += 1
+            unique = f"{name}.{number}"
+        result.append(unique)
+    return tuple(result)
+
+
+def _is_gz(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+# ------------------------------------------------------------------------ the rows
+
+
+def _text(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    names = source.columns
+    options = {
+        "read_options": pacsv.ReadOptions(
+            column_names=list(names),
+            skip_rows=int(source.header),
+            block_size=BLOCK_BYTES,
+        ),
+        "convert_options": pacsv.ConvertOptions(
+            # Repeated headers and bytes of other encodings stand in the way of types.
+            column_types=dict.fromkeys(names, pa.string()),
+            check_utf8=False,
+            strings_can_be_null=True,
+            null_values=list(MISSING_WORDS),
+            include_columns=wanted,
+        ),
+    }
+    gz = _is_gz(source.path)
+    try:
+        with opened(source.path, gz=gz) as stream:
+            yield from pacsv.open_csv(stream, **options)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        dialect = Dialect(",", ".", "latin-1", source.header, names, names, gz, ())
+        raise delimited.explained(source.path, dialect, error) from error
+
+
+def _matrix(path: Path) -> readers.Table:
+    data = readers.read(path)
+    if isinstance(data, Pictures) or data.label_column is None:
+        raise DataError(f"{path}: no arrays X and y in it")
+    return data
+
+
+def _arrays(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    table = _matrix(source.path)
+    place = table.columns.index(str(table.label_column))
+    truth = table.frame.column(place).cast(pa.int64()).cast(pa.string())
+    frame = table.frame.set_column(place, wanted[-1], truth)
+    yield from frame.select(wanted).to_batches()

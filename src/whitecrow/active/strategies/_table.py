@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any, cast
 
 from whitecrow.errors import ParameterError
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["get", "names"]
 
-# Name -> module in this folder, class in it.
+# Name -> module in this folder, class in it. A new strategy is a file and a row here.
 _STRATEGIES = {
     "audit": ("audit", "Audit"),
     "hybrid1": ("mar_diverse", "Hybrid1"),
@@ -71,7 +72,7 @@ def get(name: str, **parameters: Any) -> Strategy:
     stem, class_name = _STRATEGIES[name]
     module = importlib.import_module(f"whitecrow.active.strategies.{stem}")
     cls = getattr(module, class_name)
-    known = cls.__dataclass_fields__
+    known = inspect.signature(cls).parameters
     unknown = sorted(parameters.keys() - known.keys())
     if unknown:
         legal = f"it takes {', '.join(known)}" if known else "it takes none"

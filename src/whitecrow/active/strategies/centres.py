@@ -66,32 +66,39 @@ def check_first(rule: str) -> None:
         raise ParameterError(f"first={rule!r}; choose one of {', '.join(FIRST)}")
 
 
-def first(rule: str, pool: Pool, size: Extent, *, scale: float = 0.0) -> int:
-    """The first row, by one of the rules in `FIRST`; `scale` as in `central`."""
+def first(
+    rule: str, pool: Pool, *, size: Extent | None = None, scale: float = 0.0
+) -> int:
+    """The first row, by one of the rules in `FIRST`; the rest as in `central`."""
     if rule == "random":
         return int(pool.rng.integers(pool.n))
     if rule == "max_norm":
         origin = np.zeros(pool.embeddings.shape[1])
         return int(np.argmax(distances.squared_to(pool.embeddings, origin)))
-    return central(pool.embeddings, size, scale=scale)
+    return central(pool.embeddings, size=size, scale=scale)
 
 
-def central(embeddings: Embeddings, size: Extent, *, scale: float = 0.0) -> int:
+def central(
+    embeddings: Embeddings, *, size: Extent | None = None, scale: float = 0.0
+) -> int:
     r"""The row in the middle of the data.
 
     Up to `distances.EXACT` rows it minimises $\sum_i e^{d_{ij} / \mathrm{scale}}$ over
     rows j; for scale 0, that is the row whose farthest row is nearest. Beyond that many
     rows it is the row nearest to the centre of the smallest ball around all of them.
+    `size` is what `distances.extent` gives, if it has been computed already.
     """
-    if size.farthest is None:
+    if len(embeddings) > distances.EXACT:
         return _ball_centre(embeddings)
+    farthest = (size or distances.extent(embeddings)).farthest
+    assert farthest is not None
     if not scale:
-        return int(np.argmin(size.farthest))
+        return int(np.argmin(farthest))
     # The logarithm of a mean over i lies between the largest term less log n and the
     # largest term: rows whose lower bound exceeds the best upper bound cannot win.
-    bound = size.farthest.min() + scale * np.log(len(embeddings))
-    rivals = np.flatnonzero(size.farthest <= bound)
-    costs = _log_sums(embeddings, rivals, size.farthest[rivals], scale)
+    bound = farthest.min() + scale * np.log(len(embeddings))
+    rivals = np.flatnonzero(farthest <= bound)
+    costs = _log_sums(embeddings, rivals, farthest[rivals], scale)
     return int(rivals[np.argmin(costs)])
 
 

@@ -74,9 +74,10 @@ def checked(embeddings: ArrayLike) -> Embeddings:
             f"embeddings have shape {values.shape}; give one row of numbers for each "
             "row, shape (n, p)"
         )
+    # Not above what float32 can hold; and NaN compares as false.
+    limit = min(_LARGEST, float(np.finfo(values.dtype).max))
     for rows in _pieces(values):
-        # NaN compares as false.
-        fine = (np.abs(values[rows]) < _LARGEST).all(axis=1)
+        fine = (np.abs(values[rows]) <= limit).all(axis=1)
         if not fine.all():
             row = rows.start + int(np.flatnonzero(~fine)[0])
             raise DataError(

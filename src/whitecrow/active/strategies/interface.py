@@ -18,6 +18,9 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Seed = int | np.random.Generator | None
 
+# Differences of larger scores may not be finite.
+_LARGEST = 1e300
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -184,9 +187,13 @@ def _read(name: str, given: ArrayLike | None, strategy: str) -> NDArray[Any]:
         raise DataError(
             f"{name} has shape {values.shape}; give one number for each row"
         )
-    if name == "scores" and not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise DataError(f"score of row {row} is {values[row]}; check the detector")
+    fine = np.abs(values) <= _LARGEST
+    if name == "scores" and not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
+        raise DataError(
+            f"score of row {row} is {values[row]}, not finite or beyond {_LARGEST:g}; "
+            "check the detector"
+        )
     return values
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from whitecrow.active.strategies import centres, distances
+from whitecrow.active.strategies import centres
 from whitecrow.active.strategies.interface import Floats, Ids, Pool, Strategy
 
 __all__ = ["KCenter"]
@@ -52,7 +52,7 @@ class KCenter(Strategy):
             return near
 
         def start() -> int:
-            return centres.first(self.first, pool, distances.extent(pool.embeddings))
+            return centres.first(self.first, pool)
 
         return centres.spread(pool, start=start, gain=gain)
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from whitecrow.active.strategies import centres, distances
+from whitecrow.active.strategies import centres
 from whitecrow.active.strategies.interface import Floats, Ids, Pool, Strategy
 
 __all__ = ["KDist"]
@@ -60,7 +60,7 @@ class KDist(Strategy):
             return centres.draw(np.log(np.maximum(near, _SMALLEST)), pool.rng)
 
         def start() -> int:
-            return centres.first(self.first, pool, distances.extent(pool.embeddings))
+            return centres.first(self.first, pool)
 
         return centres.spread(pool, start=start, gain=gain)
 

@@ -78,7 +78,7 @@ class KMeans(Strategy):
             return centres.draw(np.sqrt(near) / scale, pool.rng)
 
         def start() -> int:
-            return centres.first(self.first, pool, size, scale=scale)
+            return centres.first(self.first, pool, size=size, scale=scale)
 
         return centres.spread(pool, start=start, gain=gain)
 

@@ -27,9 +27,7 @@ def highest(values: Floats, pool: Pool, count: int) -> Ids:
 def unit(values: Floats) -> Floats:
     """Scaled to [0, 1]; zeros if all values are equal."""
     low, high = values.min(), values.max()
-    # Halves, because the difference of two finite numbers may not be finite.
-    width = high / 2 - low / 2
-    return (values / 2 - low / 2) / width if width > 0 else np.zeros_like(values)
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
 def check_anchor(share: float | None) -> None:

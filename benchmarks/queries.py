@@ -1,8 +1,8 @@
 """Query strategies on a large pool: seconds and memory for one round of questions.
 
-Each strategy runs in a process of its own, on one thread. `peak` is the largest resident
-set during the query, with Python and the pool. Embeddings are float32 in 50 clusters,
-scores random.
+Each strategy runs in a process of its own, on one thread. `peak` is the largest
+resident set during the query, with Python and the pool. Embeddings are float32 in 50
+clusters, scores random.
 
     python benchmarks/queries.py [ROWS [COLUMNS [K [STRATEGY ...]]]]
 """

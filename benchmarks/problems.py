@@ -60,7 +60,14 @@ def _split_generated(
         raise DataError(f"protocol {protocol['name']!r} is not one of {legal}")
     drawn = _PROTOCOLS[protocol["name"]](y, random_state=seed, **options)
     visible = np.where(drawn.y_train == labels.UNLABELLED, np.nan, drawn.y_train)
-    return Problem(X[drawn.train], X[drawn.test], visible, drawn.y_test)
+    return Problem(
+        X_train=X[drawn.train],
+        X_test=X[drawn.test],
+        y_train=visible,
+        y_test=drawn.y_test,
+        truth_train=y[drawn.train].astype(np.int8),
+        X_validation=X[drawn.validation],
+    )
 
 
 def describe(found: Problem) -> str:

@@ -86,6 +86,8 @@ class GMM(Detector):
         Their middles, in scaled units.
     precisions_cholesky_ : ndarray of shape (k, d, d), or (k, d) for "diag"
         The factors `P` of the module's docstring; their diagonals for "diag".
+    n_iter_ : int
+        Steps of expectation maximisation.
     scaler_ : Scaler
         Of the columns.
     offset_, threshold_source_, input_shape_, typical_
@@ -131,6 +133,7 @@ class GMM(Detector):
     weights_: Array
     means_: Array
     precisions_cholesky_: Array
+    n_iter_: int
     scaler_: Scaler
 
     def __init__(
@@ -173,6 +176,7 @@ class GMM(Detector):
         self.weights_ = mixture.weights_
         self.means_ = mixture.means_
         self.precisions_cholesky_ = mixture.precisions_cholesky_
+        self.n_iter_ = mixture.n_iter_
 
     def _mixture(self, rows: Array) -> GaussianMixture:
         """The fitted mixture."""

@@ -47,6 +47,8 @@ _BULK = 0.9
 
 # Scores this close, in units of their size, are equal but for rounding.
 _EQUAL = 1e-8
+# Smaller ones are no units: other scores divided by them would overflow.
+_NOTHING = 1e-200
 
 # So many rows are kept at least: fewer say nothing about the others.
 _FEWEST = 10
@@ -121,7 +123,7 @@ class Consensus(Detector):
     >>> int(model.kept_[180:].sum())
     0
     >>> model.anomaly_score(X[[0, 180]]).round().tolist()
-    [1.0, 9.0]
+    [0.0, 6.0]
     """
 
     explanation: ClassVar[str] = "exact"
@@ -240,7 +242,7 @@ def evidence(scores: Scores, reference: Scores) -> Scores:
     [0.01, 0.53, 1.61, 5.15]
     """
     cut = float(np.quantile(reference, _BULK))
-    equal = _EQUAL * max(abs(cut), cut - reference[0])
+    equal = max(_EQUAL * max(abs(cut), cut - reference[0]), _NOTHING)
     # The first of each group of scores that are equal but for rounding.
     first = np.flatnonzero(np.diff(reference, prepend=-np.inf) > equal)
     n = len(reference)

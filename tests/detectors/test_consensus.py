@@ -235,8 +235,7 @@ def test_units_do_not_matter(problem):
     X, _ = problem
     changed = X * np.geomspace(1e-6, 1e6, 4) + 1e3
     before, after = (
-        Consensus(random_state=0).fit(rows).anomaly_score(rows)
-        for rows in (X, changed)
+        Consensus(random_state=0).fit(rows).anomaly_score(rows) for rows in (X, changed)
     )
     assert_allclose(after, before, rtol=1e-4)
 

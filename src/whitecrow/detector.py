@@ -268,7 +268,10 @@ class Detector(OutlierMixin, BaseEstimator):
         return self._check_rows(auxiliary, reset=False)
 
     def _set_threshold(self, X: Rows, codes: labels.Codes) -> None:
-        scores = np.asarray(self._anomaly_score(X), dtype=np.float64)
+        self._cut(np.asarray(self._anomaly_score(X), dtype=np.float64), codes)
+
+    def _cut(self, scores: Scores, codes: labels.Codes) -> None:
+        """Set the threshold by scores of the training rows."""
         if not np.isfinite(scores).all():
             raise TrainingError(
                 f"{type(self).__name__}: {(~np.isfinite(scores)).sum()} of "

@@ -23,6 +23,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -208,6 +209,9 @@ class _Writer:
         """One fitted attribute as `{kind: ...}`."""
         if isinstance(value, Detector):
             return {"detector": self.describe(value, prefix=f"{key}/")}
+        if _are_detectors(value):
+            items = [self._value(item, f"{key}/{i}") for i, item in enumerate(value)]
+            return {_sequence(value): items}
         if isinstance(value, torch.nn.Module):
             for name, tensor in value.state_dict().items():
                 self.arrays[f"{key}/{name}"] = tensor.detach().cpu().numpy()
@@ -229,7 +233,13 @@ class _Writer:
 
     def _parameter(self, value: Any, key: str, prefix: str) -> dict[str, Any]:
         if isinstance(value, Detector):
-            return {"settings": _settings(value)}
+            return {"settings": self._settings(value, f"{prefix}parameter.{key}/")}
+        if _are_detectors(value):
+            items = [
+                self._parameter(item, f"{key}.{i}", prefix)
+                for i, item in enumerate(value)
+            ]
+            return {_sequence(value): items}
         if isinstance(value, BaseEstimator):
             return self._value(value, f"{prefix}parameter.{key}")
         value = _fixed(value)
@@ -239,6 +249,16 @@ class _Writer:
                 "use a named network"
             )
         return _plain(value, key)
+
+    def _settings(self, detector: Detector, prefix: str) -> dict[str, Any]:
+        """An unfitted detector given as a parameter."""
+        name = type(detector).__name__
+        _home(name)
+        parameters = {
+            key: self._parameter(value, key, prefix)
+            for key, value in detector.get_params(deep=False).items()
+        }
+        return {"class": name, "parameters": parameters}
 
 
 class _Reader:
@@ -276,7 +296,7 @@ class _Reader:
             return self.arrays[key].reshape(value["array"])
         if "skops" in value:
             return skops_parts.undump(self.parts[value["skops"]])
-        return _unplain(value)
+        return _unplain(value, lambda i, item: self._value(item, f"{key}/{i}"))
 
     def _parameter(self, value: dict[str, Any]) -> Any:
         if "settings" in value:
@@ -285,7 +305,7 @@ class _Reader:
             return _home(settings["class"])(**inner)
         if "skops" in value:
             return skops_parts.undump(self.parts[value["skops"]])
-        return _unplain(value)
+        return _unplain(value, lambda i, item: self._parameter(item))
 
     def _net(self, detector: Any, prefix: str) -> torch.nn.Module:
         net: torch.nn.Module = detector._rebuild_net()
@@ -311,17 +331,17 @@ def _present(detector: Any) -> str:
     return asked if asked.partition(":")[0] in device.available() else "auto"
 
 
-def _settings(detector: Detector) -> dict[str, Any]:
-    """An unfitted detector given as a parameter."""
-    name = type(detector).__name__
-    _home(name)
-    parameters = {}
-    for key, value in detector.get_params(deep=False).items():
-        if isinstance(value, Detector):
-            parameters[key] = {"settings": _settings(value)}
-        else:
-            parameters[key] = _plain(_fixed(value), key)
-    return {"class": name, "parameters": parameters}
+def _are_detectors(value: Any) -> bool:
+    """Whether it is a list or tuple of detectors, and of nothing else."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) > 0
+        and all(isinstance(item, Detector) for item in value)
+    )
+
+
+def _sequence(value: Any) -> str:
+    return "tuple" if isinstance(value, tuple) else "list"
 
 
 def _fixed(value: Any) -> Any:
@@ -345,11 +365,12 @@ def _plain(value: Any, key: str) -> dict[str, Any]:
     )
 
 
-def _unplain(value: dict[str, Any]) -> Any:
+def _unplain(value: dict[str, Any], read: Callable[[int, Any], Any]) -> Any:
+    """What `_plain` described; `read` gets place and description of each item."""
     if "tuple" in value:
-        return tuple(_unplain(item) for item in value["tuple"])
+        return tuple(read(i, item) for i, item in enumerate(value["tuple"]))
     if "list" in value:
-        return [_unplain(item) for item in value["list"]]
+        return [read(i, item) for i, item in enumerate(value["list"])]
     return value["value"]
 
 

@@ -65,22 +65,28 @@ def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
 
 
 def limit_rows(
-    X: NDArray[Any], max_rows: int | None, *, random_state: Any, method: str
+    X: NDArray[Any],
+    max_rows: int | None,
+    *,
+    random_state: Any,
+    method: str,
+    cost: str = "the square of their number",
 ) -> NDArray[Any]:
     """At most `max_rows` rows, chosen at random without replacement, in their order.
 
-    Logs a warning when rows are left out.
+    Logs a warning when rows are left out, with what the `cost` of the method grows.
     """
     if max_rows is None or len(X) <= max_rows:
         return X
     generator = check_random_state(random_state)
     chosen = np.sort(generator.choice(len(X), max_rows, replace=False))
     logger.warning(
-        "%s learns from %d of %d rows, chosen at random, as its cost grows with the "
-        "square of their number; max_rows sets the limit",
+        "%s learns from %d of %d rows, chosen at random, as its cost grows with %s; "
+        "max_rows sets the limit",
         method,
         max_rows,
         len(X),
+        cost,
     )
     return X[chosen]
 

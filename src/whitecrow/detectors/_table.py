@@ -71,6 +71,16 @@ _METHODS = (
         "reconstruction error of a narrow network",
     ),
     Method(
+        "consensus",
+        "Consensus",
+        "our recipe, after Kriegel et al., Interpreting and Unifying Outlier Scores, "
+        "SDM",
+        2011,
+        "polluted",
+        BOTH,
+        "several simple methods vote, fitted without the rows that they find odd",
+    ),
+    Method(
         "dagmm",
         "DAGMM",
         "Zong et al., Deep Autoencoding Gaussian Mixture Model, ICLR",
@@ -133,6 +143,15 @@ _METHODS = (
         "none",
         BOTH,
         "how far in the tails of the columns a row is, with nothing to tune",
+    ),
+    Method(
+        "gmm",
+        "GMM",
+        "Bishop, Novelty Detection and Neural Network Validation, IEE Proceedings",
+        1994,
+        "none",
+        BOTH,
+        "negative log density of a mixture of Gaussians",
     ),
     Method(
         "goad",

@@ -1,0 +1,219 @@
+import logging
+import math
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import multivariate_normal
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from whitecrow.detectors import gmm
+from whitecrow.detectors.gmm import GMM
+from whitecrow.errors import DataError, ParameterError, TrainingError
+from whitecrow.persist import load
+
+KINDS = ["full", "diag"]
+
+
+@pytest.fixture
+def problem():
+    """Two clusters in 6 columns and, at the end, 20 rows in the middle of them."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(420, 6)) + np.array([-4, 4])[rng.integers(0, 2, 420)][:, None]
+    X[400:] = rng.normal(size=(20, 6))
+    return X, np.arange(420) >= 400
+
+
+@parametrize_with_checks([GMM(n_components=2, covariance_type="diag", max_iter=5)])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+def test_density_by_hand():
+    """Variance 1 and 0.05 more: a Gaussian around 0."""
+    detector = GMM(scaling="none").fit([[-1.0], [1.0]])
+    expected = [0.5 * math.log(2 * math.pi * 1.05), 1.0 / 2.1]
+    scores = detector.anomaly_score([[0.0], [1.0]])
+    assert_allclose(scores, [expected[0], sum(expected)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_score_is_that_of_scikit_learn(problem, kind):
+    X, _ = problem
+    theirs = GaussianMixture(
+        3, covariance_type=kind, reg_covar=0.1, max_iter=200, random_state=0
+    ).fit(X)
+    ours = GMM(
+        n_components=3,
+        covariance_type=kind,
+        reg_covar=0.1,
+        max_iter=200,
+        scaling="none",
+        random_state=0,
+    ).fit(X)
+    new = np.random.default_rng(1).uniform(-12, 12, (50, 6))
+    assert_allclose(ours.anomaly_score(new), -theirs.score_samples(new))
+
+
+def test_density_of_what_is_stored(problem):
+    X, _ = problem
+    detector = GMM(n_components=3, scaling="none", random_state=0).fit(X)
+    density = sum(
+        weight * multivariate_normal(mean, np.linalg.inv(factor @ factor.T)).pdf(X)
+        for weight, mean, factor in zip(
+            detector.weights_,
+            detector.means_,
+            detector.precisions_cholesky_,
+            strict=True,
+        )
+    )
+    assert_allclose(detector.anomaly_score(X), -np.log(density))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_finds_what_is_between_clusters(problem, kind, monkeypatch):
+    X, anomaly = problem
+    detector = GMM(covariance_type=kind, random_state=0).fit(X[:400])
+    scores = detector.anomaly_score(X)
+    assert roc_auc_score(anomaly, scores) > 0.99
+    monkeypatch.setattr(gmm, "_BLOCK", 100)
+    assert_allclose(detector.anomaly_score(X), scores)
+
+
+def test_one_gaussian_does_not_find_it(problem):
+    """The control of the test above."""
+    X, anomaly = problem
+    detector = GMM(n_components=1).fit(X[:400])
+    assert roc_auc_score(anomaly, detector.anomaly_score(X)) < 0.6
+
+
+@pytest.mark.parametrize(("n", "expected"), [(2, 1), (59, 1), (60, 2), (500, 8)])
+def test_one_component_for_thirty_rows(n, expected):
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    assert len(GMM(random_state=0).fit(X).weights_) == expected
+
+
+@pytest.mark.parametrize(("d", "shape"), [(60, (1, 60, 60)), (61, (1, 61))])
+def test_many_columns_have_variances_only(d, shape):
+    X = np.random.default_rng(0).normal(size=(50, d))
+    assert GMM().fit(X).precisions_cholesky_.shape == shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_contributions_add_up_to_the_distance(problem, kind):
+    """The rest of the score belongs to no column: with one Gaussian, a constant."""
+    X, _ = problem
+    detector = GMM(n_components=1, covariance_type=kind).fit(X)
+    rest = detector.anomaly_score(X) - detector.explain(X).sum(axis=1)
+    assert_allclose(rest, rest[0])
+
+
+def test_contributions_weigh_the_components(problem):
+    X, _ = problem
+    detector = GMM(n_components=3, scaling="none", random_state=0).fit(X)
+    expected, density = np.zeros(X.shape), np.exp(-detector.anomaly_score(X))
+    for weight, mean, factor in zip(
+        detector.weights_, detector.means_, detector.precisions_cholesky_, strict=True
+    ):
+        precision = factor @ factor.T
+        gaussian = multivariate_normal(mean, np.linalg.inv(precision))
+        duty = weight * gaussian.pdf(X) / density
+        v = X - mean
+        expected += duty[:, None] * v * (v @ precision) / 2
+    assert_allclose(detector.explain(X), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_units_and_row_order_do_not_matter(problem, kind):
+    X, _ = problem
+    order = np.random.default_rng(0).permutation(len(X))
+    changed = X * np.geomspace(1e-6, 1e6, 6) + 1e3
+    before = GMM(n_components=1, covariance_type=kind).fit(X)
+    after = GMM(n_components=1, covariance_type=kind).fit(changed[order])
+    assert_allclose(after.anomaly_score(changed), before.anomaly_score(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 300])
+@pytest.mark.parametrize("d", [1, 2, 6, 274])
+def test_any_shape(n, d):
+    X = np.random.default_rng(0).normal(size=(n, d))
+    X[:, -1] = 3.0
+    X[0] = 0
+    detector = GMM(random_state=0).fit(X)
+    far = X[-1:] + np.array([[1e2], [1e6], [1e50], [1e300]])
+    scores = detector.anomaly_score(np.concatenate([X, far]))
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores[-4:]) > 0).all()
+    assert np.isfinite(detector.explain(far)).all()
+    assert_allclose(detector.anomaly_score(X[:1]), scores[:1], rtol=1e-9)
+
+
+def test_equal_rows_and_few_steps_are_silent():
+    X = np.repeat([[0.0, 1.0], [5.0, 5.0]], 200, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector = GMM(max_iter=1, random_state=0).fit(X)
+    fine, odd = detector.anomaly_score([[0.0, 1.0], [2.5, 3.0]])
+    assert fine < odd
+
+
+def test_one_row_is_too_few():
+    with pytest.raises(DataError, match="n_samples = 1, give at least 2"):
+        GMM().fit([[1.0, 2.0]])
+
+
+def test_what_cannot_be_inverted_is_an_error_with_a_remedy():
+    X = np.zeros((50, 2))
+    X[:, 0] = np.arange(50)
+    with pytest.raises(TrainingError, match=r"larger reg_covar than 0 or scaling"):
+        GMM(reg_covar=0).fit(X)
+
+
+def test_rows_beyond_the_limit_are_left_out(problem, caplog):
+    X, _ = problem
+    with caplog.at_level(logging.WARNING):
+        limited = GMM(max_rows=100, random_state=0).fit(X)
+    assert "GMM learns from 100 of 420 rows" in caplog.text
+    assert "cost grows with their number; max_rows" in caplog.text
+    assert len(limited.weights_) == 3
+    assert len(GMM(random_state=0).fit(X).weights_) == 8
+
+
+def test_pictures():
+    pictures = np.random.default_rng(0).integers(0, 40, (50, 2, 4, 4), dtype=np.uint8)
+    odd = pictures[:1].copy()
+    odd[0, 1, 3, 3] = 255
+    detector = GMM(random_state=0).fit(pictures)
+    assert detector.anomaly_score(odd) > detector.anomaly_score(pictures).max()
+    heat = detector.explain(odd)
+    assert heat.shape == (1, 4, 4)
+    assert heat[0].argmax() == 15
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_scores_are_equal(problem, kind, tmp_path):
+    X, _ = problem
+    detector = GMM(covariance_type=kind, random_state=0).fit(X)
+    detector.save(tmp_path / "gmm.crow")
+    loaded = load(tmp_path / "gmm.crow")
+    assert_array_equal(loaded.anomaly_score(X), detector.anomaly_score(X))
+    assert_array_equal(loaded.explain(X[:3]), detector.explain(X[:3]))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("n_components", 0),
+        ("covariance_type", "tied"),
+        ("reg_covar", -1.0),
+        ("max_iter", 0),
+        ("scaling", "l2"),
+        ("max_rows", 1),
+    ],
+)
+def test_illegal_values_are_named(problem, parameter, value):
+    with pytest.raises(ParameterError, match=f"'{parameter}' parameter .* {value!r}"):
+        GMM(**{parameter: value}).fit(problem[0])

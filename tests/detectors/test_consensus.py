@@ -220,7 +220,7 @@ def test_notes_of_the_members_are_there_once(caplog):
     assert caplog.text.count("is too many for") == 3
 
 
-# --------------------------------------------------------------- scores and explanations
+# -------------------------------------------------------------- scores and explanations
 
 
 def test_scores_do_not_depend_on_company(problem):

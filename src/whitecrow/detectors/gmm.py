@@ -116,7 +116,7 @@ class GMM(Detector):
     >>> X = np.concatenate([rng.normal(-5, 1, (200, 2)), rng.normal(5, 1, (200, 2))])
     >>> detector = GMM(n_components=2, random_state=0).fit(X)
     >>> detector.anomaly_score([[5.0, 5.0], [0.0, 0.0]]).round().tolist()
-    [0.0, 15.0]
+    [0.0, 10.0]
     """
 
     explanation: ClassVar[str] = "exact"

@@ -337,15 +337,18 @@ class Loop:
         codes = self.state.codes(self.n)
         return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
 
-    def ratio(self, *, level: float = 0.9, interval: str = "beta") -> ratios.Estimate:
+    def ratio(self, *, level: float = 0.9, interval: str = "model") -> ratios.Estimate:
         """The share of anomalies among all rows: estimate, low and high end.
 
-        See `whitecrow.active.ratio.audited`.
+        See `whitecrow.active.ratio.estimate` for the parameters.
         """
         state = self.state
-        audited = self._audited(state)
-        return ratios.audited(
-            state.codes(self.n), audited, level=level, interval=interval
+        return ratios.estimate(
+            state.codes(self.n),
+            self._audited(state),
+            places=self._places(state),
+            level=level,
+            interval=interval,
         )
 
     # --- looking back -----------------------------------------------------------------
@@ -431,6 +434,7 @@ class Loop:
                 "strategy": question.strategy,
                 "reason": question.reason,
                 "score": question.score,
+                "place": question.place,
                 "model": question.model,
             }
         content = fitting.content_hash(self.rows[item])
@@ -509,6 +513,7 @@ class Loop:
             strategy=question.strategy,
             reason=question.reason,
             score=float(fitted.scores[question.item]),
+            place=float(fitted.places[question.item]),
             model=fitted.model,
         )
 
@@ -581,6 +586,17 @@ class Loop:
             asked[item] = question.strategy == AUDIT and answered
         places = np.flatnonzero(asked[self._order])
         return self._order[: places[-1] + 1] if len(places) else self._order[:0]
+
+    def _places(self, state: State) -> Scores | None:
+        """Places by score: of answered rows before their answer was learnt."""
+        if self._fitted is None:
+            return None
+        places = self._fitted.places.copy()
+        for item in state.verdicts():
+            question = state.asked.get(item)
+            known = question is not None and question.place is not None
+            places[item] = question.place if known else np.nan
+        return places
 
     def _held_out(self, codes: labels.Codes) -> Scores:
         """Scores of labelled rows by detectors that have not seen their label."""

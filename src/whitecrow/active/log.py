@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 __all__ = [
-    "ANSWERS",
     "ANOMALY",
+    "ANSWERS",
     "DISPUTED",
     "NORMAL",
     "SKIP",

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from whitecrow import labels
-from whitecrow.active import fitting, log
+from whitecrow.active import fitting, log, strategies
 from whitecrow.active import ratio as ratios
 from whitecrow.active.log import Event, Log, MemoryLog, State
 from whitecrow.detector import Detector, Scores, check_rows
@@ -283,7 +283,9 @@ class Loop:
         _check_count("n", n)
         with self._lock:
             last = log.latest(self.events, self.annotator, n)
-            self._log.append([self._event("undone", e.item, target=e.seq) for e in last])
+            self._log.append(
+                [self._event("undone", e.item, target=e.seq) for e in last]
+            )
             return np.array([event.item for event in last], dtype=np.int64)
 
     # --- what is learnt ---------------------------------------------------------------
@@ -392,13 +394,7 @@ class Loop:
         shown = list({*state.asked, *state.verdicts()})
         if not shown:
             return float("inf")
-        points = np.asarray(self.embeddings_, dtype=np.float64)
-        nearest = np.full(self.n, np.inf)
-        for item in shown:  # one at a time: no array of rows by questions
-            difference = points - points[item]
-            square = np.einsum("ij,ij->i", difference, difference)
-            np.minimum(nearest, square, out=nearest)
-        return float(np.sqrt(nearest.max()))
+        return strategies.covering_radius(self.embeddings_, shown)
 
     # --- mechanism --------------------------------------------------------------------
 
@@ -474,9 +470,7 @@ class Loop:
     def _train(
         self, codes: labels.Codes, before: fitting.Fitted | None
     ) -> fitting.Fitted:
-        return fitting.fit(
-            self.detector, self.X, codes, seed=self._seed, before=before
-        )
+        return fitting.fit(self.detector, self.X, codes, seed=self._seed, before=before)
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -626,11 +620,8 @@ def _detector(given: Any) -> Detector:
 
 def _strategy(given: Any) -> tuple[str, Any]:
     """Name and object; an object with `query` is taken as it is."""
-    if not isinstance(given, str) and hasattr(given, "query"):
-        return str(getattr(given, "name", type(given).__name__)), given
-    from whitecrow.active import strategies
-
-    return given, strategies.get(given)
+    choice = given if hasattr(given, "query") else strategies.get(given)
+    return str(getattr(choice, "name", type(choice).__name__)), choice
 
 
 def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
@@ -642,7 +633,9 @@ def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
             "five at random"
         )
     if not isinstance(annotator, str) or not annotator.strip():
-        raise ParameterError(f"annotator={annotator!r} is no name; use for example 'me'")
+        raise ParameterError(
+            f"annotator={annotator!r} is no name; use for example 'me'"
+        )
 
 
 def _check_count(name: str, value: Any) -> None:

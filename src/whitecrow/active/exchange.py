@@ -7,7 +7,6 @@ needs, the other columns say where the label comes from.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ def write(loop: Loop, path: str | Path) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         writer(loop, temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be written: {error.strerror or error}"

@@ -334,7 +334,8 @@ class Loop:
         fitted = self._fitted
         return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
 
-    def labels(self) -> NDArray[np.float64]:
+    @property
+    def labels_(self) -> NDArray[np.float64]:
         """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
         codes = self.state.codes(self.n)
         return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
@@ -386,7 +387,7 @@ class Loop:
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))
-        return [_contradiction(i, codes, scores) for i in np.flatnonzero(wrong)]
+        return [_contradiction(int(i), codes, scores) for i in np.flatnonzero(wrong)]
 
     def covering_radius(self) -> float:
         """Largest distance from a row to the nearest one that was asked or answered."""
@@ -543,7 +544,7 @@ class Loop:
             random_state=np.random.default_rng([self._seed, 1, len(self._events)]),
             labelled=np.array(sorted(closed), dtype=np.int64),
             ratio=self.ratio()[0],
-            answers=self.labels(),
+            answers=self.labels_,
         )
         return [
             _Question(int(item), self.strategy, self._choice.why(i, shown=len(closed)))
@@ -588,8 +589,8 @@ class Loop:
         places = self._fitted.places.copy()
         for item in state.verdicts():
             question = state.asked.get(item)
-            known = question is not None and question.place is not None
-            places[item] = question.place if known else np.nan
+            place = None if question is None else question.place
+            places[item] = np.nan if place is None else place
         return places
 
     def _held_out(self, codes: labels.Codes) -> Scores:
@@ -686,4 +687,4 @@ def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradict
         f"labelled {label}, but scores {side} {share:.0%} of the labelled {against} "
         "when its own label is hidden"
     )
-    return Contradiction(int(item), label, float(scores[item]), reason)
+    return Contradiction(item, label, float(scores[item]), reason)

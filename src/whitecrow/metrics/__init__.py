@@ -1,6 +1,7 @@
 """How good a ranking is (`ranking`), and how sure that is (`intervals`).
 
-How publications choose the rows to flag is in `thresholds`, and what questions to a person bring in `budget`.
+How publications choose the rows to flag is in `thresholds`; what questions to a person
+bring is in `budget`.
 
 The functions are importable from here. Scores are anomaly scores: higher = more
 anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.

@@ -29,6 +29,7 @@ __all__ = [
     "Log",
     "MemoryLog",
     "State",
+    "latest",
     "replay",
 ]
 

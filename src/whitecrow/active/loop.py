@@ -10,6 +10,7 @@ rows, so that their answers say how many anomalies there are whatever the strate
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -569,9 +570,8 @@ class Loop:
 
         Rows of it with an answer already are audited for free.
         """
-        if not count:
-            return []
-        return [int(i) for i in self._order if int(i) not in closed][:count]
+        open_ = (int(item) for item in self._order if int(item) not in closed)
+        return list(itertools.islice(open_, count))
 
     def _audited(self, state: State) -> Ids:
         """The beginning of the random order, up to the last row asked for audit."""

@@ -11,8 +11,8 @@ The other answers are compared with what the ranking lets expect at their place.
 the rows at place :math:`r` (0 is the highest score, 1 the lowest), the share of
 anomalies is :math:`p(r) = \sigma(\alpha - b \log\frac{r}{1 - r})`, where :math:`b`
 says how good the ranking is (0 is useless) and is not known, and :math:`\alpha` makes
-the mean over all places :math:`a`. This holds only roughly, as a strategy also looks at other things
-than the score, and so these answers count half:
+the mean over all places :math:`a`. This holds only roughly, as a strategy also looks at
+other things than the score, and so these answers count half:
 
 .. math:: \prod_i p(r_i)^{y_i / 2} (1 - p(r_i))^{(1 - y_i) / 2} .
 

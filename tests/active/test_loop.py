@@ -317,7 +317,7 @@ def test_other_libraries_and_pictures_take_part():
     loop = make(LocalOutlierFactor(novelty=True))
     assert len(loop.ask(3)) == 3
     pictures = np.random.default_rng(0).random((20, 1, 16, 16)).astype(np.float32)
-    loop = Loop(wc.PaDiM(), pictures, strategy="kmeans", random_state=0)
+    loop = Loop(wc.KNN(), pictures, strategy="kmeans", random_state=0)
     assert len(loop.ask(3)) == 3
     assert loop.embeddings_.shape[0] == 20
 

@@ -375,16 +375,19 @@ class Loop:
         """Labelled rows whose score says the opposite: please look again.
 
         Each labelled row is scored by a detector that has not seen its label (five
-        folds, so five fits). A normal row is reported where it scores above half of
-        the labelled anomalies, an anomaly where it scores below half of the labelled
-        normal rows; there must be three of each.
+        folds, so five fits). A normal row is reported where it scores above a quarter
+        of the labelled anomalies, an anomaly where it scores below a quarter of the
+        labelled normal rows; above or below half of them where these quarters overlap.
+        There must be three of each.
         """
         codes = self.state.codes(self.n)
         odd, normal = codes == labels.ANOMALY, codes == labels.NORMAL
         if min(odd.sum(), normal.sum()) < _FEWEST_TO_COMPARE:
             return []
         scores = self._held_out(codes)
-        high, low = np.median(scores[odd]), np.median(scores[normal])
+        high, low = np.quantile(scores[odd], 0.25), np.quantile(scores[normal], 0.75)
+        if high <= low:
+            high, low = np.median(scores[odd]), np.median(scores[normal])
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))

@@ -425,6 +425,26 @@ def test_bad_calls():
         loop.why(5)
     with pytest.raises(DataError, match="NaN"):
         Loop(wc.HBOS(), np.array([[1.0], [np.nan]]))
+    with pytest.raises(DataError, match="no numbers"):
+        Loop(wc.HBOS(), [["a"], ["b"]])
+    with pytest.raises(DataError, match="no rows"):
+        Loop(wc.HBOS(), np.empty((0, 3)))
+
+
+def test_a_method_that_estimates_the_ratio_is_told_it():
+    class Told(Nearest):
+        def __init__(self, *, ratio="estimate", contamination="auto"):
+            super().__init__(contamination=contamination)
+            self.ratio = ratio
+
+    loop = make(Told())
+    assert loop.refit()._current().detector.ratio == "estimate"
+    simulate(loop, Annotator(Y), 20, batch=10)
+    told = loop.detector_.ratio
+    left = loop.n - loop.spent
+    known = np.nansum(loop.labels_)
+    assert told == pytest.approx((loop.ratio().estimate * N - known) / left, abs=0.05)
+    assert make(Told(ratio=0.3)).detector_.ratio == 0.3
 
 
 def test_same_seed_same_questions():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,14 +57,14 @@ def fit(
     codes: labels.Codes,
     *,
     seed: int,
-    ratio: float,
+    ratio: Callable[[], float],
     before: Fitted | None = None,
 ) -> Fitted:
     """Fit a copy of a detector with labels, from where `before` stopped if it can.
 
     A detector without a use for labels is fitted once: its scores would be the same.
-    One that would estimate the share of anomalies from its labels is told `ratio`,
-    that of all rows: it cannot know which of the labels are a fair sample.
+    One that would estimate the share of anomalies from its labels is told what
+    `ratio` says of all rows: it cannot know which of the labels are a fair sample.
     """
     if before is not None and not detector.uses_labels:
         # A copy of its own, for a threshold of its own.
@@ -72,7 +73,7 @@ def fit(
     fresh = _fresh(detector, seed, before)
     answers = codes[codes != labels.UNLABELLED] == labels.ANOMALY
     if len(answers) and detector.get_params(deep=False).get("ratio") == "estimate":
-        rest = among_unlabelled(ratio, n=len(codes), y=answers)
+        rest = among_unlabelled(ratio(), n=len(codes), y=answers)
         fresh.set_params(ratio=min(rest, _LARGEST_RATIO))
     fitted = fresh.fit(X, y)
     scores = fitted.anomaly_score(X)

@@ -479,7 +479,7 @@ class Loop:
             self.X,
             codes,
             seed=self._seed,
-            ratio=self.ratio().estimate,
+            ratio=lambda: self.ratio().estimate,
             before=before,
         )
 
@@ -636,7 +636,7 @@ def _rows(X: ArrayLike, detector: Detector) -> Rows:
     except (TypeError, ValueError):
         raise DataError(
             "X holds values that are no numbers, or rows of different lengths; encode "
-            "it first, for example with whitecrow.data.TableEncoder"
+            "it first, for example with whitecrow.data.encoding.TableEncoder"
         ) from None
     if not rows.size:
         raise DataError(f"X of shape {rows.shape} has no rows or columns to ask about")

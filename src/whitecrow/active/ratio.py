@@ -53,8 +53,8 @@ _SLOPES = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0])
 _PLACES = (np.arange(200) + 0.5) / 200
 
 # Counts of anomalies whose probability is computed; between them it is interpolated.
-_COUNTS = 400
-_EDGES = np.linspace(0, 1, 401) ** 2
+_COUNTS = 200
+_EDGES = np.linspace(0, 1, 101) ** 2
 
 # No row is certain, however steep the curve.
 _CERTAIN = 1e-4

@@ -19,8 +19,8 @@ only roughly, and so these answers count half:
 .. math:: \prod_i p_g(r_i)^{y_i / 2} (1 - p_g(r_i))^{(1 - y_i) / 2} .
 
 With the prior Beta(1, 9) on :math:`a` and equal ones on some values of :math:`b` and
-:math:`g`, that gives a distribution of the number of anomalies among the rows without a label; those
-with one are known.
+:math:`g`, that gives a distribution of the number of anomalies among the rows without
+a label; those with one are known.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def estimate(
         found = _by_model(codes, audit, seen, places, tails)
     else:
         found = _by_audit(seen, tails, exact=interval == "exact")
-    return Estimate(*np.clip(found, *_possible(codes)).tolist())
+    middle, low, high = np.clip(found, *_possible(codes)).tolist()
+    # The mean of a lopsided distribution may lie beyond its quantiles.
+    return Estimate(middle, min(low, middle), max(high, middle))
 
 
 def _by_audit(

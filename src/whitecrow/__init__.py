@@ -38,12 +38,13 @@ _HOMES = {
     "PaDiM": "whitecrow.detectors.padim",
     "RecForest": "whitecrow.detectors.rec_forest",
     "RobustAutoEncoder": "whitecrow.detectors.robust_autoencoder",
+    "SOEL": "whitecrow.detectors.soel",
     "SOMDAGMM": "whitecrow.detectors.som_dagmm",
     "load": "whitecrow.persist",
     "methods": "whitecrow.detectors._table",
     "wrap": "whitecrow.detectors.wrapped",
 }
-_MODULES = ("data", "errors", "labels", "metrics", "supervision")
+_MODULES = ("active", "data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
     "ALAD",
@@ -62,6 +63,7 @@ __all__ = [
     "LOF",
     "OCSVM",
     "PCA",
+    "SOEL",
     "SOMDAGMM",
     "AutoEncoder",
     "Consensus",
@@ -74,6 +76,7 @@ __all__ = [
     "RecForest",
     "RobustAutoEncoder",
     "__version__",
+    "active",
     "data",
     "errors",
     "labels",

@@ -1,0 +1,1 @@
+"""Anomaly detection with a person who answers a few questions."""

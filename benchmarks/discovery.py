@@ -32,12 +32,11 @@ from sklearn.ensemble import IsolationForest
 from whitecrow.scaling import Scaler
 
 Array = NDArray[np.float64]
-# The answers so far, NaN where there is none -> a score by which the next row is chosen.
+# The answers so far, NaN where there is none -> the next row to ask about.
 Chooser = Callable[[Array], int]
 
 LONGEST = 10_000
 LARGEST_SHARE = 0.4
-PEERS = ("aadforest", "pineforest")
 
 
 def ranking(X: Array, seed: int) -> Chooser:
@@ -55,12 +54,13 @@ def ours(X: Array, seed: int) -> Chooser:
     strategy = AAD()
 
     def choose(answers: Array) -> int:
+        known = np.flatnonzero(~np.isnan(answers))
         (chosen,) = strategy.query(
             scores=scores,
             embeddings=rows,
             k=1,
-            random_state=seed,
-            labelled=np.flatnonzero(~np.isnan(answers)),
+            random_state=np.random.default_rng([seed, len(known)]),
+            labelled=known,
             answers=answers,
             X=rows,
         )
@@ -164,7 +164,7 @@ def _share(path: Path) -> float:
 
 
 def page(records: list[dict[str, Any]], marks: Sequence[int]) -> str:
-    """Found after each mark, a line for each table and the mean; seconds of the whole."""
+    """Found after each mark, a line for each table and the mean; CPU seconds."""
     contenders = [name for name in CONTENDERS if _of(records, contender=name)]
     header = ["table", "rows", "anomalies"]
     header += [f"{name} {mark}" for mark in marks for name in contenders]

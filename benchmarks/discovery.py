@@ -20,6 +20,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -37,6 +38,7 @@ Chooser = Callable[[Array], int]
 
 LONGEST = 10_000
 LARGEST_SHARE = 0.4
+KEYS = ("table", "contender", "seed", "questions")
 
 
 def ranking(X: Array, seed: int) -> Chooser:
@@ -131,8 +133,8 @@ def measure(path: Path, contender: str, seed: int, questions: int) -> dict[str, 
     X, y = read(path, seed)
     start = time.process_time()
     with warnings.catch_warnings():
-        # coniferest divides by zero until the first answer.
-        warnings.simplefilter("ignore", RuntimeWarning)
+        # coniferest says that a table has fewer rows than a tree takes.
+        warnings.simplefilter("ignore")
         curve = found(CONTENDERS[contender](X, seed), y, questions)
     return {
         "table": path.stem,
@@ -149,13 +151,17 @@ def measure(path: Path, contender: str, seed: int, questions: int) -> dict[str, 
 def tables(names: Sequence[str] | None) -> list[Path]:
     """ADBench files by number, or those that are named."""
     folder = Path(os.environ["WHITECROW_DATA"]) / "adbench"
-    paths = sorted(folder.glob("*.npz"), key=lambda path: int(path.stem.split("_")[0]))
+    paths = sorted(folder.glob("*.npz"), key=lambda path: _number(path.stem))
     if not paths:
         raise SystemExit(f"no .npz files in {folder}; set WHITECROW_DATA")
     if names:
         wanted = {name.lower() for name in names}
-        return [path for path in paths if path.stem.split("_")[1].lower() in wanted]
+        return [path for path in paths if path.stem.split("_", 1)[1].lower() in wanted]
     return [path for path in paths if _share(path) <= LARGEST_SHARE]
+
+
+def _number(stem: str) -> int:
+    return int(stem.split("_")[0])
 
 
 def _share(path: Path) -> float:
@@ -168,11 +174,11 @@ def page(records: list[dict[str, Any]], marks: Sequence[int]) -> str:
     contenders = [name for name in CONTENDERS if _of(records, contender=name)]
     header = ["table", "rows", "anomalies"]
     header += [f"{name} {mark}" for mark in marks for name in contenders]
-    names = list(dict.fromkeys(record["table"] for record in records))
+    names = sorted({record["table"] for record in records}, key=_number)
     lines = []
     for name in names:
         mine = _of(records, table=name)
-        size = [f"{fmean(r[key] for r in mine):.0f}" for key in ("rows", "anomalies")]
+        size = [f"{fmean(r[key] for r in mine):.1f}" for key in ("rows", "anomalies")]
         lines.append([name, *size, *_cells(mine, contenders, marks)])
     lines.append(["**mean**", "", "", *_cells(records, contenders, marks)])
     seconds = ", ".join(
@@ -214,30 +220,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--again", action="store_true", help="measure what is stored")
     given = parser.parse_args(arguments)
     paths = tables(given.tables)
-    records = stored()
-    keys = ("seed", "table", "contender", "questions")
-    tasks = [
-        (seed, path, contender)
-        for seed in given.seeds
-        for path in paths
-        for contender in given.contenders
-    ]
-    for seed, path, contender in tasks:
-        key = (seed, path.stem, contender, given.questions)
-        wanted = dict(zip(keys, key, strict=True))
-        if given.again or not _of(records, **wanted):
-            record = measure(path, contender, seed, given.questions)
-            print(f"{seed} {path.stem} {contender} {record['found'][-1]}", flush=True)
-            records = report.store("discovery", [record], same=keys)
-    stems = {path.stem for path in paths}
+    records = collect(paths, given)
     shown = [
         record
         for record in _of(records, questions=given.questions)
-        if record["table"] in stems
+        if record["table"] in {path.stem for path in paths}
         and record["seed"] in given.seeds
         and record["contender"] in given.contenders
     ]
     print(page(shown, sorted({min(20, given.questions), given.questions})))
+
+
+def collect(paths: Sequence[Path], given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Everything that is stored, with what was missing."""
+    records = stored()
+    for seed, path, contender in product(given.seeds, paths, given.contenders):
+        values = (path.stem, contender, seed, given.questions)
+        if given.again or not _of(records, **dict(zip(KEYS, values, strict=True))):
+            record = measure(path, contender, seed, given.questions)
+            print(f"{seed} {path.stem} {contender} {record['found'][-1]}", flush=True)
+            records = report.store("discovery", [record], same=KEYS)
+    return records
 
 
 if __name__ == "__main__":

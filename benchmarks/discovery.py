@@ -9,7 +9,7 @@ a table of $WHITECROW_DATA/adbench with at most 40 % anomalies, and of a longer 
 10,000 rows drawn with the seed. Contenders have their defaults and one thread.
 
 Measurements are kept in `results/discovery.json`; what is there is not repeated without
-`--again`.
+`--again`. The whole of ADBench replaces the table of discovery.md.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 # The answers so far, NaN where there is none -> the next row to ask about.
 Chooser = Callable[[Array], int]
 
+PAGE = report.FOLDER / "discovery.md"
 LONGEST = 10_000
 LARGEST_SHARE = 0.4
 KEYS = ("table", "contender", "seed", "questions")
@@ -228,7 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         and record["seed"] in given.seeds
         and record["contender"] in given.contenders
     ]
-    print(page(shown, sorted({min(20, given.questions), given.questions})))
+    text = page(shown, sorted({min(20, given.questions), given.questions}))
+    if not given.tables:
+        report.write_section("ADBench", text, PAGE)
+    print(text)
 
 
 def collect(paths: Sequence[Path], given: argparse.Namespace) -> list[dict[str, Any]]:

@@ -234,9 +234,11 @@ def test_reasons():
 
 
 @pytest.mark.parametrize("name", ["n_trees", "patience"])
-def test_illegal_parameters(name):
-    with pytest.raises(ParameterError, match=f"{name}=0; give a whole number from 1"):
-        strategies.get("aad", **{name: 0})
+@pytest.mark.parametrize("value", [0, 2.5])
+def test_illegal_parameters(name, value):
+    message = f"{name}={value}; give a whole number from 1"
+    with pytest.raises(ParameterError, match=message):
+        strategies.get("aad", **{name: value})
 
 
 def test_scores_are_needed():

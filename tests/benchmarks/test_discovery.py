@@ -17,6 +17,7 @@ def folder(tmp_path, monkeypatch):
         np.savez(tmp_path / "adbench" / f"{name}.npz", X=X, y=y)
     monkeypatch.setenv("WHITECROW_DATA", str(tmp_path))
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(discovery, "PAGE", tmp_path / "discovery.md")
     return tmp_path
 
 
@@ -61,3 +62,4 @@ def test_runs_and_goes_on(folder, capsys):
     again = capsys.readouterr().out
     assert "ours 6\n" not in again
     assert again == out[out.index("| table") :]
+    assert again in (folder / "discovery.md").read_text("utf-8")

@@ -112,7 +112,7 @@ class AAD(Strategy):
     def __post_init__(self) -> None:
         for name in ("n_trees", "patience"):
             value = getattr(self, name)
-            if value < 1:
+            if not isinstance(value, int | np.integer) or value < 1:
                 raise ParameterError(f"{name}={value!r}; give a whole number from 1")
 
     def query(
@@ -164,14 +164,14 @@ class AAD(Strategy):
             return ranks.highest(pool.scores, pool, pool.k)
         updated = _posterior(pool, known, self.n_trees)
         ids = ranks.highest(updated, pool, pool.k)
-        if not self._despairs(pool.answers[known]):
+        if not self._doubts(pool.answers[known]):
             return ids
         # Odd places of the whole session, so that it also holds for k = 1.
         explore = (len(known) + np.arange(pool.k)) % 2 == 1
         at_random = pool.rng.permutation(np.flatnonzero(pool.free))
         return _interleave(ids, at_random, explore)
 
-    def _despairs(self, answers: Floats) -> bool:
+    def _doubts(self, answers: Floats) -> bool:
         """Whether nothing was found for so long that the scores are in doubt."""
         return len(answers) >= self.patience and not answers.any()
 

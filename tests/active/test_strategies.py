@@ -21,7 +21,7 @@ from whitecrow.active.strategies.pos_diverse import PosDiverse
 from whitecrow.errors import DataError, ParameterError
 
 NAMES = strategies.names()
-DETERMINISTIC = ["kcenter", "mar_diverse", "margin", "pos_diverse", "positive"]
+DETERMINISTIC = ["aad", "kcenter", "mar_diverse", "margin", "pos_diverse", "positive"]
 # One round after another gives what one long round gives.
 SEQUENTIAL = ["kcenter", "kdist", "kmeans", "pos_diverse", "positive"]
 

@@ -15,6 +15,7 @@ __all__ = ["get", "names"]
 
 # Name -> module in this folder, class in it. A new strategy is a file and a row here.
 _STRATEGIES = {
+    "aad": ("aad", "AAD"),
     "audit": ("audit", "Audit"),
     "hybrid1": ("mar_diverse", "Hybrid1"),
     "hybrid2": ("pos_diverse", "Hybrid2"),

@@ -14,8 +14,9 @@ count would soon be zero and all anomalies equal; there, the excess over a thres
 takes its place, whose negative log probability is linear where tails are exponential
 (Pickands, 1975). The score of a row is the sum of its evidence from all methods.
 
-The fit goes round: with the evidence of all methods and of a scout, the share `drop` of
-the rows that have most is left out, and the methods are fitted again on the others.
+The fit goes round: the evidence of all methods is added up, and that of a scout, which
+counts as much as all of them together. The share `drop` of the rows that have most is
+left out, and the methods are fitted again on the others.
 
 Source: the recipe is ours. That scores should be made comparable before they are
 combined is from Kriegel et al., SDM 2011; on their average see Aggarwal and Sathe,
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from whitecrow import explain, labels
+from whitecrow import explain, labels, shallow
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
@@ -66,12 +67,15 @@ class Consensus(Detector):
         neighbours, once with `scaling="standard"` and once with "minmax", HBOS with 10
         bins, and GMM.
     scout : Detector or None, default=None
-        Fitted once on all rows, it takes part in choosing the rows to leave out, but
-        not in the score. None takes an isolation forest.
+        Fitted once on all rows, it decides with the others which rows to leave out, as
+        one of two equal halves, but does not enter the score. None takes an isolation
+        forest.
     drop : float in [0, 1), default=0.2
         Share of the training rows to leave out. Ten rows are kept in any case.
     rounds : int, default=2
         How often rows are left out, and the methods fitted again.
+    max_rows : int or None, default=20000
+        With more training rows, this many chosen at random. A warning is logged.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of training rows to call anomalies.
     random_state : int, RandomState or None, default=None
@@ -84,9 +88,9 @@ class Consensus(Detector):
     scout_ : Detector
         The fitted scout.
     kept_ : ndarray of bool, shape (n,)
-        Training rows of the last fit.
+        Training rows (of those chosen by `max_rows`) of the last fit.
     references_ : ndarray of shape (number of methods, n)
-        Scores of all training rows by each method, in ascending order.
+        Their scores by each method, in ascending order.
     offset_, threshold_source_, input_shape_, typical_
         As in `whitecrow.detector.Detector`.
 
@@ -133,6 +137,7 @@ class Consensus(Detector):
         "scout": [HasMethods(["fit", "anomaly_score"]), None],
         "drop": [Interval(Real, 0, 1, closed="left")],
         "rounds": [Interval(Integral, 0, None, closed="left")],
+        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
     }
 
     detectors_: list[Detector]
@@ -147,6 +152,7 @@ class Consensus(Detector):
         scout: Any = None,
         drop: float = 0.2,
         rounds: int = 2,
+        max_rows: int | None = 20_000,
         contamination: float | str = "auto",
         random_state: Any = None,
     ) -> None:
@@ -154,23 +160,36 @@ class Consensus(Detector):
         self.scout = scout
         self.drop = drop
         self.rounds = rounds
+        self.max_rows = max_rows
         self.contamination = contamination
         self.random_state = random_state
 
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
         given, scout = self._given()
+        X, codes = self._learnt_from(X, codes)
         self.kept_ = np.ones(len(X), dtype=bool)
         with _notes_once([*given, scout]):
             (self.scout_,), hint = self._fitted([scout], X)
             members, scores = self._fitted(given, X)
             for _ in range(self.rounds):
-                everyone = np.concatenate([hint, scores])
+                # The scout counts as much as all the others together.
+                everyone = np.concatenate([hint.repeat(len(given), axis=0), scores])
                 self.kept_ = _least(_total(everyone, np.sort(everyone)), self.drop)
                 members, scores = self._fitted(given, X)
         everyone = np.concatenate([hint, scores])
         for one, own in zip([self.scout_, *members], everyone, strict=True):
             one._cut(own, codes)
         self.detectors_, self.references_ = members, np.sort(scores)
+
+    def _learnt_from(self, X: Rows, codes: labels.Codes) -> tuple[Rows, labels.Codes]:
+        """At most `max_rows` rows; labels set thresholds, so they come along."""
+        number = shallow.limit_rows(
+            np.arange(len(X)),
+            self.max_rows,
+            random_state=self.random_state,
+            method="Consensus",
+        )
+        return X[number], codes[number]
 
     def _fitted(
         self, given: Sequence[Detector], X: Rows

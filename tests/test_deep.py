@@ -60,6 +60,13 @@ CASES = {
         TABLE / 10,
         {},
     ),
+    "mhrot": (
+        wc.MHRot(
+            "simple", shift=2, depth=10, widen_factor=1, dropout=0.0, reg=0.1, **SHORT
+        ),
+        PICTURES,
+        {},
+    ),
     # Masks of dropout are drawn for the whole stack: without it, members are alike.
     "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
     "som dagmm": (wc.SOMDAGMM(2, dropout=0.0, **SHORT), TABLE, {}),

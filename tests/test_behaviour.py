@@ -34,6 +34,7 @@ FAST = {
     "isolation_forest": wc.IsolationForest(n_estimators=50, scaling="standard"),
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
     "mem_ae": wc.MemAE(epochs=25, lr=5e-3, **CPU),
+    "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
     "soel": wc.SOEL(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
@@ -43,7 +44,7 @@ FAST = {
 TINY = {"epochs": 2, "pretrain_epochs": 1, "warm_up_epochs": 1}
 FAST_ON_PICTURES = {
     "loe": wc.LOE(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
-    "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=2, **CPU),
+    "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "padim": wc.PaDiM(size=28),
     "soel": wc.SOEL(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
 }

@@ -107,7 +107,7 @@ def test_codes_have_one_line_a_row(name):
     )
     assert one.shape[0] == two.shape[0] == len(X)
     assert two.shape[1] == 2 * one.shape[1]
-    assert_allclose(two[:, : one.shape[1]], one, rtol=1e-3, atol=1e-4)
+    assert_allclose(two[:, : one.shape[1]], one, rtol=1e-3, atol=5e-3)
 
 
 def test_codes_by_default_are_the_scaled_rows():

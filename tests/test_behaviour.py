@@ -34,15 +34,19 @@ FAST = {
     "isolation_forest": wc.IsolationForest(n_estimators=50, scaling="standard"),
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
     "mem_ae": wc.MemAE(epochs=25, lr=5e-3, **CPU),
+    "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
+    "soel": wc.SOEL(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
     "som_dagmm": wc.SOMDAGMM(epochs=30, batch_size=64, lr=5e-3, **CPU),
 }
 # Two epochs say nothing about quality, but everything about the rest.
 TINY = {"epochs": 2, "pretrain_epochs": 1, "warm_up_epochs": 1}
 FAST_ON_PICTURES = {
     "loe": wc.LOE(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
+    "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "padim": wc.PaDiM(size=28),
+    "soel": wc.SOEL(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
 }
 DIRECTION = (
     "without biases the network is homogeneous: the score of a row depends on its "

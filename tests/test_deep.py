@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from torch import nn
 
 import whitecrow as wc
@@ -60,6 +61,13 @@ CASES = {
         TABLE / 10,
         {},
     ),
+    "mhrot": (
+        wc.MHRot(
+            "simple", shift=2, depth=10, widen_factor=1, dropout=0.0, reg=0.1, **SHORT
+        ),
+        PICTURES,
+        {},
+    ),
     # Masks of dropout are drawn for the whole stack: without it, members are alike.
     "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
     "som dagmm": (wc.SOMDAGMM(2, dropout=0.0, **SHORT), TABLE, {}),
@@ -85,6 +93,28 @@ def test_every_deep_method_is_tried_here():
         if issubclass(m.cls, DeepDetector) and "n_members" in signature(m.cls)
     }
     assert deep == {type(detector).__name__ for detector, _, _ in CASES.values()}
+
+
+# ------------------------------------------------------------------------------- codes
+
+
+@settings()
+def test_codes_have_one_line_a_row(name):
+    detector, X, given = CASES[name]
+    one, two = (
+        clone(detector).set_params(n_members=n, random_state=0).fit(X, **given).embed(X)
+        for n in (1, 2)
+    )
+    assert one.shape[0] == two.shape[0] == len(X)
+    assert two.shape[1] == 2 * one.shape[1]
+    assert_allclose(two[:, : one.shape[1]], one, rtol=1e-3, atol=5e-3)
+
+
+def test_codes_by_default_are_the_scaled_rows():
+    detector = wc.GOAD(n_transforms=5, **SHORT).fit(TABLE)
+    assert_allclose(detector.embed(TABLE[:7]), detector._tensor(TABLE[:7]))
+    with pytest.raises(DataError, match="X has 5 features"):
+        detector.embed(TABLE[:, :5])
 
 
 # ----------------------------------------------------------------------------- members
@@ -425,6 +455,7 @@ ALTERNATIVES = {
         "trans_hidden": 5,
         "trans_layers": 3,
         "trans_batch_norm": True,
+        "constant": 1.0,
     },
 }
 # Where to compute says nothing about what comes out.

@@ -58,13 +58,13 @@ def estimators():
         detector = for_checks(record.cls)()
         legal = detector.get_params()
         detector.set_params(**{k: v for k, v in FAST.items() if k in legal})
-        if record.name == "loe":
+        if record.name in {"loe", "soel"}:
             detector.set_params(detector=wc.NeuTraLAD(epochs=2, device="cpu"))
         yield detector
 
 
 def expected_failures(detector):
-    return ROUNDING if isinstance(detector, DeepDetector | wc.LOE) else {}
+    return ROUNDING if isinstance(detector, DeepDetector | wc.LOE | wc.SOEL) else {}
 
 
 @parametrize_with_checks(

@@ -165,3 +165,57 @@ def test_published_settings():
     assert thyroid.hidden == (24,) * 5
     assert thyroid.trans_type == "residual"
     assert (kdd.trans_type, kdd.batch_size, kdd.lr) == ("mul", 1000, 5e-4)
+
+
+# specs/active_soel.md 2.1: transformations and encoder together
+@pytest.mark.parametrize(
+    ("preset", "d", "total"),
+    [("soel-tabular", 9, 2_997), ("soel-features", 2048, 189_857_792)],
+)
+def test_parameters_of_the_published_networks(preset, d, total):
+    with torch.device("meta"):
+        net = NeuTraLAD.preset(preset)._build((d,))
+    assert sum(p.numel() for p in net.parameters()) == total
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_deeper_transformations_one_by_one(training):
+    torch.manual_seed(0)
+    views = Transformations(3, 4, 5, "forward", n_layers=4, batch_norm=True)
+    views.train(training)
+    x = torch.randn(6, 4)
+    found = views(x)
+    for k in range(3):
+        out = norm(x @ views.first[:, k * 5 : (k + 1) * 5], training)
+        for weight in (views.middle_0, views.middle_1):
+            out = norm(out @ weight[k], training)
+        torch.testing.assert_close(found[k], out @ views.second[k])
+
+
+def norm(x, training):
+    """Normalised by the batch, or by the first running statistics, 0 and 1."""
+    if training:
+        x = x - x.mean(0)
+        return torch.relu(x / (x.var(0, unbiased=False) + 1e-5).sqrt())
+    return torch.relu(x / math.sqrt(1 + 1e-5))
+
+
+def test_a_constant_column_tells_near_from_far():
+    plain = NeuTraLAD(scaling="none", **FAST).fit(TABLE)
+    assert_allclose(
+        plain.anomaly_score(3 * TABLE), plain.anomaly_score(TABLE), atol=1e-4
+    )
+    told = NeuTraLAD(scaling="none", constant=1.0, **FAST).fit(TABLE)
+    assert not np.allclose(
+        told.anomaly_score(3 * TABLE), told.anomaly_score(TABLE), atol=1e-2
+    )
+
+
+def test_codes_of_all_views_side_by_side():
+    model = NeuTraLAD(n_transforms=4, hidden=(7, 3), **FAST).fit(TABLE)
+    codes = model.embed(TABLE)
+    assert codes.shape == (100, 5 * 3)
+    assert codes.dtype == np.float32
+    assert_allclose(
+        codes[:, 3:6], model.net_(model._tensor(TABLE))[1].numpy(), rtol=1e-5
+    )

@@ -235,6 +235,16 @@ _METHODS = (
         "reconstruction error of a network that decodes from a memory of normal codes",
     ),
     Method(
+        "mhrot",
+        "MHRot",
+        "Hendrycks et al., Using Self-Supervised Learning Can Improve Model Robustness "
+        "and Uncertainty, NeurIPS",
+        2019,
+        "none",
+        ("picture",),
+        "how hard it is to tell which flips, shifts and turns were applied",
+    ),
+    Method(
         "neutral_ad",
         "NeuTraLAD",
         "Qiu et al., Neural Transformation Learning for Deep Anomaly Detection, ICML",

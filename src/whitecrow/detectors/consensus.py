@@ -12,7 +12,14 @@ the quantile `c` that a tenth of them exceed, and with their mean excess `m` ove
 Up to `c`, :math:`e` is the negative log of how many rows score that high. Beyond it the
 count would soon be zero and all anomalies equal; there, the excess over a threshold
 takes its place, whose negative log probability is linear where tails are exponential
-(Pickands, 1975). The score of a row is the sum of its evidence from all methods.
+(Pickands, 1975). The score of a row is what its evidence from the `k` methods amounts
+to on average, in the units of :math:`e`:
+
+.. math::
+
+    \mathrm{score}(x) = \exp \Bigl( \frac{1}{k} \sum_j t_j(x) \Bigr) - 1
+
+A score of 5 says that, among the rows known, one in :math:`e^5` would be so odd.
 
 The fit goes round: the evidence of all methods is added up, and that of a scout, which
 counts as much as all of them together. The share `drop` of the rows that have most is
@@ -224,7 +231,8 @@ class Consensus(Detector):
         return members, scout
 
     def _anomaly_score(self, X: Rows) -> Scores:
-        return _total(self._scores(X), self.references_)
+        total = _total(self._scores(X), self.references_)
+        return np.asarray(np.expm1(total / len(self.references_)))
 
     def _scores(self, X: Rows) -> Scores:
         """Scores of each method, shape (number of methods, n)."""
@@ -232,10 +240,12 @@ class Consensus(Detector):
 
     def _contributions(self, X: Rows) -> Scores:
         shares = [_shares(explain.raw(member, X)) for member in self.detectors_]
-        votes = zip(self._scores(X), self.references_, shares, strict=True)
+        votes = list(zip(self._scores(X), self.references_, shares, strict=True))
         parts = [(evidence(s, reference) * share.T).T for s, reference, share in votes]
-        total: Scores = np.sum(parts, axis=0)
-        return total
+        # All evidence of a row, in the units of its score.
+        total = np.sum([evidence(s, r) for s, r, _ in votes], axis=0)
+        unit = np.expm1(total / len(votes)) / np.where(total > 0, total, 1.0)
+        return np.asarray((np.sum(parts, axis=0).T * unit).T)
 
 
 def evidence(scores: Scores, reference: Scores) -> Scores:

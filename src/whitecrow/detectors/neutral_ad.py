@@ -107,18 +107,23 @@ def _uniform(*shape: int, n_in: int) -> nn.Parameter:
 
 
 class Views(nn.Module):
-    """Codes of a row and of its K views."""
+    """Codes of a row and of its K views; rows may get one more, constant column."""
 
     has_member_axis = True
 
-    def __init__(self, transformations: nn.Module, encoder: nn.Module) -> None:
+    def __init__(
+        self, transformations: nn.Module, encoder: nn.Module, constant: float = 0.0
+    ) -> None:
         super().__init__()
         self.transformations, self.encoder = transformations, encoder
+        self.constant = constant
 
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members all batch z"]:
         """Code 0 is that of the row, 1..K are those of its views."""
+        if self.constant:
+            x = torch.nn.functional.pad(x, (0, 1), value=self.constant)
         views = torch.cat([x.unsqueeze(-3), self.transformations(x)], dim=-3)
         codes = self.encoder(views.flatten(-3, -2))
         return codes.unflatten(-2, views.shape[-3:-1])
@@ -158,6 +163,10 @@ class NeuTraLAD(DeepDetector):
         Layers of a transformation, at least 2.
     trans_batch_norm : bool
         Normalisation (without scale and shift) after its hidden layers.
+    constant : float
+        Value of one more column behind the scaled ones, 0 for none. With it the score
+        depends on where a row is, and not only on its direction, which is all that a
+        network without biases sees.
     hidden : "auto" or tuple of int
         Hidden widths and code of the encoder; "auto" is 2 d three times below 32
         columns, 64, 64, 32 up to 300, and 256, 256, 64 above (SOEL's sizes).
@@ -202,6 +211,7 @@ class NeuTraLAD(DeepDetector):
         ],
         "trans_layers": [Interval(Integral, 2, None, closed="left")],
         "trans_batch_norm": ["boolean"],
+        "constant": [Interval(Real, 0, None, closed="left")],
         "hidden": [StrOptions({"auto"}), tuple, list],
         "act_fn": [StrOptions(set(ACTIVATIONS))],
         "bias": ["boolean"],
@@ -247,6 +257,7 @@ class NeuTraLAD(DeepDetector):
         trans_hidden: str | int = "auto",
         trans_layers: int = 2,
         trans_batch_norm: bool = False,
+        constant: float = 0.0,
         hidden: str | tuple[int, ...] = "auto",
         act_fn: str = "relu",
         bias: bool = False,
@@ -268,6 +279,7 @@ class NeuTraLAD(DeepDetector):
         self.trans_hidden = trans_hidden
         self.trans_layers = trans_layers
         self.trans_batch_norm = trans_batch_norm
+        self.constant = constant
         self.hidden = hidden
         self.act_fn = act_fn
         self.bias = bias
@@ -284,7 +296,7 @@ class NeuTraLAD(DeepDetector):
         self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        d = shape[0]
+        d = shape[0] + bool(self.constant)
         automatic = {"auto": min(200, max(24, d)), "columns": d}
         masks = Transformations(
             self.n_transforms,
@@ -298,7 +310,7 @@ class NeuTraLAD(DeepDetector):
         encoder = mlp(
             (d, *widths), act=self.act_fn, bias=self.bias, batch_norm=self.batch_norm
         )
-        return Views(masks, encoder)
+        return Views(masks, encoder, float(self.constant))
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         r = contrastive_logits(net(x), self.temperature)

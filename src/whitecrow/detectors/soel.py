@@ -123,8 +123,8 @@ class SOEL(Detector):
     Parameters
     ----------
     detector : DeepDetector or None
-        The method underneath; its parameters are set there. None takes NeuTraL AD with
-        the published sizes for tables, and Deep SVDD for pictures.
+        The method underneath; its parameters are set there. None takes three members of
+        NeuTraL AD with the published sizes for tables, and Deep SVDD for pictures.
     method : {"loe", "hard", "refine", "oc", "sup", "blind"}
         What the unlabelled rows are for: soft or hard latent outlier exposure;
         training without the most suspicious of them; all of them normal; labelled
@@ -342,12 +342,16 @@ class SOEL(Detector):
 
 
 def _default(X: Rows) -> Detector:
-    """NeuTraL AD of the published sizes, five batches an epoch."""
+    """Three NeuTraL ADs of the published sizes, five batches an epoch.
+
+    On raw columns, as published, units decide; on centred ones the direction of a row,
+    which is all that the network sees, says little without a constant column.
+    """
     if X.ndim == 4:
         return _table.method("deep_svdd").cls()
     size = min(512, max(2, -(-len(X) // 5)))
     build = partial(_table.method("neutral_ad").cls.preset, "soel-tabular")
-    return build(batch_size=size, scaling="minmax")
+    return build(batch_size=size, scaling="standard", constant=1.0, n_members=3)
 
 
 def _soft(codes: labels.Codes, certainty: NDArray[Any]) -> NDArray[np.float32]:

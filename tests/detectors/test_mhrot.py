@@ -1,0 +1,256 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from torch.nn.functional import softplus
+
+import whitecrow as wc
+from whitecrow import LOE, SOEL, MHRot
+from whitecrow.detectors.mhrot import (
+    factors,
+    heads,
+    log_odds,
+    sources,
+    uniform_loss,
+)
+from whitecrow.errors import DataError, ParameterError
+
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (10, 1, 12, 12), dtype=np.uint8)
+SMALL = {
+    "transformations": "simple",
+    "depth": 10,
+    "widen_factor": 1,
+    "epochs": 2,
+    "device": "cpu",
+    "random_state": 0,
+}
+
+# ------------------------------------------------- specs/active_soel.md 14.10, golden
+
+LOGITS = ([[2.0, 0], [0, 1]], [[1.0, 0, -1], [0, 3, 0]])
+TRUTH = ([0, 1], [0, 1])
+
+
+def of_heads(loss):
+    """Mean over both heads of `loss(logits, one-hot truth)`, one number a view."""
+    values = [
+        loss(
+            torch.tensor(logits, dtype=torch.float64),
+            torch.nn.functional.one_hot(torch.tensor(true), len(logits[0])).double(),
+        )
+        for logits, true in zip(LOGITS, TRUTH, strict=True)
+    ]
+    return torch.stack(values).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (lambda o, c: softplus(-log_odds(o, c)), (0.2672669877, 0.2040923220)),
+        (lambda o, c: softplus(log_odds(o, c)), (1.6106361440, 1.8575187317)),
+        (lambda o, c: uniform_loss(o), (1.2672669877, 1.4540923220)),
+    ],
+)
+def test_golden_losses(loss, expected):
+    assert_allclose(of_heads(loss), expected, rtol=1e-9)
+
+
+def test_golden_scores():
+    normal = of_heads(lambda o, c: softplus(-log_odds(o, c))).sum()
+    odd = of_heads(lambda o, c: uniform_loss(o)).sum()
+    assert normal.item() == pytest.approx(0.4713593097, abs=1e-9)
+    assert odd.item() == pytest.approx(2.7213593097, abs=1e-9)
+    assert (normal - odd).item() == pytest.approx(-2.25, abs=1e-12)
+
+
+def test_losses_of_clear_answers_are_finite():
+    logits, own = torch.tensor([500.0, 0.0]), torch.tensor([1.0, 0.0])
+    assert log_odds(logits, own) == 500
+    assert softplus(log_odds(logits, own)) == 500
+
+
+# --------------------------------------------------------------------------- views
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "classes"),
+    [
+        ("medium", 36, (3, 3, 4)),
+        ("simple", 8, (2, 4)),
+        ("complicated", 72, (2, 3, 3, 4)),
+    ],
+)
+def test_counts(kind, count, classes):
+    assert heads(kind) == classes
+    assert factors(kind).shape == (count, len(classes))
+    assert math.prod(classes) == count
+    assert sources(kind, 12, 2).shape == (count, 144)
+
+
+def test_index_of_a_view_is_that_of_its_factors():
+    index = 12 * factors("medium")[:, 0] + 4 * factors("medium")[:, 1]
+    assert_array_equal(index + factors("medium")[:, 2], np.arange(36))
+
+
+def view(picture, flip, down, right, turns, shift):
+    """One transformation as the specification words it, pixel by pixel."""
+    if flip:
+        picture = picture[:, ::-1]
+    moves = (0, -shift, shift)
+    side, moved = len(picture), np.empty_like(picture)
+
+    def mirrored(i):
+        return -i - 1 if i < 0 else 2 * side - 1 - i if i >= side else i
+
+    for r in range(side):
+        for c in range(side):
+            source = mirrored(r + moves[down]), mirrored(c + moves[right])
+            moved[r, c] = picture[source]
+    return np.rot90(moved, turns)
+
+
+def test_views_pixel_by_pixel():
+    picture = RNG.normal(size=(7, 7))
+    views = picture.ravel()[sources("complicated", 7, 3)].reshape(-1, 7, 7)
+    for found, values in zip(views, factors("complicated"), strict=True):
+        assert_array_equal(found, view(picture, *values, shift=3))
+
+
+def test_the_first_view_is_the_picture():
+    for kind in ("simple", "medium", "complicated"):
+        assert_array_equal(sources(kind, 9, 2)[0], np.arange(81))
+
+
+def test_the_network_sees_each_view_of_each_picture():
+    model = MHRot(**SMALL).fit(PICTURES)
+    net, x = model.net_, model._tensor(PICTURES)
+    together = net(x)
+    moved = (2 * x - 1).flatten(-2)[..., net.sources[3]].unflatten(-1, (12, 12))
+    features = net.trunk(moved)
+    torch.testing.assert_close(together[:, 3, : net.trunk.n_features], features)
+    logits = net.heads(features)
+    torch.testing.assert_close(together[:, 3, net.trunk.n_features :], logits)
+
+
+# --------------------------------------------------------------------------- method
+
+
+def test_score_is_the_mean_over_views_and_heads():
+    model = MHRot(**SMALL).fit(PICTURES)
+    logits = model.net_(model._tensor(PICTURES))[..., -6:].double()
+    truth = torch.from_numpy(factors("simple"))
+    losses = [
+        torch.nn.functional.cross_entropy(
+            part.flatten(0, 1), true.repeat(10), reduction="none"
+        )
+        for part, true in zip(logits.split((2, 4), -1), truth.T, strict=True)
+    ]
+    expected = torch.stack(losses).view(2, 10, 8).mean((0, 2))
+    assert_allclose(model.anomaly_score(PICTURES), expected, rtol=1e-6)
+
+
+def test_the_regulariser_changes_no_rank():
+    with_, without = MHRot(**SMALL), MHRot(**SMALL, reg=0.0)
+    net = with_.fit(PICTURES).net_
+    without.fit(PICTURES)
+    x = with_._tensor(PICTURES)
+    pairs = [model._losses(net, x) for model in (with_, without)]
+    size = pairs[0][0] - pairs[1][0]
+    assert (size > 0).all()
+    assert_allclose(pairs[0][1] - pairs[1][1], size, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"transformations": "medium", "shift": 3},
+        {"shift": 3, "transformations": "complicated"},
+        {"reg": 0.0},
+        {"dropout": 0.0},
+        {"reference_block": True},
+        {"widen_factor": 2},
+        {"depth": 16},
+        {"batch_size": 3},
+        {"milestones": (1,)},
+    ],
+)
+def test_every_parameter_has_an_effect(changed):
+    one = MHRot(**SMALL).fit(PICTURES).anomaly_score(PICTURES)
+    other = MHRot(**{**SMALL, **changed}).fit(PICTURES).anomaly_score(PICTURES)
+    assert not np.allclose(one, other)
+
+
+def test_the_exposure_matters_where_anomalies_are_known():
+    y = np.where(np.arange(10) < 3, 1.0, np.nan)
+    one, other = (
+        SOEL(MHRot(**SMALL, exposure=exposure), ratio=0.1).fit(PICTURES, y)
+        for exposure in ("max_ent", "zero_driven")
+    )
+    assert not np.allclose(one.anomaly_score(PICTURES), other.anomaly_score(PICTURES))
+
+
+@pytest.mark.parametrize("method", ["loe", "hard", "refine", "oc", "sup", "blind"])
+@pytest.mark.parametrize("update", ["joint", "alternate"])
+def test_under_soel(method, update):
+    y = np.where(np.arange(10) < 4, np.arange(10) % 2, np.nan)
+    model = SOEL(MHRot(**SMALL), method=method, update=update).fit(PICTURES, y)
+    assert np.isfinite(model.anomaly_score(PICTURES)).all()
+
+
+def test_under_latent_exposure():
+    model = LOE(MHRot(**SMALL), warm_up_epochs=1).fit(PICTURES)
+    assert np.isfinite(model.anomaly_score(PICTURES)).all()
+
+
+def test_codes_of_all_views():
+    model = MHRot(**SMALL).fit(PICTURES)
+    assert model.embed(PICTURES).shape == (10, 8 * 64)
+
+
+def gradients(n, seed):
+    """Pictures that say where up is; anomalies are noise of the same brightness."""
+    rng = np.random.default_rng(seed)
+    ramp = np.linspace(0, 1, 12)[:, None] * np.linspace(0.3, 1, 12)
+    X = ramp + 0.1 * rng.normal(size=(n, 1, 12, 12))
+    X[: n // 4] = rng.permuted(X[: n // 4].reshape(-1, 144), axis=1).reshape(
+        -1, 1, 12, 12
+    )
+    return np.clip(X, 0, 1).astype(np.float32), np.arange(n) < n // 4
+
+
+def test_it_finds_pictures_without_an_orientation():
+    X, y = gradients(80, 0)
+    model = MHRot(**{**SMALL, "epochs": 5, "reg": 0.1}).fit(X[~y])
+    test, truth = gradients(80, 1)
+    scores = model.anomaly_score(test)
+    assert scores[truth].min() > np.median(scores[~truth])
+
+
+def test_saved_and_loaded(tmp_path):
+    model = MHRot(**SMALL).fit(PICTURES)
+    model.save(tmp_path / "m.crow")
+    same = wc.load(tmp_path / "m.crow")
+    assert_array_equal(same.anomaly_score(PICTURES), model.anomaly_score(PICTURES))
+
+
+def test_published_settings():
+    cifar = MHRot.preset("soel-cifar10")
+    assert (cifar.depth, cifar.widen_factor, cifar.batch_size) == (16, 4, 10)
+    assert cifar.reference_block
+
+
+@pytest.mark.parametrize(
+    ("shape", "shift"), [((1, 12, 10), 2), ((1, 12, 12), 12), ((3, 8, 8), 8)]
+)
+def test_pictures_that_cannot_be_turned_or_shifted(shape, shift):
+    X = np.zeros((4, *shape), dtype=np.uint8)
+    with pytest.raises(DataError, match=f"shifts them by {shift} pixels"):
+        MHRot(**{**SMALL, "shift": shift}).fit(X)
+
+
+def test_depths():
+    with pytest.raises(ParameterError, match="depth=12"):
+        MHRot(**{**SMALL, "depth": 12}).fit(PICTURES)

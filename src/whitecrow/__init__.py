@@ -41,7 +41,7 @@ _HOMES = {
     "methods": "whitecrow.detectors._table",
     "wrap": "whitecrow.detectors.wrapped",
 }
-_MODULES = ("data", "errors", "labels", "metrics", "supervision")
+_MODULES = ("active", "data", "errors", "labels", "metrics", "supervision")
 
 __all__ = [
     "ALAD",
@@ -70,6 +70,7 @@ __all__ = [
     "RecForest",
     "RobustAutoEncoder",
     "__version__",
+    "active",
     "data",
     "errors",
     "labels",

@@ -1,0 +1,680 @@
+"""Loop: which rows to ask about, and what the answers say.
+
+The loop asks (`ask`) and is told (`tell`); who shows the questions is not its business.
+Its state is a pure function of a log (`whitecrow.active.log`), which a `Store` keeps.
+
+Two kinds of questions take turns. Most are chosen by a strategy, to find anomalies or
+to teach the detector. The others are an audit: the first rows of a random order of all
+rows, so that their answers say how many anomalies there are whatever the strategy does.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from whitecrow import labels
+from whitecrow.active import fitting, log
+from whitecrow.active import ratio as ratios
+from whitecrow.active.log import Event, Log, MemoryLog, State
+from whitecrow.detector import Detector, Scores, check_rows
+from whitecrow.detectors import _table
+from whitecrow.detectors.wrapped import wrap
+from whitecrow.errors import DataError, LabelError, ParameterError
+
+__all__ = ["Contradiction", "History", "Loop"]
+
+Ids = NDArray[np.int64]
+
+AUDIT = "audit"
+
+# Fewer random questions say next to nothing about the share of anomalies.
+_FEWEST_AUDITED = 5
+
+# A skipped row may be asked again this many rounds later.
+_REST = 3
+
+_FOLDS = 5
+# Of each class, to say what a typical score of it is.
+_FEWEST_TO_COMPARE = 3
+
+_WORDS = {0: log.NORMAL, 1: log.ANOMALY}
+
+
+class Contradiction(NamedTuple):
+    """A labelled row whose score says the opposite."""
+
+    item: int
+    label: str
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What each question brought.
+
+    Attributes
+    ----------
+    items : ndarray of int64, shape (t,)
+        Rows in the order of their first answers; skipped ones are left out.
+    found : ndarray of int64, shape (t,)
+        Anomalies among the first 1, 2, ... of them.
+    ranked, ranked_unknown : ndarray of int64, shape (t,)
+        Of the rows ranked first by the scores of a detector without any answer: those
+        known to be anomalies, and those that nobody has judged.
+    """
+
+    items: Ids
+    found: Ids
+    ranked: Ids
+    ranked_unknown: Ids
+
+
+class _Question(NamedTuple):
+    item: int
+    strategy: str
+    reason: str
+
+
+class Loop:
+    """Questions about rows, and a detector that learns from the answers.
+
+    Parameters
+    ----------
+    detector : Detector, estimator or None
+        What ranks the rows: a whitecrow detector, or anything that `wrap` takes. None
+        takes Deep SAD. It is copied before it is fitted.
+    X : array-like of shape (n, d), or (n, c, h, w) for pictures
+        The rows to ask about.
+    strategy : str or Strategy, default="mixed"
+        How rows are chosen; see `whitecrow.active.strategies`.
+    budget : int or None, default=None
+        Most questions to answer; "skip" costs nothing. None is no limit.
+    audit_share : float in [0, 1], default=0.2
+        Share of the questions that are drawn at random, for `ratio`. With a budget it
+        is raised where needed to make them five.
+    random_state : int, Generator or None, default=None
+        Seed. A store that is continued goes on with its own.
+    store : Store or None, default=None
+        Where answers are kept, and continued; None keeps them in memory.
+    annotator : str, default="me"
+        Who answers. Several annotators may share a store.
+
+    Raises
+    ------
+    DataError
+        When the rows cannot be used, or the store is about other rows.
+    ParameterError
+        When a parameter has an illegal value.
+
+    Notes
+    -----
+    `ask` learns from new answers before it chooses, which takes as long as a fit.
+    Where a person waits, call `prepare` in another thread while they answer: the next
+    `ask` then takes what was prepared. All methods may be called from any thread.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from whitecrow import IsolationForest
+    >>> from whitecrow.active import Loop
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.r_[rng.normal(size=(95, 2)), rng.normal(6, 1, size=(5, 2))]
+    >>> loop = Loop(IsolationForest(), X, strategy="positive", random_state=0)
+    >>> ids = loop.ask(5)
+    >>> loop.tell(ids, ["anomaly" if item >= 95 else "normal" for item in ids])
+    >>> estimate, low, high = loop.ratio()
+    >>> bool(low < 0.05 < high)
+    True
+    """
+
+    def __init__(
+        self,
+        detector: Any,
+        X: ArrayLike,
+        *,
+        strategy: Any = "mixed",
+        budget: int | None = None,
+        audit_share: float = 0.2,
+        random_state: int | np.random.Generator | None = None,
+        store: Log | None = None,
+        annotator: str = "me",
+    ) -> None:
+        _check(budget, audit_share, annotator)
+        self.detector = _detector(detector)
+        self.X: Any = X if hasattr(X, "columns") else np.asarray(X)
+        self.rows = check_rows(
+            np.asarray(X), self.detector.input_kinds, type(self.detector).__name__
+        )
+        self.strategy, self._choice = _strategy(strategy)
+        self.budget, self.audit_share = budget, audit_share
+        self.annotator = annotator
+        self._log: Log = MemoryLog() if store is None else store
+        self._events: list[Event] = []
+        self._state = log.replay([])
+        self._seed = self._open(random_state)
+        self._order = np.random.default_rng([self._seed, 0]).permutation(self.n)
+        self._fitted: fitting.Fitted | None = None
+        self._first: fitting.Fitted | None = None
+        self._ready: list[_Question] = []
+        self._lock = threading.RLock()  # the state, for moments
+        self._busy = threading.Lock()  # fitting, for long
+
+    # --- questions and answers --------------------------------------------------------
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def state(self) -> State:
+        """What follows from all answers so far, those of other annotators included."""
+        with self._lock:
+            news = self._log.read(self._events[-1].seq if self._events else 0)
+            if news:
+                self._events += news
+                self._state = log.replay(self._events)
+            return self._state
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The log."""
+        with self._lock:
+            self.state  # noqa: B018 - reads what is new
+            return tuple(self._events)
+
+    @property
+    def spent(self) -> int:
+        """Rows answered, those skipped not counted."""
+        return self.state.spent()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent or there is nothing left to ask."""
+        if self.budget is not None and self.spent >= self.budget:
+            return True
+        return len(self.state.settled(_REST)) >= self.n
+
+    def ask(self, k: int = 1) -> Ids:
+        """The next questions.
+
+        Those that were asked before and not answered come first, so that asking again
+        after a crash or in another tab is safe.
+
+        Parameters
+        ----------
+        k : int, default=1
+            How many; fewer come back where budget or rows run out, none at the end.
+
+        Returns
+        -------
+        ndarray of int64, shape (at most k,)
+            Row numbers; `why` says what each was chosen for.
+        """
+        _check_count("k", k)
+        open_ = self._open_questions(k)
+        missing = self._room(k) - len(open_)
+        if missing > 0:
+            self._catch_up(missing)
+            open_ += self._hand_out(missing)
+        return np.array(open_, dtype=np.int64)
+
+    def why(self, id: int) -> str:
+        """Why a row was asked about, as a sentence for people."""
+        question = self.state.asked.get(int(id))
+        if question is None:
+            raise ParameterError(
+                f"row {id} was not asked about; `ask` gives rows to ask about"
+            )
+        return str(question.reason)
+
+    def tell(self, ids: ArrayLike, answers: Any) -> None:
+        """Take answers; when this returns, a `Store` has them on disk.
+
+        Parameters
+        ----------
+        ids : array-like of int, shape (k,)
+            Rows, usually those of `ask`; others may be told about too.
+        answers : sequence of length k
+            1 or "anomaly", 0 or "normal", "unsure" (not asked again, and not learnt
+            from) or "skip" (may be asked again after three rounds).
+
+        Raises
+        ------
+        LabelError
+            When an answer or a row number is none; then nothing is taken.
+        """
+        items, words = _checked(ids, answers, self.n)
+        with self._lock:
+            state = self.state
+            mine = state.answers.get(self.annotator, {})
+            pending = set(state.pending(self.annotator))
+            news = [
+                self._answer(item, word, state)
+                for item, word in zip(items, words, strict=True)
+                # A page that sends an answer twice has said one thing.
+                if item in pending or item not in mine or mine[item].answer != word
+            ]
+            self._log.append(news)
+
+    def relabel(self, ids: ArrayLike, answers: Any) -> None:
+        """Change own answers; as `tell`, for rows that were answered before."""
+        items, _ = _checked(ids, answers, self.n)
+        mine = self.state.answers.get(self.annotator, {})
+        for item in items:
+            if item not in mine:
+                raise LabelError(
+                    f"row {item} has no answer of {self.annotator!r} to change; use "
+                    "tell for a first answer"
+                )
+        self.tell(ids, answers)
+
+    def undo(self, n: int = 1) -> Ids:
+        """Take back the last n own answers; the rows, the last answer first."""
+        _check_count("n", n)
+        with self._lock:
+            last = log.latest(self.events, self.annotator, n)
+            self._log.append([self._event("undone", e.item, target=e.seq) for e in last])
+            return np.array([event.item for event in last], dtype=np.int64)
+
+    # --- what is learnt ---------------------------------------------------------------
+
+    def refit(self) -> Loop:
+        """Learn from the answers so far, if there are new ones."""
+        with self._busy:
+            self._learn()
+        return self
+
+    def prepare(self, k: int = 1) -> None:
+        """Learn from the answers so far and choose the next k questions.
+
+        For a thread beside the person who answers. The questions count as asked when
+        `ask` hands them out.
+        """
+        _check_count("k", k)
+        self.refit()
+        with self._lock:
+            self._ready = self._choose(k)
+
+    @property
+    def detector_(self) -> Detector:
+        """The detector, fitted with all answers so far.
+
+        Fits first where there are new answers. The threshold comes from the labels,
+        or from `ratio` while there are fewer than ten of each class.
+        """
+        self.refit()
+        fitted = self._current()
+        return fitting.with_threshold(fitted, self.ratio()[0])
+
+    @property
+    def scores_(self) -> Scores:
+        """Anomaly scores of all rows as of the last fit."""
+        return self._current().scores
+
+    @property
+    def embeddings_(self) -> NDArray[Any]:
+        """Embeddings of all rows as of the last fit."""
+        return self._current().embeddings
+
+    @property
+    def stale(self) -> bool:
+        """Whether there are answers that the detector has not learnt from."""
+        fitted = self._fitted
+        return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
+
+    def labels(self) -> NDArray[np.float64]:
+        """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
+        codes = self.state.codes(self.n)
+        return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
+
+    def ratio(self, *, level: float = 0.9, interval: str = "beta") -> ratios.Estimate:
+        """The share of anomalies among all rows: estimate, low and high end.
+
+        See `whitecrow.active.ratio.audited`.
+        """
+        state = self.state
+        audited = self._audited(state)
+        return ratios.audited(
+            state.codes(self.n), audited, level=level, interval=interval
+        )
+
+    # --- looking back -----------------------------------------------------------------
+
+    def history(self) -> History:
+        """What each question brought, beside the list ranked without any answer."""
+        state = self.state
+        verdicts = {i: v for i, v in state.verdicts().items() if v != log.SKIP}
+        items = np.array(list(verdicts), dtype=np.int64)
+        codes = state.codes(self.n)
+        ranked = np.argsort(-self._unlabelled().scores, kind="stable")[: len(items)]
+        return History(
+            items,
+            np.cumsum(codes[items] == labels.ANOMALY),
+            np.cumsum(codes[ranked] == labels.ANOMALY),
+            np.cumsum(codes[ranked] == labels.UNLABELLED),
+        )
+
+    def contradictions(self) -> list[Contradiction]:
+        """Labelled rows whose score says the opposite: please look again.
+
+        Each labelled row is scored by a detector that has not seen its label (five
+        folds, so five fits). A normal row is reported where it scores above half of
+        the labelled anomalies, an anomaly where it scores below half of the labelled
+        normal rows; there must be three of each.
+        """
+        codes = self.state.codes(self.n)
+        odd, normal = codes == labels.ANOMALY, codes == labels.NORMAL
+        if min(odd.sum(), normal.sum()) < _FEWEST_TO_COMPARE:
+            return []
+        scores = self._held_out(codes)
+        high, low = np.median(scores[odd]), np.median(scores[normal])
+        if high <= low:
+            return []  # scores that say nothing contradict nothing
+        wrong = (normal & (scores > high)) | (odd & (scores < low))
+        return [_contradiction(i, codes, scores) for i in np.flatnonzero(wrong)]
+
+    def covering_radius(self) -> float:
+        """Largest distance from a row to the nearest one that was asked or answered."""
+        state = self.state
+        shown = list({*state.asked, *state.verdicts()})
+        if not shown:
+            return float("inf")
+        points = np.asarray(self.embeddings_, dtype=np.float64)
+        nearest = np.full(self.n, np.inf)
+        for item in shown:  # one at a time: no array of rows by questions
+            difference = points - points[item]
+            square = np.einsum("ij,ij->i", difference, difference)
+            np.minimum(nearest, square, out=nearest)
+        return float(np.sqrt(nearest.max()))
+
+    # --- mechanism --------------------------------------------------------------------
+
+    def _open(self, random_state: Any) -> int:
+        """The seed of the log, which is that of the one who opened it first."""
+        drawn = int(np.random.default_rng(random_state).integers(2**31))
+        content = fitting.content_hash(self.rows)
+        detail = json.dumps({"rows": self.n, "seed": drawn})
+        first = self._log.begin(
+            Event("opened", content=content, detail=detail, time=time.time())
+        )
+        told = json.loads(first.detail or "{}")
+        if first.kind != "opened" or first.content != content:
+            where = getattr(self._log, "path", "the log")
+            raise DataError(
+                f"{where} holds answers about other data ({told.get('rows', '?')} "
+                f"rows, not these {self.n} or not in this order); give the data it was "
+                "started with, or another store"
+            )
+        return int(told["seed"])
+
+    def _event(self, kind: str, item: int | None, **values: Any) -> Event:
+        return Event(
+            kind, item=item, annotator=self.annotator, time=time.time(), **values
+        )
+
+    def _answer(self, item: int, word: str, state: State) -> Event:
+        question = state.asked.get(item)
+        # The round of now, not of the question: a skipped row rests from now on.
+        extra: dict[str, Any] = {"round": state.rounds}
+        if question is not None:
+            extra |= {
+                "strategy": question.strategy,
+                "reason": question.reason,
+                "score": question.score,
+                "model": question.model,
+            }
+        content = fitting.content_hash(self.rows[item])
+        return self._event("answered", item, answer=word, content=content, **extra)
+
+    def _room(self, k: int) -> int:
+        """How many questions may be open at a time."""
+        left = self.n if self.budget is None else self.budget - self.spent
+        return max(0, min(k, left))
+
+    def _open_questions(self, k: int) -> list[int]:
+        return self.state.pending(self.annotator)[: self._room(k)]
+
+    def _catch_up(self, k: int) -> None:
+        """Learn before choosing, unless questions wait or another thread is at it."""
+        with self._lock:
+            enough = len(self._still_open(self._ready)) >= k
+        if enough or not (self._fitted is None or self.stale):
+            return
+        if self._busy.acquire(blocking=self._fitted is None):
+            try:
+                self._learn()
+            finally:
+                self._busy.release()
+
+    def _learn(self) -> None:
+        if not self.stale:
+            return
+        codes = self.state.codes(self.n)
+        fitted = self._train(codes, self._fitted)
+        with self._lock:
+            self._fitted = fitted
+            if not (codes != labels.UNLABELLED).any():
+                self._first = fitted
+            self._ready = []  # chosen by a detector that knew less
+
+    def _train(
+        self, codes: labels.Codes, before: fitting.Fitted | None
+    ) -> fitting.Fitted:
+        return fitting.fit(
+            self.detector, self.X, codes, seed=self._seed, before=before
+        )
+
+    def _current(self) -> fitting.Fitted:
+        if self._fitted is None:
+            self.refit()
+        assert self._fitted is not None
+        return self._fitted
+
+    def _unlabelled(self) -> fitting.Fitted:
+        """The detector as it was before any answer."""
+        if self._first is None:
+            codes = np.full(self.n, labels.UNLABELLED)
+            self._first = self._train(codes, None)
+        return self._first
+
+    def _hand_out(self, k: int) -> list[int]:
+        with self._lock:
+            chosen = self._still_open(self._ready)[:k]
+            if len(chosen) < k:
+                taken = [question.item for question in chosen]
+                chosen += self._choose(k - len(chosen), taken)
+            number = self.state.rounds + 1
+            self._log.append([self._asked(question, number) for question in chosen])
+            handed = {question.item for question in chosen}
+            self._ready = [q for q in self._ready if q.item not in handed]
+            return [question.item for question in chosen]
+
+    def _asked(self, question: _Question, number: int) -> Event:
+        fitted = self._current()
+        return self._event(
+            "asked",
+            question.item,
+            content=fitting.content_hash(self.rows[question.item]),
+            round=number,
+            strategy=question.strategy,
+            reason=question.reason,
+            score=float(fitted.scores[question.item]),
+            model=fitted.model,
+        )
+
+    def _still_open(self, questions: Sequence[_Question]) -> list[_Question]:
+        closed = self._closed()
+        return [question for question in questions if question.item not in closed]
+
+    def _closed(self) -> set[int]:
+        """Rows not to choose: settled, or before somebody at this moment."""
+        state = self.state
+        closed = {*state.settled(_REST).tolist(), *state.waiting()}
+        # With nothing else left, what another annotator left open is asked again.
+        return closed if len(closed) < self.n else set(state.settled(_REST).tolist())
+
+    def _choose(self, k: int, taken: Iterable[int] = ()) -> list[_Question]:
+        """The next k questions: due audits, the others by the strategy."""
+        closed = {*self._closed(), *taken}
+        k = min(k, self.n - len(closed))
+        if k <= 0:
+            return []
+        audits = self._next_audits(self._audits_due(k), closed)
+        chosen = [_Question(item, AUDIT, _AUDIT_REASON) for item in audits]
+        if k > len(chosen):
+            chosen = self._by_strategy(k - len(chosen), {*closed, *audits}) + chosen
+        return chosen
+
+    def _by_strategy(self, k: int, closed: set[int]) -> list[_Question]:
+        fitted = self._current()
+        ids = self._choice.query(
+            scores=fitted.scores,
+            embeddings=fitted.embeddings,
+            k=k,
+            random_state=np.random.default_rng([self._seed, 1, len(self._events)]),
+            labelled=np.array(sorted(closed), dtype=np.int64),
+            ratio=self.ratio()[0],
+            answers=self.labels(),
+        )
+        return [
+            _Question(int(item), self.strategy, self._choice.why(i, shown=len(closed)))
+            for i, item in enumerate(ids)
+        ]
+
+    # --- audit ------------------------------------------------------------------------
+
+    def _audits_due(self, k: int) -> int:
+        """Audits among the next k questions, so that their share stays as set."""
+        share = self.audit_share
+        if not share:
+            return 0
+        if self.budget:
+            share = min(1.0, max(share, _FEWEST_AUDITED / self.budget))
+        asked = self.state.asked.values()
+        done = sum(question.strategy == AUDIT for question in asked)
+        return min(k, max(0, int(share * (len(asked) + k) + 0.5) - done))
+
+    def _next_audits(self, count: int, closed: set[int]) -> list[int]:
+        """The first rows of the random order that are open.
+
+        Rows of it with an answer already are audited for free.
+        """
+        if not count:
+            return []
+        return [int(i) for i in self._order if int(i) not in closed][:count]
+
+    def _audited(self, state: State) -> Ids:
+        """The beginning of the random order, up to the last row asked for audit."""
+        asked = np.zeros(self.n, dtype=bool)
+        for item, question in state.asked.items():
+            answered = state.verdict(item) not in (None, log.SKIP)
+            asked[item] = question.strategy == AUDIT and answered
+        places = np.flatnonzero(asked[self._order])
+        return self._order[: places[-1] + 1] if len(places) else self._order[:0]
+
+    def _held_out(self, codes: labels.Codes) -> Scores:
+        """Scores of labelled rows by detectors that have not seen their label."""
+        if not self.detector.uses_labels:
+            return self._current().scores
+        scores = np.full(self.n, np.nan)
+        rng = np.random.default_rng([self._seed, 2])
+        fold = np.full(self.n, -1)
+        for one in (labels.ANOMALY, labels.NORMAL):
+            members = rng.permutation(np.flatnonzero(codes == one))
+            fold[members] = np.arange(len(members)) % _FOLDS
+        for number in range(fold.max() + 1):
+            hidden = fold == number
+            known = np.where(hidden, labels.UNLABELLED, codes)
+            scores[hidden] = self._train(known, None).scores[hidden]
+        return scores
+
+
+_AUDIT_REASON = "drawn at random, to estimate how many anomalies there are"
+
+
+def _detector(given: Any) -> Detector:
+    if given is None:
+        return _table.method("deep_sad").cls()
+    return wrap(given)
+
+
+def _strategy(given: Any) -> tuple[str, Any]:
+    """Name and object; an object with `query` is taken as it is."""
+    if not isinstance(given, str) and hasattr(given, "query"):
+        return str(getattr(given, "name", type(given).__name__)), given
+    from whitecrow.active import strategies
+
+    return given, strategies.get(given)
+
+
+def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
+    if budget is not None:
+        _check_count("budget", budget)
+    if not 0 <= audit_share <= 1:
+        raise ParameterError(
+            f"audit_share={audit_share!r} is not in [0, 1]; 0.2 asks one question in "
+            "five at random"
+        )
+    if not isinstance(annotator, str) or not annotator.strip():
+        raise ParameterError(f"annotator={annotator!r} is no name; use for example 'me'")
+
+
+def _check_count(name: str, value: Any) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise ParameterError(f"{name}={value!r} is not a whole number of at least 1")
+
+
+def _checked(ids: ArrayLike, answers: Any, n: int) -> tuple[list[int], list[str]]:
+    """Row numbers and answers as words, or one line about the first bad one."""
+    items = np.atleast_1d(np.asarray(ids))
+    if isinstance(answers, str | int | float | np.generic):
+        answers = [answers]
+    words = [_word(answer) for answer in answers]
+    if items.ndim != 1 or (len(items) and items.dtype.kind not in "iu"):
+        raise LabelError("ids are row numbers, one for each answer; use those of ask()")
+    if len(items) != len(words):
+        raise LabelError(f"{len(words)} answers for {len(items)} rows; give one each")
+    for item in items:
+        if not 0 <= item < n:
+            raise LabelError(f"there is no row {item}; rows go from 0 to {n - 1}")
+    if len(np.unique(items)) < len(items):
+        raise LabelError("a row is there twice; give one answer for each row")
+    return [int(item) for item in items], words
+
+
+def _word(answer: Any) -> str:
+    if isinstance(answer, str):
+        word = answer.strip().lower()
+        if word in log.ANSWERS:
+            return word
+    elif isinstance(answer, int | float | np.number | np.bool_) and answer in _WORDS:
+        return _WORDS[int(answer)]
+    raise LabelError(
+        f"answer {answer!r} is none; use 1 or 'anomaly', 0 or 'normal', 'unsure', "
+        "or 'skip'"
+    )
+
+
+def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradiction:
+    other = labels.NORMAL if codes[item] == labels.ANOMALY else labels.ANOMALY
+    label = _WORDS[int(codes[item])]
+    beyond = scores[codes == other] < scores[item]
+    share = beyond.mean() if other == labels.ANOMALY else 1 - beyond.mean()
+    side = "above" if other == labels.ANOMALY else "below"
+    against = "anomalies" if other == labels.ANOMALY else "normal rows"
+    reason = (
+        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against} "
+        "when its own label is hidden"
+    )
+    return Contradiction(int(item), label, float(scores[item]), reason)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whitecrow import labels
-from whitecrow.active import ANOMALY, ANSWERS, NORMAL
+from whitecrow.active.log import ANOMALY, ANSWERS, NORMAL
 from whitecrow.data.truth import codes as encode
 from whitecrow.data.wording import describe
 from whitecrow.errors import LabelError
@@ -20,7 +20,7 @@ from whitecrow.errors import LabelError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.active import State
+    from whitecrow.active.log import State
     from whitecrow.workflow.inputs import Input
 
 __all__ = ["EXPORTS", "Export", "read", "table", "write"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.active import ANSWERS
+from whitecrow.active.log import ANSWERS
 from whitecrow.data.wording import shown
 from whitecrow.errors import ParameterError
 from whitecrow.report.content import score_text, spread

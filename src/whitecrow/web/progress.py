@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.active import ANOMALY, NORMAL
+from whitecrow.active.log import ANOMALY, NORMAL
 from whitecrow.metrics.ranking import auroc
 from whitecrow.report.charts import curve
 from whitecrow.workflow.quality import percent

@@ -12,13 +12,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.active import ANSWERS, SKIP, Contradiction, Event, Loop, State, Store
-from whitecrow.active.log import latest
+from whitecrow.active import Event, Loop, Store
+from whitecrow.active.log import ANSWERS, SKIP, State, latest
+from whitecrow.active.loop import Contradiction
 from whitecrow.errors import DataError, LabelError, UserError
 from whitecrow.web import exchange, progress, views
 from whitecrow.workflow import training
@@ -26,14 +28,22 @@ from whitecrow.workflow.files import replacing
 from whitecrow.workflow.inputs import Input
 from whitecrow.workflow.training import Choice, Fitted
 
+if TYPE_CHECKING:
+    from whitecrow.detector import Detector
+    from whitecrow.report.charts import Strip
+
 __all__ = ["STORE", "Conflict", "Session", "Settings"]
 
 STORE = "answers.db"
 AHEAD = 5
 """Questions that are ready: what a person answers during one fit."""
 _CHECK_EVERY = 5  # answers between two looks for contradictions, which take five fits
+_FEWEST_TO_CHECK = 20  # before that, what a detector says against an answer is noise
+_MOST_CONFLICTS = 10
 _DECISIONS = 30
 _CACHED = 256
+
+Item = TypeVar("Item")
 
 
 class Conflict(UserError):
@@ -94,8 +104,11 @@ class Session:
         except BaseException:
             self.store.close()
             raise
+        self.model: Detector = self.loop.detector  # fitted by `start`
         self.measures = progress.Measures()
         self.finishing = progress.Finishing()
+        self.strips: dict[str, Strip] = {}
+        self._heats: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
         self._views: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self._checked_at = 0
         self._conflicts: list[Contradiction] = []
@@ -114,7 +127,8 @@ class Session:
             What the method refuses about the data.
         """
         self.loop.ask(AHEAD)
-        self._look()
+        self.model = self.loop.detector_
+        self.measures.look(self.loop, self.data.codes)
         for work, wake in ((self._learn_once, self._learn), (self._fill_once, self._fill)):
             thread = threading.Thread(target=self._run, args=(work, wake), daemon=True)
             thread.start()
@@ -268,6 +282,14 @@ class Session:
         """What a person calls a row."""
         return self.data.pictures.paths[row] if self.data.pictures else f"Row {row}"
 
+    def heat(self, row: int) -> NDArray[np.float64]:
+        """Where a picture is odd."""
+        known = self._heats.get(row)
+        if known is None:
+            known = np.asarray(self.model.explain(self.X[[row]])[0], dtype=np.float64)
+            _keep(self._heats, row, known)
+        return known
+
     # --- behind ----------------------------------------------------------------------
 
     def _mine(self, row: int, state: State | None = None) -> Event | None:
@@ -304,16 +326,14 @@ class Session:
             mine = self._mine(row, state)
             if mine is not None:
                 found.append(self._decision(mine) | {"text": why})
-        return found
+        return found[:_MOST_CONFLICTS]
 
     def _view(self, row: int, state: State) -> dict[str, Any]:
         """What does not change with an answer, from the cache where it is there."""
         known = self._views.get(row)
         if known is None:
             known = views.question(self, row, state)
-            self._views[row] = known
-            while len(self._views) > _CACHED:
-                self._views.popitem(last=False)
+            _keep(self._views, row, known)
         return known
 
     def _wake(self, *rows: int) -> None:
@@ -345,21 +365,20 @@ class Session:
         self._busy = True
         try:
             self.loop.prepare(AHEAD)
-            self._look()
+            if not self.loop.stale:  # otherwise this would fit once more
+                self.model = self.loop.detector_
+                self._heats.clear()
+            self.measures.look(self.loop, self.data.codes)
             self._fill.set()
             self._check()
         finally:
             self._busy = False
 
-    def _look(self) -> None:
-        """Measure with the newest detector."""
-        truth = self.data.codes
-        self.measures.look(self.loop, truth)
-
     def _check(self) -> None:
         """Look for contradictions, unless somebody answers: this takes long."""
         spent = self.loop.spent
-        if abs(spent - self._checked_at) >= _CHECK_EVERY and not self._learn.is_set():
+        due = abs(spent - self._checked_at) >= _CHECK_EVERY
+        if due and spent >= _FEWEST_TO_CHECK and not self._learn.is_set():
             self._conflicts = self.loop.contradictions()
             self._checked_at = spent
 
@@ -386,3 +405,10 @@ class Session:
             labels_used=detector.uses_labels,
             seconds=self.measures.seconds,
         )
+
+
+def _keep(cache: OrderedDict[int, Item], key: int, value: Item) -> None:
+    """Put into a cache; the oldest go."""
+    cache[key] = value
+    while len(cache) > _CACHED:
+        cache.popitem(last=False)

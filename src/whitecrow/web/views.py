@@ -14,7 +14,7 @@ from whitecrow.workflow import reasons
 from whitecrow.workflow.explaining import place_of
 
 if TYPE_CHECKING:
-    from whitecrow.active import State
+    from whitecrow.active.log import State
     from whitecrow.report.charts import Strip
     from whitecrow.web.session import Session
     from whitecrow.workflow.reasons import Reason

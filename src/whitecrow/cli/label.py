@@ -76,7 +76,9 @@ def command(
         settings = Settings(
             folder=folder, budget=budget, strategy=strategy, annotator=annotator
         )
-        session = Session(rows, method.choose(rows.kind, use_labels=True), settings)
+        # What learns from labelled pictures takes minutes for a fit, and somebody waits.
+        choice = method.choose(rows.kind, use_labels=rows.kind == "table")
+        session = Session(rows, choice, settings)
         session.start()
     for note in rows.notes:
         out.line(f"read: {note}")

@@ -22,6 +22,7 @@ from whitecrow.active import Event, Loop, Store
 from whitecrow.active.log import ANSWERS, SKIP, State, latest
 from whitecrow.active.loop import Contradiction
 from whitecrow.errors import DataError, LabelError, UserError
+from whitecrow.train import on_log
 from whitecrow.web import exchange, progress, views
 from whitecrow.workflow import training
 from whitecrow.workflow.files import replacing
@@ -41,13 +42,18 @@ _CHECK_EVERY = 5  # answers between two looks for contradictions, which take fiv
 _FEWEST_TO_CHECK = 20  # before that, what a detector says against an answer is noise
 _MOST_CONFLICTS = 10
 _DECISIONS = 30
+_PATIENCE_S = 30.0  # for one step of a fit that is under way when the page is closed
 _CACHED = 256
 
 Item = TypeVar("Item")
 
 
-class Conflict(UserError):
+class Conflict(UserError):  # noqa: N818 - what happened, as HTTP names it
     """The page showed something that is no longer so."""
+
+
+class _ClosedError(Exception):
+    """The page was closed during a fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +147,8 @@ class Session:
         self._learn.set()
         self._fill.set()
         for thread in self._threads:
-            thread.join(timeout=1)  # a fit that takes longer ends with the process
+            # A process that ends while a thread is inside torch is aborted.
+            thread.join(timeout=_PATIENCE_S)
         self.store.close()
 
     # --- what a person does -----------------------------------------------------------
@@ -212,7 +219,9 @@ class Session:
     def finish(self) -> None:
         """Write labels, model and report, in a thread."""
         if self.finishing.begin():
-            threading.Thread(target=self._finish, daemon=True).start()
+            thread = threading.Thread(target=self._finish)
+            self._threads.append(thread)
+            thread.start()
 
     def write(self) -> list[Path]:
         """Write labels, model and report; what was written."""
@@ -349,13 +358,19 @@ class Session:
             if self._closed:
                 return
             try:
-                work()
+                with on_log(self._go_on):
+                    work()
                 self._problem = ""
+            except _ClosedError:
+                return
             except UserError as error:
                 # The page says it; the answers go on.
                 self._problem = f"The last training failed: {error}"
-                if self._closed:
-                    return
+
+    def _go_on(self, epoch: int, record: dict[str, object]) -> None:
+        """Called after each epoch of a fit: the place to stop one."""
+        if self._closed:
+            raise _ClosedError
 
     def _fill_once(self) -> None:
         self.loop.ask(AHEAD)

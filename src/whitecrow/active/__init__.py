@@ -19,6 +19,7 @@ _HOMES = {
     "replay": "whitecrow.active.log",
     "simulate": "whitecrow.active.annotator",
 }
+_MODULES = ("exchange", "ratio", "strategies")
 
 __all__ = [
     "Annotator",
@@ -26,12 +27,17 @@ __all__ = [
     "Loop",
     "MemoryLog",
     "Store",
+    "exchange",
+    "ratio",
     "replay",
     "simulate",
+    "strategies",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"whitecrow.active.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'whitecrow.active' has no attribute {name!r}")

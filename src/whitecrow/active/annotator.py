@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -94,7 +91,6 @@ def simulate(
     questions: int,
     *,
     batch: int = 1,
-    refit: bool = True,
 ) -> Loop:
     """Let an annotator answer questions of a loop.
 
@@ -108,13 +104,11 @@ def simulate(
         How many are asked; skipped ones count, so that it comes to an end.
     batch : int, default=1
         How many are asked at a time, between fits.
-    refit : bool, default=True
-        False keeps the detector of the first question: one batch in many rounds.
 
     Returns
     -------
     Loop
-        The same, fitted with the last answers unless `refit` is False.
+        The same, fitted with the last answers.
 
     Examples
     --------
@@ -128,15 +122,9 @@ def simulate(
     """
     asked = 0
     while asked < questions and not loop.finished:
-        with loop.frozen() if not refit else _as_it_is():
-            ids = loop.ask(min(batch, questions - asked))
+        ids = loop.ask(min(batch, questions - asked))
         if not len(ids):
             break
         loop.tell(ids, annotator.answer(ids))
         asked += len(ids)
-    return loop.refit() if refit else loop
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
+    return loop.refit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class Fitted:
         The labels it was fitted with.
     scores : ndarray of shape (n,)
         Its anomaly scores.
+    places : ndarray of shape (n,)
+        Place of each row by score, in (0, 1), 0 for the highest.
     embeddings : ndarray of shape (n, p)
         Where rows that look alike to it are close.
     model : str
@@ -39,6 +41,7 @@ class Fitted:
     detector: Detector
     codes: labels.Codes
     scores: Scores
+    places: NDArray[np.float64]
     embeddings: NDArray[Any]
     model: str
 
@@ -56,12 +59,26 @@ def fit(
     A detector without a use for labels is fitted once: its scores would be the same.
     """
     if before is not None and not detector.uses_labels:
-        same = copy.copy(before.detector)
-        return Fitted(same, codes, before.scores, before.embeddings, before.model)
+        # A copy of its own, for a threshold of its own.
+        return replace(before, detector=copy.copy(before.detector), codes=codes)
     y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
     fitted = _fresh(detector, seed, before).fit(X, y)
     scores = fitted.anomaly_score(X)
-    return Fitted(fitted, codes, scores, embed(fitted, X), content_hash(scores))
+    return Fitted(
+        detector=fitted,
+        codes=codes,
+        scores=scores,
+        places=_places(scores),
+        embeddings=embed(fitted, X),
+        model=content_hash(scores),
+    )
+
+
+def _places(scores: Scores) -> NDArray[np.float64]:
+    n = len(scores)
+    places = np.empty(n)
+    places[np.argsort(-scores, kind="stable")] = (np.arange(n) + 0.5) / n
+    return places
 
 
 def _fresh(detector: Detector, seed: int, before: Fitted | None) -> Detector:

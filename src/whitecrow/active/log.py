@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 __all__ = [
-    "ANSWERS",
     "ANOMALY",
+    "ANSWERS",
     "DISPUTED",
     "NORMAL",
     "SKIP",
@@ -29,6 +29,7 @@ __all__ = [
     "Log",
     "MemoryLog",
     "State",
+    "latest",
     "replay",
 ]
 
@@ -61,6 +62,8 @@ class Event:
         What chose the question, and why, as a sentence for people.
     score : float or None
         Anomaly score when the question was chosen.
+    place : float or None
+        Place of that score among all rows, in (0, 1), 0 for the highest.
     model : str or None
         Hash of all scores when the question was chosen.
     target : int or None
@@ -82,6 +85,7 @@ class Event:
     strategy: str | None = None
     reason: str | None = None
     score: float | None = None
+    place: float | None = None
     model: str | None = None
     target: int | None = None
     detail: str | None = None

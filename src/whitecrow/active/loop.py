@@ -10,6 +10,7 @@ rows, so that their answers say how many anomalies there are whatever the strate
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from whitecrow import labels
-from whitecrow.active import fitting, log
+from whitecrow.active import fitting, log, strategies
 from whitecrow.active import ratio as ratios
 from whitecrow.active.log import Event, Log, MemoryLog, State
 from whitecrow.detector import Detector, Scores, check_rows
@@ -283,7 +284,9 @@ class Loop:
         _check_count("n", n)
         with self._lock:
             last = log.latest(self.events, self.annotator, n)
-            self._log.append([self._event("undone", e.item, target=e.seq) for e in last])
+            self._log.append(
+                [self._event("undone", e.item, target=e.seq) for e in last]
+            )
             return np.array([event.item for event in last], dtype=np.int64)
 
     # --- what is learnt ---------------------------------------------------------------
@@ -332,20 +335,24 @@ class Loop:
         fitted = self._fitted
         return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
 
-    def labels(self) -> NDArray[np.float64]:
+    @property
+    def labels_(self) -> NDArray[np.float64]:
         """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
         codes = self.state.codes(self.n)
         return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
 
-    def ratio(self, *, level: float = 0.9, interval: str = "beta") -> ratios.Estimate:
+    def ratio(self, *, level: float = 0.9, interval: str = "model") -> ratios.Estimate:
         """The share of anomalies among all rows: estimate, low and high end.
 
-        See `whitecrow.active.ratio.audited`.
+        See `whitecrow.active.ratio.estimate` for the parameters.
         """
         state = self.state
-        audited = self._audited(state)
-        return ratios.audited(
-            state.codes(self.n), audited, level=level, interval=interval
+        return ratios.estimate(
+            state.codes(self.n),
+            self._audited(state),
+            places=self._places(state),
+            level=level,
+            interval=interval,
         )
 
     # --- looking back -----------------------------------------------------------------
@@ -381,7 +388,7 @@ class Loop:
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))
-        return [_contradiction(i, codes, scores) for i in np.flatnonzero(wrong)]
+        return [_contradiction(int(i), codes, scores) for i in np.flatnonzero(wrong)]
 
     def covering_radius(self) -> float:
         """Largest distance from a row to the nearest one that was asked or answered."""
@@ -389,13 +396,7 @@ class Loop:
         shown = list({*state.asked, *state.verdicts()})
         if not shown:
             return float("inf")
-        points = np.asarray(self.embeddings_, dtype=np.float64)
-        nearest = np.full(self.n, np.inf)
-        for item in shown:  # one at a time: no array of rows by questions
-            difference = points - points[item]
-            square = np.einsum("ij,ij->i", difference, difference)
-            np.minimum(nearest, square, out=nearest)
-        return float(np.sqrt(nearest.max()))
+        return strategies.covering_radius(self.embeddings_, shown)
 
     # --- mechanism --------------------------------------------------------------------
 
@@ -431,6 +432,7 @@ class Loop:
                 "strategy": question.strategy,
                 "reason": question.reason,
                 "score": question.score,
+                "place": question.place,
                 "model": question.model,
             }
         content = fitting.content_hash(self.rows[item])
@@ -470,9 +472,7 @@ class Loop:
     def _train(
         self, codes: labels.Codes, before: fitting.Fitted | None
     ) -> fitting.Fitted:
-        return fitting.fit(
-            self.detector, self.X, codes, seed=self._seed, before=before
-        )
+        return fitting.fit(self.detector, self.X, codes, seed=self._seed, before=before)
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -509,6 +509,7 @@ class Loop:
             strategy=question.strategy,
             reason=question.reason,
             score=float(fitted.scores[question.item]),
+            place=float(fitted.places[question.item]),
             model=fitted.model,
         )
 
@@ -544,7 +545,7 @@ class Loop:
             random_state=np.random.default_rng([self._seed, 1, len(self._events)]),
             labelled=np.array(sorted(closed), dtype=np.int64),
             ratio=self.ratio()[0],
-            answers=self.labels(),
+            answers=self.labels_,
         )
         return [
             _Question(int(item), self.strategy, self._choice.why(i, shown=len(closed)))
@@ -569,9 +570,8 @@ class Loop:
 
         Rows of it with an answer already are audited for free.
         """
-        if not count:
-            return []
-        return [int(i) for i in self._order if int(i) not in closed][:count]
+        open_ = (int(item) for item in self._order if int(item) not in closed)
+        return list(itertools.islice(open_, count))
 
     def _audited(self, state: State) -> Ids:
         """The beginning of the random order, up to the last row asked for audit."""
@@ -581,6 +581,17 @@ class Loop:
             asked[item] = question.strategy == AUDIT and answered
         places = np.flatnonzero(asked[self._order])
         return self._order[: places[-1] + 1] if len(places) else self._order[:0]
+
+    def _places(self, state: State) -> Scores | None:
+        """Places by score: of answered rows before their answer was learnt."""
+        if self._fitted is None:
+            return None
+        places = self._fitted.places.copy()
+        for item in state.verdicts():
+            question = state.asked.get(item)
+            place = None if question is None else question.place
+            places[item] = np.nan if place is None else place
+        return places
 
     def _held_out(self, codes: labels.Codes) -> Scores:
         """Scores of labelled rows by detectors that have not seen their label."""
@@ -610,11 +621,8 @@ def _detector(given: Any) -> Detector:
 
 def _strategy(given: Any) -> tuple[str, Any]:
     """Name and object; an object with `query` is taken as it is."""
-    if not isinstance(given, str) and hasattr(given, "query"):
-        return str(getattr(given, "name", type(given).__name__)), given
-    from whitecrow.active import strategies
-
-    return given, strategies.get(given)
+    choice = given if hasattr(given, "query") else strategies.get(given)
+    return str(getattr(choice, "name", type(choice).__name__)), choice
 
 
 def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
@@ -626,7 +634,9 @@ def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
             "five at random"
         )
     if not isinstance(annotator, str) or not annotator.strip():
-        raise ParameterError(f"annotator={annotator!r} is no name; use for example 'me'")
+        raise ParameterError(
+            f"annotator={annotator!r} is no name; use for example 'me'"
+        )
 
 
 def _check_count(name: str, value: Any) -> None:
@@ -677,4 +687,4 @@ def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradict
         f"labelled {label}, but scores {side} {share:.0%} of the labelled {against} "
         "when its own label is hidden"
     )
-    return Contradiction(int(item), label, float(scores[item]), reason)
+    return Contradiction(item, label, float(scores[item]), reason)

@@ -1,30 +1,63 @@
-"""How many anomalies there are, from the answers to randomly drawn questions.
+r"""How many anomalies there are, from the answers.
 
-Answers to questions that a strategy chose say little about the share of anomalies:
-where it looks for anomalies it finds more of them than there are. So a part of the
-questions, the audit, is drawn uniformly, and only these are extrapolated; all other
-answers count for what they are, rows that are known.
+Answers to questions that a strategy chose say little about the share :math:`a` of
+anomalies by themselves: where it looks for anomalies it finds more than there are. So a
+part of the questions, the audit, is drawn uniformly. Of its rows, :math:`x` anomalies
+and :math:`m` normal ones give the likelihood
+
+.. math:: a^x (1 - a)^m .
+
+The other answers are compared with what the ranking lets expect at their place. Among
+the rows at place :math:`r` (0 is the highest score, 1 the lowest), the share of
+anomalies is :math:`p(r) = \sigma(\alpha - b \log\frac{r}{1 - r})`, where :math:`b`
+says how good the ranking is (0 is useless) and is not known, and :math:`\alpha` makes
+the mean over all places :math:`a`. This holds only roughly, as a strategy also looks at
+other things than the score, and so these answers count half:
+
+.. math:: \prod_i p(r_i)^{y_i / 2} (1 - p(r_i))^{(1 - y_i) / 2} .
+
+With the prior Beta(1, 9) on :math:`a` and equal ones on the values of :math:`b` that
+gives a distribution of the number of anomalies among the rows without a label; those
+with one are known.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import expit, logit
 
 from whitecrow.errors import ParameterError
-from whitecrow.labels import ANOMALY, NORMAL, Codes
+from whitecrow.labels import ANOMALY, NORMAL, UNLABELLED, Codes
 
-__all__ = ["INTERVALS", "Estimate", "audited"]
+__all__ = ["INTERVALS", "Estimate", "estimate"]
 
-INTERVALS = ("beta", "exact")
+INTERVALS = ("model", "beta", "exact")
+
+Floats = NDArray[np.float64]
 
 # Beta(1, 9): as if one anomaly had been seen among ten rows. Anomalies are rare.
 _PRIOR = (1.0, 9.0)
-
 _HIGHEST = 0.5
+
+# Answers to chosen questions count half: see the module.
+_WEIGHT = 0.5
+
+# Shares of anomalies, finer where they are small, and qualities of a ranking.
+_SHARES = np.r_[np.linspace(0.002, 0.1, 50), np.linspace(0.105, _HIGHEST, 80)]
+_SLOPES = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0])
+_PLACES = (np.arange(200) + 0.5) / 200
+
+# Counts of anomalies whose probability is computed; between them it is interpolated.
+_COUNTS = 400
+_EDGES = np.linspace(0, 1, 401) ** 2
+
+# No row is certain, however steep the curve.
+_CERTAIN = 1e-4
 
 
 class Estimate(NamedTuple):
@@ -35,12 +68,13 @@ class Estimate(NamedTuple):
     high: float
 
 
-def audited(
+def estimate(
     codes: Codes,
     audit: NDArray[np.int64],
     *,
+    places: Floats | None = None,
     level: float = 0.9,
-    interval: str = "beta",
+    interval: str = "model",
 ) -> Estimate:
     """The share of anomalies, from an audit and from what else is known.
 
@@ -51,22 +85,32 @@ def audited(
     audit : ndarray of int64
         Rows that were drawn uniformly from all rows. Those without a label are left
         out, as if they were no different from the others.
+    places : ndarray of shape (n,), optional
+        Place of each row by score, in (0, 1), 0 for the highest; for a labelled row by
+        a score that had not learnt its label. NaN leaves an answer out.
     level : float in (0, 1), default=0.9
         Probability that the interval covers the share.
-    interval : {"beta", "exact"}, default="beta"
-        With the prior Beta(1, 9), which expects one anomaly in ten; or Clopper and
-        Pearson's, which expects nothing and is wide.
+    interval : {"model", "beta", "exact"}, default="model"
+        "model" uses all answers, as the module says; "beta" those of the audit, with
+        the same prior, which expects one anomaly in ten. "exact" is Clopper and
+        Pearson's interval around the estimate of "beta": it expects nothing, and is
+        wide. Without `places`, "model" is "beta".
 
     Returns
     -------
     Estimate
         In [1/n, 0.5], and not outside what the labels leave possible.
 
+    Raises
+    ------
+    ParameterError
+        If `level` or `interval` has an illegal value.
+
     Examples
     --------
     >>> codes = np.full(1000, -1, np.int8)
     >>> codes[:20] = [1, 1] + [0] * 18
-    >>> [round(value, 3) for value in audited(codes, np.arange(20))]
+    >>> [round(value, 3) for value in estimate(codes, np.arange(20))]
     [0.1, 0.032, 0.197]
     """
     if not 0 < level < 1:
@@ -74,15 +118,94 @@ def audited(
     if interval not in INTERVALS:
         raise ParameterError(f"interval={interval!r} is not in {', '.join(INTERVALS)}")
     drawn = codes[audit]
-    hits, misses = int((drawn == ANOMALY).sum()), int((drawn == NORMAL).sum())
-    posterior = stats.beta(_PRIOR[0] + hits, _PRIOR[1] + misses)
+    seen = int((drawn == ANOMALY).sum()), int((drawn == NORMAL).sum())
     tails = (1 - level) / 2, (1 + level) / 2
-    if interval == "beta":
-        low, high = posterior.ppf(tails[0]), posterior.ppf(tails[1])
+    if interval == "model" and places is not None:
+        found = _by_model(codes, audit, seen, places, tails)
     else:
-        low = stats.beta.ppf(tails[0], hits, misses + 1) if hits else 0.0
-        high = stats.beta.ppf(tails[1], hits + 1, misses) if misses else 1.0
-    return Estimate(*np.clip([posterior.mean(), low, high], *_possible(codes)).tolist())
+        found = _by_audit(seen, tails, exact=interval == "exact")
+    return Estimate(*np.clip(found, *_possible(codes)).tolist())
+
+
+def _by_audit(
+    seen: tuple[int, int], tails: tuple[float, float], *, exact: bool
+) -> tuple[float, float, float]:
+    """Estimate and interval from anomalies and normal rows of the audit."""
+    hits, misses = seen
+    posterior = stats.beta(_PRIOR[0] + hits, _PRIOR[1] + misses)
+    if not exact:
+        return posterior.mean(), posterior.ppf(tails[0]), posterior.ppf(tails[1])
+    low = stats.beta.ppf(tails[0], hits, misses + 1) if hits else 0.0
+    high = stats.beta.ppf(tails[1], hits + 1, misses) if misses else 1.0
+    return posterior.mean(), low, high
+
+
+def _by_model(
+    codes: Codes,
+    audit: NDArray[np.int64],
+    seen: tuple[int, int],
+    places: Floats,
+    tails: tuple[float, float],
+) -> tuple[float, float, float]:
+    """Estimate and interval from all answers."""
+    chosen = (codes != UNLABELLED) & ~np.isnan(places)
+    chosen[audit] = False
+    log_weight = (
+        _WEIGHT * _log_likelihood(places[chosen], codes[chosen] == ANOMALY)
+        + stats.beta.logpdf(_SHARES, _PRIOR[0] + seen[0], _PRIOR[1] + seen[1])
+        + np.log(np.gradient(_SHARES))
+    )
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    rest = places[(codes == UNLABELLED) & ~np.isnan(places)]
+    known, n_rest = int((codes == ANOMALY).sum()), int((codes == UNLABELLED).sum())
+    if not len(rest):
+        return (known / len(codes),) * 3
+    if len(rest) > len(_PLACES):
+        rest = np.quantile(rest, _PLACES)
+    share = _probability(rest).mean(axis=-1)
+    counts = _count_quantiles(share, weight, n_rest, tails)
+    found = known + np.array([n_rest * (weight * share).sum(), *counts])
+    return tuple((found / len(codes)).tolist())
+
+
+def _probability(places: Floats) -> Floats:
+    """That a row is an anomaly, shape (slopes, shares, places)."""
+    steep = _SLOPES[:, None, None] * -logit(np.clip(places, 1e-9, 1 - 1e-9))
+    return np.clip(expit(_intercepts()[..., None] + steep), _CERTAIN, 1 - _CERTAIN)
+
+
+def _log_likelihood(places: Floats, odd: NDArray[np.bool_]) -> Floats:
+    probability = _probability(places)
+    return np.log(np.where(odd, probability, 1 - probability)).sum(axis=-1)
+
+
+@lru_cache(maxsize=1)
+def _intercepts() -> Floats:
+    """For each slope and share the intercept that gives this mean, by bisection."""
+    steep = _SLOPES[:, None, None] * -logit(_PLACES)
+    low = np.full((len(_SLOPES), len(_SHARES)), -60.0)
+    high = -low
+    for _ in range(50):
+        middle = (low + high) / 2
+        below = expit(middle[..., None] + steep).mean(axis=-1) < _SHARES
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return middle
+
+
+def _count_quantiles(
+    share: Floats, weight: Floats, n: int, tails: tuple[float, float]
+) -> tuple[int, int]:
+    """Quantiles of the number of anomalies among n rows, over all shares."""
+    group = np.clip(np.searchsorted(_EDGES, share.ravel()), 1, len(_EDGES) - 1) - 1
+    mass = np.bincount(group, weight.ravel(), len(_EDGES))
+    mean = np.bincount(group, (weight * share).ravel(), len(_EDGES))
+    used = mass > 1e-6
+    counts = np.unique(np.linspace(0, n, min(n, _COUNTS) + 1).astype(int))
+    below = stats.binom.cdf(counts, n, (mean[used] / mass[used])[:, None])
+    total = (mass[used, None] * below).sum(axis=0) / mass[used].sum()
+    low, high = np.searchsorted(total, tails)
+    return int(counts[low]), int(counts[min(high, len(counts) - 1)])
 
 
 def _possible(codes: Codes) -> tuple[float, float]:

@@ -35,8 +35,9 @@ _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL, item INTEGER, content TEXT, answer TEXT, annotator TEXT,
-    round INTEGER, strategy TEXT, reason TEXT, score REAL, model TEXT,
-    target INTEGER, detail TEXT, time REAL NOT NULL
+    round INTEGER, strategy TEXT, reason TEXT, score REAL,
+    place REAL, model TEXT, target INTEGER, detail TEXT,
+    time REAL NOT NULL
 );
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON events
     BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;

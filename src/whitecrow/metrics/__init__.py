@@ -1,6 +1,7 @@
 """How good a ranking is (`ranking`), and how sure that is (`intervals`).
 
-How publications choose the rows to flag is in `thresholds`.
+How publications choose the rows to flag is in `thresholds`; what questions to a person
+bring is in `budget`.
 
 The functions are importable from here. Scores are anomaly scores: higher = more
 anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.
@@ -8,6 +9,13 @@ anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.
 
 from __future__ import annotations
 
+from whitecrow.metrics.budget import (
+    Curve,
+    Discovery,
+    across_runs,
+    detection,
+    discovery,
+)
 from whitecrow.metrics.intervals import Interval, MeanError, across_seeds, bootstrap
 from whitecrow.metrics.ranking import (
     Flagged,
@@ -26,15 +34,20 @@ from whitecrow.metrics.thresholds import PROTOCOLS, Scored, outcomes
 
 __all__ = [
     "PROTOCOLS",
+    "Curve",
+    "Discovery",
     "Flagged",
     "Interval",
     "MeanError",
     "Scored",
+    "across_runs",
     "across_seeds",
     "auroc",
     "average_precision",
     "best_f1",
     "bootstrap",
+    "detection",
+    "discovery",
     "flagged",
     "outcomes",
     "percentile_grid",

@@ -17,6 +17,7 @@ from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     from whitecrow.active import Loop
+    from whitecrow.active.log import State
 
 __all__ = ["Finishing", "Measures"]
 
@@ -46,14 +47,7 @@ class Measures:
         self.ratio: dict[str, Any] = {"high": None, "text": ""}
         self.model = ""
         self.seconds = 0.0
-        self._judged: list[tuple[bool, float]] = []
         self._points: list[tuple[int, float]] = []
-
-    def note(self, scores: NDArray[np.float64], row: int, word: str) -> None:
-        """Judge the scores by an answer that they have not learnt from."""
-        if word in (ANOMALY, NORMAL):
-            place = float((scores < scores[row]).mean())
-            self._judged.append((word == ANOMALY, place))
 
     def look(self, loop: Loop, truth: labels.Codes | None) -> None:
         """Measure with the newest fit.
@@ -80,33 +74,51 @@ class Measures:
     def _quality(
         self, loop: Loop, codes: labels.Codes, truth: labels.Codes | None
     ) -> Chart:
-        if truth is not None:
-            value = _on_truth(loop.scores_, codes, truth)
-            what = "on the rows without an answer, by the labels that the data have"
-        else:
-            value = _auroc(np.array(self._judged).reshape(-1, 2))
+        if truth is None:
+            points = _by_answers(loop.state)
             what = "where each answer judges the scores from before it"
-        if value is None:
-            return {
-                "path": "",
-                "text": f"Shown from {_FEWEST} anomalies and {_FEWEST} normal rows on.",
-            }
-        spent = loop.spent
-        self._points = [point for point in self._points if point[0] < spent]
-        self._points.append((spent, value))
-        x, y = np.array(self._points).T
-        low = float(np.floor(10 * min(y.min(), 0.9)) / 10)
-        first, last = int(x[0]), int(x[-1])
-        shares = (x - first) / max(last - first, 1)
-        path = curve(shares, (y - low) / (1 - low)) if len(x) > 1 else ""
-        return {
-            "path": path,
-            "text": f"AUROC {value:.3f} {what}.",
-            "x0": str(first),
-            "x1": str(last),
-            "y0": f"{low:g}",
-            "y1": "1",
-        }
+        else:
+            points = self._remembered(loop.spent, _on_truth(loop.scores_, codes, truth))
+            what = "on the rows without an answer, by the labels that the data have"
+        if not points:
+            text = f"Shown from {_FEWEST} anomalies and {_FEWEST} normal rows on."
+            return {"path": "", "text": text}
+        return _quality_chart(points, what)
+
+    def _remembered(self, spent: int, value: float | None) -> list[tuple[int, float]]:
+        """The values so far: by other labels than the answers, they are not logged."""
+        if value is not None:
+            self._points = [point for point in self._points if point[0] < spent]
+            self._points.append((spent, value))
+        return self._points
+
+
+def _quality_chart(points: list[tuple[int, float]], what: str) -> Chart:
+    x, y = np.array(points).T
+    low = float(np.floor(10 * min(y.min(), 0.9)) / 10)
+    first, last = int(x[0]), int(x[-1])
+    shares = (x - first) / max(last - first, 1)
+    return {
+        "path": curve(shares, (y - low) / (1 - low)) if len(x) > 1 else "",
+        "text": f"AUROC {y[-1]:.3f} {what}.",
+        "x0": str(first),
+        "x1": str(last),
+        "y0": f"{low:g}",
+        "y1": "1",
+    }
+
+
+def _by_answers(state: State) -> list[tuple[int, float]]:
+    """AUROC after each answer, by the places that rows had when they were asked about."""
+    judged, points = [], []
+    for row, verdict in state.verdicts().items():
+        asked = state.asked.get(row)
+        if verdict in (ANOMALY, NORMAL) and asked and asked.place is not None:
+            judged.append((verdict == ANOMALY, 1 - asked.place))
+            value = _auroc(np.array(judged))
+            if value is not None:
+                points.append((len(judged), value))
+    return points
 
 
 def _on_truth(
@@ -155,7 +167,7 @@ def _ratio(loop: Loop) -> dict[str, Any]:
         "high": high,
         "scale": next(one for one in (0.1, 0.2, 0.5, 1.0) if high <= one or one == 1),
         "text": f"About {percent(estimate)}, between {percent(low)} and {percent(high)} "
-        "(90 % interval, from the questions drawn at random).",
+        "(90 % interval).",
     }
 
 

@@ -121,7 +121,7 @@ def _export(session: Session, request: Request) -> Response:
     export = exchange.EXPORTS.get(request.path_params["kind"])
     if export is None:
         raise HTTPException(404)
-    content = export.content(session.data, session.loop.state)
+    content = export.content(session.loop, session.data)
     headers = {"Content-Disposition": f'attachment; filename="labels{export.suffix}"'}
     return Response(content, media_type=export.media_type, headers=headers)
 

@@ -182,8 +182,6 @@ class Session:
                     f"{self.name(row)} was changed in another tab and is {now} now; "
                     "look again"
                 )
-            if mine is None:
-                self.measures.note(self.loop.scores_, row, word)
             self.loop.tell([row], [word])
         self._wake(row)
 
@@ -207,7 +205,7 @@ class Session:
 
     def take(self, name: str, content: bytes) -> tuple[int, int]:
         """Labels from a file: how many are new, and how many rows had an answer."""
-        found = exchange.read(name, content, self.data)
+        found = dict(zip(*exchange.read(name, content), strict=True))
         with self._turn:
             known = self.loop.state.answers.get(self.settings.annotator, {})
             new = {row: word for row, word in found.items() if row not in known}
@@ -229,7 +227,7 @@ class Session:
 
         folder, state = self.settings.folder, self.loop.state
         with replacing(folder / "labels.parquet") as temporary:
-            exchange.write(temporary, self.data, state)
+            exchange.write(temporary, self.loop, self.data)
         found = report_on(self._fitted(state), folder)
         return [folder / "labels.parquet", found.model, found.report, found.scores]
 

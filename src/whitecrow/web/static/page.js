@@ -136,7 +136,7 @@ function picture(question) {
     el("img", { src: question.picture, alt: question.name, class: question.sharp ? "sharp" : null }),
     el("img", { src: question.heat, alt: "", class: "heat" }));
   box.classList.toggle("calm-heat", !showsHeat);
-  const button = el("button", { type: "button", id: "heat", "aria-pressed": showsHeat,
+  const button = el("button", { type: "button", id: "heat-key", "aria-pressed": showsHeat,
     "aria-keyshortcuts": "H", onclick: toggleHeat }, el("kbd", {}, "H"), " heat map");
   return el("div", {}, box, el("p", { class: "hint" }, button,
     ` The detector looks at ${question.place}.`));
@@ -146,7 +146,7 @@ let showsHeat = false;
 function toggleHeat() {
   showsHeat = !showsHeat;
   $("large")?.classList.toggle("calm-heat", !showsHeat);
-  $("heat")?.setAttribute("aria-pressed", showsHeat);
+  $("heat-key")?.setAttribute("aria-pressed", showsHeat);
 }
 
 function reasons(list) {

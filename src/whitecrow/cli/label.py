@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -10,6 +11,7 @@ from whitecrow.cli import _common
 from whitecrow.cli._common import Flag, LabelOptions, MethodOptions, Output
 
 if TYPE_CHECKING:
+    from whitecrow.web.serving import Address
     from whitecrow.web.session import Session
 
 __all__ = ["EXAMPLE", "command"]
@@ -68,28 +70,27 @@ def command(
 
     out = Output()
     folder = files.out_folder(output)
-    address = serving.listen(host, port)
-    with out.progress() as progress, _common.training_progress(progress):
-        rows = training.read_for_training(
-            data, labels.rule(), picture_size=picture_size
-        )
-        settings = Settings(
-            folder=folder, budget=budget, strategy=strategy, annotator=annotator
-        )
-        # What learns from labelled pictures takes minutes for a fit, and somebody waits.
-        choice = method.choose(rows.kind, use_labels=rows.kind == "table")
-        session = Session(rows, choice, settings)
-        session.start()
-    for note in rows.notes:
-        out.line(f"read: {note}")
-    out.line(_common.method_line(session.choice))
-    _serve(session, address, out, browser=not no_browser)
+    with serving.listen(host, port) as address, ExitStack() as closing:
+        with out.progress() as progress, _common.training_progress(progress):
+            rows = training.read_for_training(
+                data, labels.rule(), picture_size=picture_size
+            )
+            # What learns from labelled pictures takes minutes for a fit.
+            choice = method.choose(rows.kind, use_labels=rows.kind == "table")
+            settings = Settings(
+                folder=folder, budget=budget, strategy=strategy, annotator=annotator
+            )
+            session = Session(rows, choice, settings)
+            closing.callback(session.close)
+            session.start()
+        for note in rows.notes:
+            out.line(f"read: {note}")
+        out.line(_common.method_line(choice))
+        _serve(session, address, out, browser=not no_browser)
 
 
-def _serve(session: Session, address: object, out: Output, *, browser: bool) -> None:
+def _serve(session: Session, address: Address, out: Output, *, browser: bool) -> None:
     from whitecrow.web import serving
-
-    assert isinstance(address, serving.Address)
 
     def ready(url: str) -> None:
         out.line(f"page: {url}")

@@ -225,7 +225,9 @@ def _strips(found: Detection) -> dict[str, charts.Strip]:
     assert fitted.encoder is not None
     columns = dict.fromkeys(r.column for rs in found.reasons.values() for r in rs)
     return {
-        column: column_strip(fitted.encoder.summaries_[column], fitted.data.table[column])
+        column: column_strip(
+            fitted.encoder.summaries_[column], fitted.data.table[column]
+        )
         for column in columns
     }
 

@@ -74,7 +74,7 @@ def read(name: str, content: bytes) -> tuple[list[int], list[str]]:
         path.write_bytes(content)
         try:
             items, answers = exchange.read(path)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LabelError(str(error).replace(str(path), name)) from None
     if not len(items):
         raise LabelError(f"{name} has no label")

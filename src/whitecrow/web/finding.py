@@ -23,7 +23,7 @@ FILTERS = ("all", "open", *ANSWERS, "check")
 
 Mask = NDArray[np.bool_]
 
-_COMPARED = re.compile(r"^\s*(?P<column>.+?)\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>.+?)\s*$")
+_COMPARISON = r"\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>.+)$"
 
 
 def find(session: Session, query: str, show: str) -> dict[str, Any]:
@@ -93,26 +93,33 @@ def _matching(session: Session, query: str) -> tuple[Mask, str | None]:
     if session.data.pictures is not None:
         word = query.lower()
         return np.array([word in p.lower() for p in session.data.pictures.paths]), None
-    compared = _COMPARED.match(query)
+    frame = session.data.table
+    compared = _known_column(frame.column_names, query)
     if compared:
-        return _compared(session, **compared.groupdict())
+        names = {name.lower(): name for name in frame.column_names}
+        column = names[compared["column"].lower()]
+        cells = frame.column(column)
+        return _compared(cells, compared["sign"], compared["value"]), column
+    if unknown := re.match(r"(?P<column>[\w .-]+?)" + _COMPARISON, query):
+        raise ParameterError(f"there is no column {unknown['column']!r}")
     return _anywhere(session, query), None
 
 
-def _compared(
-    session: Session, column: str, sign: str, value: str
-) -> tuple[Mask, str | None]:
-    frame = session.data.table
-    names = {name.lower(): name for name in frame.column_names}
-    if column.lower() not in names:
-        raise ParameterError(f"there is no column {column!r}")
-    name = names[column.lower()]
-    cells = frame.column(name)
+def _known_column(names: list[str], query: str) -> re.Match[str] | None:
+    """A comparison with a column: names may have spaces and signs in them."""
+    for name in sorted(names, key=len, reverse=True):
+        column = f"(?P<column>{re.escape(name)})"
+        if found := re.match(column + _COMPARISON, query, re.IGNORECASE):
+            return found
+    return None
+
+
+def _compared(cells: Any, sign: str, value: str) -> Mask:
     try:
         limit = float(value)
         numbers = np.array(cells.cast("float64").to_numpy(), dtype=np.float64)
     except (ValueError, NotImplementedError):
-        return _compared_text(cells, sign, value), name
+        return _compared_text(cells, sign, value)
     signs = {
         "=": np.isclose(numbers, limit),
         "<": numbers < limit,
@@ -120,7 +127,7 @@ def _compared(
         "<=": numbers <= limit,
         ">=": numbers >= limit,
     }
-    return signs[sign], name
+    return signs[sign]
 
 
 def _compared_text(cells: Any, sign: str, value: str) -> Mask:

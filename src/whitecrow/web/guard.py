@@ -24,6 +24,11 @@ _EVERYWHERE = {"0.0.0.0", "::"}
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _READING = {"GET", "HEAD"}
 
+_WELCOME = """<!doctype html>
+<meta http-equiv="refresh" content="0; url=/">
+<link rel="icon" href="/static/icon.svg">
+<title>whitecrow</title>
+"""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'; object-src 'none'",
@@ -93,7 +98,7 @@ class Guard:
         if scope["path"] == "/" and given and self._is_token(given[1].decode()):
             # Not a redirect: after a link from elsewhere the browser would follow it
             # without the new cookie.
-            welcome = HTMLResponse('<meta http-equiv="refresh" content="0; url=/">')
+            welcome = HTMLResponse(_WELCOME)
             welcome.set_cookie(
                 self.cookie, self.token, httponly=True, samesite="strict", path="/"
             )

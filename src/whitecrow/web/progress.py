@@ -196,7 +196,9 @@ class Finishing:
 
     def status(self) -> dict[str, Any]:
         """For the page."""
-        text = "Writing the labels, the model and the report …" if self.running else (
-            self._text
+        text = (
+            "Writing the labels, the model and the report …"
+            if self.running
+            else (self._text)
         )
         return {"running": self.running, "done": self.done, "text": text}

@@ -174,7 +174,7 @@ async def _import(session: Session, request: Request) -> Response:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         values = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for brackets inside brackets
         values = None
     if not isinstance(values, dict):
         raise HTTPException(400, "the request is no JSON object")

@@ -8,6 +8,7 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from whitecrow.errors import ParameterError
 from whitecrow.web.guard import Guard
@@ -35,6 +36,13 @@ class Address:
     host: str
     port: int
     token: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the port back."""
+        self.sock.close()
 
     @property
     def url(self) -> str:
@@ -117,5 +125,3 @@ def serve(
         server.run(sockets=[address.sock])
     finally:
         stopped.set()
-        session.close()
-        address.sock.close()

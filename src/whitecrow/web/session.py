@@ -135,7 +135,10 @@ class Session:
         self.loop.ask(AHEAD)
         self.model = self.loop.detector_
         self.measures.look(self.loop, self.data.codes)
-        for work, wake in ((self._learn_once, self._learn), (self._fill_once, self._fill)):
+        for work, wake in (
+            (self._learn_once, self._learn),
+            (self._fill_once, self._fill),
+        ):
             thread = threading.Thread(target=self._run, args=(work, wake), daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -246,7 +249,10 @@ class Session:
         self._check_row(row)
         state = state or self.loop.state
         asked, mine = state.asked.get(row), self._mine(row, state)
-        return self._view(row, state) | {
+        shown = self._view(row)
+        columns = [one["column"] for one in shown["reasons"] or ()]
+        return shown | {
+            "neighbours": views.neighbours(self, row, state, columns),
             "why": str(asked.reason) if asked else "",
             "answer": mine.answer if mine else None,
             "seen": mine.seq if mine else None,
@@ -335,11 +341,11 @@ class Session:
                 found.append(self._decision(mine) | {"text": why})
         return found[:_MOST_CONFLICTS]
 
-    def _view(self, row: int, state: State) -> dict[str, Any]:
+    def _view(self, row: int) -> dict[str, Any]:
         """What does not change with an answer, from the cache where it is there."""
         known = self._views.get(row)
         if known is None:
-            known = views.question(self, row, state)
+            known = views.question(self, row)
             _keep(self._views, row, known)
         return known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from whitecrow.web.session import Session
     from whitecrow.workflow.reasons import Reason
 
-__all__ = ["heat", "picture", "question"]
+__all__ = ["heat", "neighbours", "picture", "question"]
 
 _REASONS = 6
 _VALUES = 120
@@ -27,8 +28,8 @@ _NEIGHBOURS = 4
 _LARGE, _SMALL = 768, 160
 
 
-def question(session: Session, row: int, state: State) -> dict[str, Any]:
-    """What the page shows about a row."""
+def question(session: Session, row: int) -> dict[str, Any]:
+    """What the page shows about a row, whatever the answers are."""
     scores = session.loop.scores_
     width = content.spread(scores)
     common = {
@@ -38,11 +39,11 @@ def question(session: Session, row: int, state: State) -> dict[str, Any]:
         "rank": int((scores > scores[row]).sum()) + 1,
     }
     if session.data.pictures is not None:
-        return common | _picture(session, row, state)
-    return common | _row(session, row, state)
+        return common | _picture(session, row)
+    return common | _row(session, row)
 
 
-def _row(session: Session, row: int, state: State) -> dict[str, Any]:
+def _row(session: Session, row: int) -> dict[str, Any]:
     assert session.encoder is not None
     frame = session.data.table
     (found,) = reasons.of_rows(
@@ -57,7 +58,6 @@ def _row(session: Session, row: int, state: State) -> dict[str, Any]:
     return {
         "reasons": [_reason(session, one, most) for one in found],
         "values": list(describe(frame, row, others[:_VALUES]).items()),
-        "neighbours": _near_rows(session, row, state, [one.column for one in found]),
     }
 
 
@@ -87,26 +87,43 @@ def _strip(session: Session, column: str) -> Strip:
     return session.strips[column]
 
 
-def _near_rows(
+def neighbours(
     session: Session, row: int, state: State, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    frame = session.data.table
-    columns = columns[:3] or frame.column_names[:3]
+    """Rows with a sure answer that look most alike to the detector.
+
+    Parameters
+    ----------
+    session : Session
+    row : int
+    state : State
+    columns : sequence of str
+        Of a table, those to show.
+    """
+    show = _near_picture if session.data.pictures else partial(_near_row, columns)
     return [
-        {
-            "id": other,
-            "name": session.name(other),
-            "answer": state.verdict(other),
-            "text": ", ".join(
-                f"{name} {shown(frame.column(name)[other].as_py())}" for name in columns
-            ),
-        }
+        {"id": other, "answer": state.verdict(other), **show(session, other)}
         for other in _nearest(session, row, state)
     ]
 
 
+def _near_row(columns: Sequence[str], session: Session, row: int) -> dict[str, Any]:
+    frame = session.data.table
+    columns = columns[:3] or frame.column_names[:3]
+    cells = (f"{c} {shown(frame.column(c)[row].as_py())}" for c in columns)
+    return {"name": session.name(row), "text": ", ".join(cells)}
+
+
+def _near_picture(session: Session, row: int) -> dict[str, Any]:
+    assert session.data.pictures is not None
+    return {
+        "name": session.name(row).rpartition("/")[2],
+        "picture": f"/picture/{row}?small=1",
+        "sharp": content.is_small(session.data.pictures.images),
+    }
+
+
 def _nearest(session: Session, row: int, state: State) -> list[int]:
-    """Rows with a sure answer that look most alike to the detector."""
     codes = state.codes(session.data.n_rows)
     known = np.flatnonzero(codes != labels.UNLABELLED)
     known = known[known != row]
@@ -119,27 +136,15 @@ def _nearest(session: Session, row: int, state: State) -> list[int]:
 # ----------------------------------------------------------------------- pictures
 
 
-def _picture(session: Session, row: int, state: State) -> dict[str, Any]:
-    pictures = session.data.pictures
-    assert pictures is not None
-    sharp = content.is_small(pictures.images)
+def _picture(session: Session, row: int) -> dict[str, Any]:
+    assert session.data.pictures is not None
     return {
         "picture": f"/picture/{row}",
         "heat": f"/heat/{row}",
-        "sharp": sharp,
+        "sharp": content.is_small(session.data.pictures.images),
         "place": "the " + place_of(session.heat(row)),
         "reasons": None,
         "values": [],
-        "neighbours": [
-            {
-                "id": other,
-                "name": session.name(other).rpartition("/")[2],
-                "answer": state.verdict(other),
-                "picture": f"/picture/{other}?small=1",
-                "sharp": sharp,
-            }
-            for other in _nearest(session, row, state)
-        ],
     }
 
 

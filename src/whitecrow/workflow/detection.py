@@ -16,7 +16,14 @@ from whitecrow.workflow.quality import Quality, evaluate, percent
 from whitecrow.workflow.scoring import write_training_scores
 from whitecrow.workflow.training import Choice, Fitted, fit, save
 
-__all__ = ["Detection", "check_use_of_labels", "detect", "next_steps", "reading", "report_on"]
+__all__ = [
+    "Detection",
+    "check_use_of_labels",
+    "detect",
+    "next_steps",
+    "reading",
+    "report_on",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""What tests of the labelling page share: small data, a session, a client, a process."""
+"""What tests of the labelling page share: data, a session, a client, a process."""
 
 from __future__ import annotations
 

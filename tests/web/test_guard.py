@@ -1,4 +1,4 @@
-"""Nobody but the person at this machine: token, cookie, Host, Origin, sizes, headers."""
+"""Nobody but the person at this machine: token, Host, Origin, sizes, headers."""
 
 from __future__ import annotations
 

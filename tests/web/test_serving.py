@@ -37,7 +37,7 @@ def test_ctrl_c_says_where_the_answers_are_and_the_command_goes_on(
     with server.client() as client:
         queue = client.get("/api/state").json()["queue"]
         answer(client, queue[0], "anomaly")
-    code, out, err = server.interrupt()
+    code, _, err = server.interrupt()
     assert code == 130
     assert err.count("\n") == 1
     assert "answers.db" in err

@@ -1,8 +1,8 @@
 """Who may talk to the page: the person at this machine, through the printed address.
 
-A page elsewhere can send requests to a server on this machine. It has neither the token
-(a cookie that the browser keeps from other sites), nor our Origin, nor, where a name was
-made to point here, our Host.
+A page elsewhere can send requests to a server on this machine. It has neither the
+token (a cookie that the browser keeps from other sites), nor our Origin, nor, where a
+name was made to point here, our Host.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ class Guard:
         host = headers.get("host", "")
         if not self.any_host and host not in self.hosts:
             return _no(400, "the address is not one of this server")
-        if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-            # A link elsewhere may lead here, but only to the page itself.
-            if not reading or scope["path"] != "/":
-                return _no(403, "the request comes from another site")
+        ours = headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+        # A link elsewhere may lead here, but only to the page itself.
+        if not ours and not (reading and scope["path"] == "/"):
+            return _no(403, "the request comes from another site")
         if not reading and headers.get("origin") != f"http://{host}":
             return _no(403, "the request comes from another site")
         return None if reading else _too_long(headers, scope["path"])

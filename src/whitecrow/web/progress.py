@@ -109,7 +109,7 @@ def _quality_chart(points: list[tuple[int, float]], what: str) -> Chart:
 
 
 def _by_answers(state: State) -> list[tuple[int, float]]:
-    """AUROC after each answer, by the places that rows had when they were asked about."""
+    """AUROC after each answer, by the places that rows had when asked about."""
     judged, points = [], []
     for row, verdict in state.verdicts().items():
         asked = state.asked.get(row)
@@ -166,8 +166,8 @@ def _ratio(loop: Loop) -> dict[str, Any]:
         "low": low,
         "high": high,
         "scale": next(one for one in (0.1, 0.2, 0.5, 1.0) if high <= one or one == 1),
-        "text": f"About {percent(estimate)}, between {percent(low)} and {percent(high)} "
-        "(90 % interval).",
+        "text": f"About {percent(estimate)}, between {percent(low)} and "
+        f"{percent(high)} (90 % interval).",
     }
 
 

@@ -62,7 +62,7 @@ def build(session: Session) -> Starlette:
     ]
     routes.append(Route("/api/import", partial(_import, session), methods=["POST"]))
     handlers = {UserError: _refuse, HTTPException: _no_such}
-    return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type]
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 def _refuse(request: Request, error: Exception) -> Response:

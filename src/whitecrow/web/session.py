@@ -1,8 +1,8 @@
-"""One sitting at the labelling page: the loop of `whitecrow.active`, without the waiting.
+"""One sitting at the labelling page: the loop of `whitecrow.active`, without waiting.
 
-A request only writes an answer down and reads what is prepared. Two threads prepare: the
-learner fits after new answers and measures, the filler keeps a few questions ahead of the
-person. Answers that come during a fit are learnt from in the next one.
+A request only writes an answer down and reads what is prepared. Two threads prepare:
+the learner fits after new answers and measures, the filler keeps a few questions ahead
+of the person. Answers that come during a fit are learnt from in the next one.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Settings:
 
 
 class Session:
-    """Everything that the page can do, without HTTP. Methods may be called by any thread.
+    """Everything that the page can do, without HTTP, from any thread.
 
     Parameters
     ----------

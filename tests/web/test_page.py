@@ -222,7 +222,7 @@ def test_it_fits_and_can_be_read_aloud(
     assert page.locator("main").count() == page.locator("h1").count() == 1
     for role, name in (
         ("button", "anomaly"),
-        ("button", "can’t tell"),
+        ("button", "skip"),
         ("group", "Your answer"),
         ("complementary", "Progress"),
         ("progressbar", "questions answered"),

@@ -154,7 +154,10 @@ def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
     assert data.pictures is not None
     file = data.folder / data.pictures.paths[row] if data.folder else None
     side = _SMALL if small else _LARGE
-    return thumbnails.picture(data.pictures.images[row], file, side=side)
+    try:
+        return thumbnails.picture(data.pictures.images[row], file, side=side)
+    except OSError:  # the file is gone; what the detector saw is here
+        return thumbnails.picture(data.pictures.images[row], side=side)
 
 
 def heat(session: Session, row: int) -> tuple[str, bytes]:

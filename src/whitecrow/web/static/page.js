@@ -54,8 +54,8 @@ async function talk(method, path, body = null, headers = {}) {
   try {
     reply = await fetch(path, { method, body, headers: { "X-Whitecrow": "1", ...headers } });
   } catch {
-    throw new Error("The server does not answer, so this was not saved. Run the same " +
-      "command again and open the address that it prints.");
+    throw new Error(`The server does not answer${method === "GET" ? "" : ", so this was not saved"}. ` +
+      "Run the same command again and open the address that it prints.");
   }
   const data = await reply.json().catch(() => ({}));
   if (!reply.ok) throw new Error(data.error || `the server refused (${reply.status})`);
@@ -78,6 +78,7 @@ async function recover(error) {
   generation += 1;
   const [lost] = pending.values();
   pending.clear();
+  drawn = ""; // a choice in the list that was refused goes back
   complain(error.message);
   try {
     update(await talk("GET", "/api/state"));
@@ -127,8 +128,7 @@ function idleText() {
 function askedText(question) {
   const rank = `rank ${question.rank.toLocaleString("en")} of ${state.n_rows.toLocaleString("en")}`;
   const known = question.answer ? `now: ${WORDS[question.answer]}` : "";
-  const why = opened ? "opened by you" : question.why;
-  return [why, `score ${question.score}, ${rank}`, known].filter(Boolean).join(" · ");
+  return [question.why || "found by you", `score ${question.score}, ${rank}`, known].filter(Boolean).join(" · ");
 }
 
 function picture(question) {
@@ -402,8 +402,12 @@ async function watch() {
   // Another tab, a new model or the end of the writing: nothing of it waits for a key.
   const busy = !state || state.busy || !queue.length;
   await new Promise((done) => setTimeout(done, busy ? 700 : 4000));
-  if (!pending.size && !document.hidden)
-    await inOrder(() => talk("GET", "/api/state"));
+  if (!pending.size && !document.hidden) {
+    // In its turn, so that no older state comes after a newer one; messages stay.
+    saving = saving.then(() => talk("GET", "/api/state")).then(update)
+      .catch((error) => complain(error.message));
+    await saving;
+  }
   watch();
 }
 

@@ -55,6 +55,11 @@ CASES = {
     "hsc": (wc.HSC(**SHORT), TABLE, {"y": LABELS}),
     "hsc, auxiliary": (wc.HSC(**SHORT), TABLE, {"auxiliary": OUTLIERS}),
     "neutral ad": (wc.NeuTraLAD(**SHORT), TABLE, {}),
+    "neutral ad, as soel": (
+        wc.NeuTraLAD.preset("soel-tabular", **SHORT),
+        TABLE / 10,
+        {},
+    ),
     # Masks of dropout are drawn for the whole stack: without it, members are alike.
     "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
     "som dagmm": (wc.SOMDAGMM(2, dropout=0.0, **SHORT), TABLE, {}),
@@ -418,6 +423,8 @@ ALTERNATIVES = {
         "trans_type": "mul",
         "temperature": 1.0,
         "trans_hidden": 5,
+        "trans_layers": 3,
+        "trans_batch_norm": True,
     },
 }
 # Where to compute says nothing about what comes out.

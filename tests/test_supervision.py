@@ -10,10 +10,14 @@ from whitecrow import supervision
 from whitecrow.errors import ParameterError
 from whitecrow.supervision import (
     exposure,
+    labelled,
     latent,
+    one_class,
     refine,
     semi,
+    soel,
     supervised,
+    truncated,
     unlabelled,
 )
 
@@ -53,6 +57,62 @@ def test_the_boundary_row_is_split_so_that_the_quota_is_exact():
     expected = (0.2 + 0.1 + 0.4 + 0.3 + (0.75 * 0.5 + 0.25 * 0.8)) / 5
     hard = latent(0.25, soft=False)(**pair(**BATCH))
     assert hard.item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "loss"),
+    [
+        (soel(0.4), 0.39),
+        (soel(0.4, variant="hard"), 0.36),
+        (soel(0.4, variant="refine"), (0.2 + 0.1 + 0.4) / 3),
+        (one_class(), np.mean(BATCH["l_n"])),
+        (truncated(0.4), 0.39),
+        # Three rows, then one; row 1 is dropped.
+        (truncated(0.25), (0.2 + 0.1 + 0.4 + (0.9 + 0.3) / 2) / 4),
+        (labelled(), 0.0),
+    ],
+)
+def test_golden_soel_without_labels(rule, loss):
+    assert rule(**pair(**BATCH)).item() == pytest.approx(loss, abs=1e-12)
+
+
+def test_labelled_rows_weigh_as_much_as_all_others():
+    l_n, l_a = [1.0, 2.0, *BATCH["l_n"]], [5.0, 7.0, *BATCH["l_a"]]
+    batch = pair(l_n, l_a, [1, 0, -1, -1, -1, -1, -1])
+    known = (5 + 2) / 2
+    assert soel(0.4, smoothing=0.0)(**batch).item() == pytest.approx(known + 0.39)
+    assert truncated(0.4)(**batch).item() == pytest.approx(known + 0.39)
+    assert one_class(0.0)(**batch).item() == pytest.approx(
+        known + np.mean(BATCH["l_n"])
+    )
+    assert labelled(0.0)(**batch) == supervised(**batch) == known
+    smooth = (0.9 * 5 + 0.1 * 1 + 0.9 * 2 + 0.1 * 7) / 2
+    assert labelled(0.1)(**batch).item() == pytest.approx(smooth)
+
+
+def test_labels_may_be_probabilities():
+    batch = pair([1.0, 2.0, 3.0], [5.0, 7.0, 0.0])
+    batch["y"] = torch.tensor([0.75, 0.0, -1.0], dtype=torch.float64)
+    assert labelled(0.0)(**batch).item() == pytest.approx((0.25 + 0.75 * 5 + 2) / 2)
+    assert one_class(0.0)(**batch).item() == pytest.approx(
+        (0.25 + 0.75 * 5 + 2) / 2 + 3
+    )
+
+
+@few
+@given(n=st.integers(1, 60), ratio=st.floats(0, 0.99))
+def test_truncation_counts_like_python(n, ratio):
+    """With l_n = 0, l_a = 1 the loss is half the share of rows taken as anomalous."""
+    batch = pair([0.0] * n, [1.0] * n)
+    odd, normal = int(n * ratio), int(n * (1 - ratio))
+    expected = 0.5 * odd / max(odd + normal, 1)
+    assert truncated(ratio)(**batch).item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 0.5, float("nan")])
+def test_smoothing_is_a_share(smoothing):
+    with pytest.raises(ParameterError, match=r"smoothing=.*\[0, 0.5\)"):
+        labelled(smoothing)
 
 
 # specs/deep_sad.md 11, G1: c = (1, 1), epsilon = 1e-6
@@ -102,7 +162,14 @@ RULES = {
     "refine": refine(0.3),
     "soft": latent(0.3, soft=True),
     "hard": latent(0.3, soft=False),
+    "labelled": labelled(),
+    "one_class": one_class(),
+    "soel": soel(0.3),
+    "soel, hard": soel(0.3, variant="hard"),
+    "soel, refine": soel(0.3, variant="refine"),
+    "truncated": truncated(0.3),
 }
+NEED_L_A = set(RULES) - {"unlabelled", "refine"}
 
 
 def test_every_rule_is_tried_here():
@@ -206,7 +273,7 @@ def test_an_infinite_loss_of_a_row_taken_as_normal_does_no_harm():
     assert latent(0.5, soft=False)(**batch).item() == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("name", ["supervised", "exposure", "semi", "soft", "hard"])
+@pytest.mark.parametrize("name", sorted(NEED_L_A))
 def test_rules_that_need_l_a_say_so_in_one_line(name):
     batch = {**pair([1.0], [1.0]), "l_a": None}
     with pytest.raises(ParameterError, match="needs a method with a loss") as caught:
@@ -220,7 +287,7 @@ def test_rules_for_methods_without_l_a(name):
     assert RULES[name](**{**pair([1.0, 3.0], [0.0, 0.0]), "l_a": None}) > 0
 
 
-@pytest.mark.parametrize("rule", [latent, refine])
+@pytest.mark.parametrize("rule", [latent, refine, soel, truncated])
 @pytest.mark.parametrize("ratio", [-0.1, 1.0, 3.0, float("nan")])
 def test_ratio_is_a_share(rule, ratio):
     with pytest.raises(ParameterError, match=r"ratio=.*\[0, 1\)"):

@@ -8,7 +8,8 @@ the loss, is a rule of `whitecrow.supervision`; how many members train side by s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from whitecrow import device, labels, stacked, train
@@ -27,7 +29,7 @@ from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds"]
+__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
 
 # Rows are scored in pieces of about this many numbers.
 _PIECE = 4_000_000
@@ -38,17 +40,12 @@ _FAR = 1e12
 _STEPS_OF_PATH = 32
 
 
-class Stage(NamedTuple):
-    """A stretch of training under one rule."""
-
-    name: str
-    rule: Rule
-    epochs: int
-
-
 @dataclass(frozen=True)
 class TrainingSet:
-    """Scaled rows, their label codes, and auxiliary outliers where there are any."""
+    """Scaled rows, their labels, and auxiliary outliers where there are any.
+
+    Labels are codes, or probabilities for rules that take them (-1 where unlabelled).
+    """
 
     x: Tensor
     y: Tensor
@@ -132,6 +129,19 @@ class Members:
         return drawn.to(index.device)
 
 
+class Stage(NamedTuple):
+    """A stretch of training under one rule.
+
+    `batches` gives the row numbers of each step, from the members and the number of
+    the stage; by default all rows in a new order in every epoch.
+    """
+
+    name: str
+    rule: Rule
+    epochs: int
+    batches: Callable[[Members, int], Iterable[Tensor]] = Members.batches
+
+
 def _join(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
@@ -195,6 +205,10 @@ class DeepDetector(Detector):
         """Anomaly scores (..., batch); higher = more anomalous."""
         raise NotImplementedError  # abstract
 
+    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
+        """Codes (..., batch, p) of rows, by default the scaled rows themselves."""
+        return x.flatten(-len(self.input_shape_))
+
     def _stages(self) -> list[Stage]:
         """Rules in the order of training; by default all rows count as normal."""
         return [Stage("training", unlabelled, self.epochs)]
@@ -219,6 +233,31 @@ class DeepDetector(Detector):
             milestones=tuple(milestone - done for milestone in milestones),
             clip_norm=getattr(self, "clip_norm", None),
         )
+
+    @torch.no_grad()
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Where the network puts each row: what the method compares rows by.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d) or (n, c, h, w)
+            Rows like those of `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, p)
+            Codes, those of all members side by side; the scaled rows for methods
+            without codes.
+        """
+        check_is_fitted(self)
+        parts = [
+            self._embed(self.net_, x)
+            for x in self._inputs(self._check_rows(X, reset=False))
+        ]
+        codes = torch.cat(parts, dim=-2).float().cpu().numpy()
+        if self.n_members > 1:
+            codes = codes.transpose(1, 0, 2).reshape(codes.shape[1], -1)
+        return np.ascontiguousarray(codes)
 
     # --- mechanism --------------------------------------------------------------------
 
@@ -250,11 +289,40 @@ class DeepDetector(Detector):
         one = self._training_set(X, codes, auxiliary)
         seeds = device.seeds(self.random_state, self.n_members)
         self._train_members([one] * len(seeds), seeds, stages)
+        self._balance_members(X)
+        self._finish(X)
+
+    def _continue(
+        self, X: Rows, y: NDArray[Any], stages: list[Stage], *, after: list[Stage]
+    ) -> None:
+        """Train on from the present weights, with fresh moments of Adam.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d) or (n, c, h, w)
+            Checked rows; their units remain those of the first fit.
+        y : ndarray of shape (n,)
+            Codes, or probabilities with -1 where a row is unlabelled.
+        stages, after : list of Stage
+            What to train now, and what was trained before: milestones count on, and
+            batches are in another order.
+        """
+        one = TrainingSet(self._tensor(X), torch.from_numpy(y))
+        where = device.resolve(self.device)
+        seeds = device.seeds(self.random_state, self.n_members)
+        data = Members([one.to(where)] * len(seeds), seeds, self.batch_size)
+        net = self.net_.requires_grad_(True)
+        curve = self._descend(net, data, stages, after=after)
+        self.loss_curve_ = np.concatenate([self.loss_curve_, curve])
+        self._balance_members(X)
+        self._finish(X)
+
+    def _balance_members(self, X: Rows) -> None:
+        """Put the scores of members into comparable units."""
         self.member_scale_ = np.ones(self.n_members)
         if self.n_members > 1:
             mean = self._member_scores(X).mean(axis=1)
             self.member_scale_ = np.where(mean > 0, mean, 1.0)
-        self._finish(X)
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
@@ -272,16 +340,26 @@ class DeepDetector(Detector):
         data = Members([moved[id(one)] for one in sets], seeds, self.batch_size)
         net = self._first_weights(seeds).to(where)
         _check_batches(net, data, type(self).__name__)
-        noisy = any(isinstance(module, nn.Dropout) for module in net.modules())
         with device.threads(_work(net, self.batch_size)):
             self._prepare(net, data)
-            net.train()
-            if noisy:
-                with device.seeded(seeds[0]):
-                    self.loss_curve_ = self._run(net, data, stages)
-            else:
-                self.loss_curve_ = self._run(net, data, stages)
+        self.loss_curve_ = self._descend(net, data, stages)
+
+    def _descend(
+        self,
+        net: nn.Module,
+        data: Members,
+        stages: list[Stage],
+        *,
+        after: Sequence[Stage] = (),
+    ) -> NDArray[np.float64]:
+        """Train through the stages, and keep the network."""
+        net.train()
+        noisy = any(isinstance(module, nn.Dropout) for module in net.modules())
+        masks = device.seeded(data.seeds[0]) if noisy else contextlib.nullcontext()
+        with device.threads(_work(net, self.batch_size)), masks:
+            curve = self._run(net, data, stages, after)
         self.net_ = net.eval().requires_grad_(False)
+        return curve
 
     def _first_weights(self, seeds: list[int]) -> nn.Module:
         nets = []
@@ -291,10 +369,15 @@ class DeepDetector(Detector):
         return nets[0] if len(nets) == 1 else stacked.stack(nets)
 
     def _run(
-        self, net: nn.Module, data: Members, stages: list[Stage]
+        self,
+        net: nn.Module,
+        data: Members,
+        stages: list[Stage],
+        after: Sequence[Stage] = (),
     ) -> NDArray[np.float64]:
-        curves, done = [np.empty((0, *data.rows.shape[:-1]))], 0
-        for number, stage in enumerate(stages):
+        curves = [np.empty((0, *data.rows.shape[:-1]))]
+        done = sum(stage.epochs for stage in after)
+        for number, stage in enumerate(stages, start=len(after)):
             if stage.epochs:
                 curves.append(self._train_stage(net, data, stage, number, done))
             done += stage.epochs
@@ -312,7 +395,7 @@ class DeepDetector(Detector):
         return train.train(
             parameters,
             step,
-            data.batches(number),
+            stage.batches(data, number),
             self._schedule(stage.epochs, done=done),
             method=type(self).__name__,
             stage=stage.name,
@@ -333,15 +416,17 @@ class DeepDetector(Detector):
     @torch.no_grad()
     def _member_scores(self, X: Rows) -> Scores:
         """Scores of each member, shape (n_members, n)."""
+        parts = [self._score(self.net_, x).double().cpu() for x in self._inputs(X)]
+        scores = torch.cat(parts, dim=-1).numpy()
+        return scores.reshape(self.n_members, -1)
+
+    def _inputs(self, X: Rows) -> Iterator[Tensor]:
+        """Pieces of scaled rows on the device, with the axis of members."""
         where = next(self.net_.parameters()).device
-        parts = []
         with device.threads(_work(self.net_, min(len(X), 4096))):
             for piece in self._pieces(X):
                 x = self._tensor(piece).to(where)
-                if self.n_members > 1:
-                    x = x.expand(self.n_members, *x.shape)
-                parts.append(self._score(self.net_, x).double().cpu().numpy())
-        return np.concatenate(parts, axis=-1).reshape(self.n_members, -1)
+                yield x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
 
     def _anomaly_score(self, X: Rows) -> Scores:
         scores = self._member_scores(X) / self.member_scale_[:, None]
@@ -432,6 +517,42 @@ def fit_seeds(
         fit._finish(rows)
         fit._set_threshold(rows, codes)
     return fits
+
+
+def fresh_copy(
+    given: object, *, who: str, needs: str | None, otherwise: str, random_state: Any
+) -> DeepDetector:
+    """An unfitted copy of a method that another one trains under rules of its own.
+
+    Parameters
+    ----------
+    given : object
+        What the user passed.
+    who, needs, otherwise : str
+        For messages: the class of the other method; its setting that needs a loss for
+        anomalies (None if it needs none); and the setting that does without.
+    random_state : int, Generator or None
+        For a method that has none.
+
+    Raises
+    ------
+    ParameterError
+        When it is no deep method, or has no loss for anomalies and needs one.
+    """
+    if not isinstance(given, DeepDetector):
+        raise ParameterError(
+            f"{who} trains deep methods of whitecrow, not {type(given).__name__}; "
+            "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    if needs is not None and not given.has_l_a:
+        raise ParameterError(
+            f"{type(given).__name__} has no loss for anomalies, which "
+            f"{needs} needs; use {otherwise} or NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    inner: DeepDetector = clone(given)
+    if inner.random_state is None:
+        inner.set_params(random_state=random_state)
+    return inner
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:

@@ -16,13 +16,25 @@ rule           loss of a row                                                 sou
 `latent`       l_n, except the share `ratio` ranked first by l_n - l_a:      [1]_
                soft (l_n + l_a) / 2, hard l_a; known labels are respected
 `supervised`   labelled rows only: normal l_n, anomaly l_a
+`labelled`     labelled rows only: (1 - p) l_n + p l_a, p their probability  [4]_
+               of being an anomaly
+`one_class`    `labelled`, plus the mean l_n of the unlabelled rows          [4]_
+`soel`         `labelled`, plus the mean of `latent` or `refine` over the    [4]_
+               unlabelled rows
+`truncated`    `soel` with whole numbers of rows, as its released code       [4]_
 ============== ============================================================= ==========
+
+The last four count the labelled rows as one half and the unlabelled ones as the other,
+however many there are of each; a half without rows is 0. Their `y` may hold
+probabilities, with -1 where a row is unlabelled.
 
 .. [1] Qiu et al., Latent Outlier Exposure for Anomaly Detection with Contaminated Data,
    ICML 2022.
 .. [2] Ruff et al., Deep Semi-Supervised Anomaly Detection, ICLR 2020, eq. 7.
 .. [3] Hendrycks et al., Deep Anomaly Detection with Outlier Exposure, ICLR 2019;
    Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, 2021.
+.. [4] Li et al., Deep Anomaly Detection under Labeling Budget Constraints, ICML 2023;
+   specs/active_soel.md 1 and 6.
 """
 
 from __future__ import annotations
@@ -30,7 +42,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8, Int64
 from torch import Tensor
 
 from whitecrow.errors import ParameterError
@@ -39,16 +51,23 @@ from whitecrow.labels import ANOMALY, NORMAL, UNLABELLED
 __all__ = [
     "Rule",
     "exposure",
+    "labelled",
     "latent",
+    "one_class",
     "refine",
     "semi",
+    "soel",
     "supervised",
+    "truncated",
     "unlabelled",
 ]
 
 Losses = Float[Tensor, "*members batch"]
 Codes = Int8[Tensor, "*members batch"]
+Ranks = Int64[Tensor, "*members batch"]
 Loss = Float[Tensor, "*members"]
+# Codes, or the probability that a row is an anomaly, -1 where it is unlabelled.
+Labels = Codes | Losses
 
 # Python numbers: torch compares tensors with them, not with numpy scalars.
 _ANOMALY, _NORMAL, _UNLABELLED = int(ANOMALY), int(NORMAL), int(UNLABELLED)
@@ -155,21 +174,137 @@ class latent:  # noqa: N801
         l_a = _need(l_a, "latent")
         share = _suspicion(l_n - l_a, y, self.ratio) * (0.5 if self.soft else 1.0)
         share = torch.where(y == _ANOMALY, 1.0, share)
-        # l_n + share (l_a - l_n), but safe where l_a is infinite and share is 0
-        anomalous = torch.where(share > 0, share * l_a, 0.0)
-        return ((1 - share) * l_n + anomalous).mean(-1)
+        return _mixed(l_n, l_a, share).mean(-1)
 
 
-def _suspicion(score: Losses, y: Codes, ratio: float) -> Losses:
+class labelled:  # noqa: N801
+    """Labelled rows only, whose labels may be soft, or taken with a grain of salt.
+
+    Parameters
+    ----------
+    smoothing : float
+        Share of labels that are assumed to be wrong, in [0, 0.5): a row labelled as
+        anomaly has p = 1 - smoothing, one labelled as normal p = smoothing. Without
+        it a single wrong label can cost more than any number of right ones.
+
+    Examples
+    --------
+    >>> l_n, l_a = torch.tensor([1.0, 4.0]), torch.tensor([2.0, 8.0])
+    >>> labelled(0.0)(l_n=l_n, l_a=l_a, y=torch.tensor([-1.0, 0.75]))
+    tensor(7.)
+    """
+
+    def __init__(self, smoothing: float = 0.05) -> None:
+        self.smoothing = _check_smoothing(smoothing)
+
+    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+        """One loss for each member."""
+        l_a, known = _need(l_a, "labelled"), y != _UNLABELLED
+        p = self.smoothing + (1 - 2 * self.smoothing) * y.to(l_n.dtype)
+        p = torch.where(known, p, 0.0)
+        return _mean(_mixed(l_n, l_a, p), known.to(l_n.dtype))
+
+
+class one_class:  # noqa: N801
+    """Labelled rows by their label; all others count as normal."""
+
+    def __init__(self, smoothing: float = 0.05) -> None:
+        self._labelled = labelled(smoothing)
+
+    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+        """One loss for each member."""
+        free = (y == _UNLABELLED).to(l_n.dtype)
+        return self._labelled(l_n=l_n, l_a=l_a, y=y) + _mean(l_n, free)
+
+
+class soel:  # noqa: N801
+    """A few labels, and latent outlier exposure on all other rows.
+
+    As in `latent`, the row on the boundary is split, so that the quota is exact in
+    every batch, however small.
+
+    Parameters
+    ----------
+    ratio : float
+        Assumed share of anomalies among the unlabelled rows, in [0, 1).
+    variant : {"soft", "hard", "refine"}
+        What an unlabelled row taken as anomalous costs: half of both losses, l_a, or
+        nothing.
+    smoothing : float
+        As for `labelled`.
+    """
+
+    def __init__(
+        self, ratio: float, *, variant: str = "soft", smoothing: float = 0.05
+    ) -> None:
+        self.ratio = _check_ratio(ratio)
+        self.variant = variant
+        self._labelled = labelled(smoothing)
+
+    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+        """One loss for each member."""
+        l_a = _need(l_a, "soel")
+        free = (y == _UNLABELLED).to(l_n.dtype)
+        if self.variant == "refine":
+            rest = _mean(l_n, free * (1 - _suspicion(l_n, y, self.ratio)))
+        else:
+            share = _suspicion(l_n - l_a, y, self.ratio)
+            share = share * (0.5 if self.variant == "soft" else 1.0)
+            rest = _mean(_mixed(l_n, l_a, share), free)
+        return self._labelled(l_n=l_n, l_a=l_a, y=y) + rest
+
+
+class truncated:  # noqa: N801
+    """SOEL's rule as its released code computes it, for comparisons with it.
+
+    Of b unlabelled rows the int(b ratio) that rank highest cost half of both losses,
+    the int(b (1 - ratio)) that rank lowest l_n; what is between them is left out.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self.ratio = _check_ratio(ratio)
+        self._labelled = labelled(0.0)
+
+    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+        """One loss for each member."""
+        l_a = _need(l_a, "truncated")
+        free = y == _UNLABELLED
+        # float64, as Python's own product is.
+        size = free.sum(-1, keepdim=True).double()
+        rank = _rank(l_n - l_a, free)
+        odd = free & (rank < (size * self.ratio).floor())
+        normal = free & (rank >= size - (size * (1 - self.ratio)).floor())
+        losses = _mixed(l_n, l_a, 0.5 * odd.to(l_n.dtype))
+        rest = _mean(losses, (odd | normal).to(l_n.dtype))
+        return self._labelled(l_n=l_n, l_a=l_a, y=y) + rest
+
+
+def _mixed(l_n: Losses, l_a: Losses, share: Losses) -> Losses:
+    """(1 - share) l_n + share l_a, also where l_a is infinite and share is 0."""
+    return (1 - share) * l_n + torch.where(share > 0, share * l_a, 0.0)
+
+
+def _mean(losses: Losses, weights: Losses) -> Loss:
+    """The weighted mean; 0 without weights, whatever the losses there."""
+    counted = torch.where(weights > 0, weights * losses, 0.0)
+    return counted.sum(-1) / weights.sum(-1).clamp(min=1e-12)
+
+
+def _rank(score: Losses, free: Bool[Tensor, "*members batch"]) -> Ranks:
+    """0 for the row with the highest score; rows that are not free come last."""
+    ranked = score.detach().masked_fill(~free, -torch.inf)
+    return ranked.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+
+
+def _suspicion(score: Losses, y: Labels, ratio: float) -> Losses:
     """1 for the `ratio` share of unlabelled rows with the highest score, else 0.
 
     The row on the boundary takes the fraction that makes the sum exact.
     """
     free = y == _UNLABELLED
     quota = ratio * free.sum(-1, keepdim=True)
-    ranked = score.detach().masked_fill(~free, -torch.inf)
-    rank = ranked.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
-    return torch.where(free, (quota - rank).clamp(0, 1), 0.0).to(score.dtype)
+    fraction = (quota - _rank(score, free)).clamp(0, 1)
+    return torch.where(free, fraction, 0.0).to(score.dtype)
 
 
 def _check_ratio(ratio: float) -> float:
@@ -179,6 +314,15 @@ def _check_ratio(ratio: float) -> float:
             "give a number in [0, 1)"
         )
     return float(ratio)
+
+
+def _check_smoothing(smoothing: float) -> float:
+    if not 0 <= smoothing < 0.5:
+        raise ParameterError(
+            f"smoothing={smoothing!r} is the share of labels that are assumed to be "
+            "wrong; give a number in [0, 0.5)"
+        )
+    return float(smoothing)
 
 
 def _need(l_a: Losses | None, rule: str) -> Losses:

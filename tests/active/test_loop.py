@@ -317,7 +317,7 @@ def test_other_libraries_and_pictures_take_part():
     loop = make(LocalOutlierFactor(novelty=True))
     assert len(loop.ask(3)) == 3
     pictures = np.random.default_rng(0).random((20, 1, 16, 16)).astype(np.float32)
-    loop = Loop(wc.PaDiM(), pictures, strategy="kmeans", random_state=0)
+    loop = Loop(wc.KNN(), pictures, strategy="kmeans", random_state=0)
     assert len(loop.ask(3)) == 3
     assert loop.embeddings_.shape[0] == 20
 
@@ -365,18 +365,17 @@ def test_history_counts_what_was_found():
 
 
 def test_contradictions_find_flipped_answers(nearest):
-    loop = make(nearest)
+    loop, plain = make(nearest), make()
     said = Y.astype(int).copy()
-    wrong = [3, 40, N - 2]
+    wrong = [3, 40, int(np.argmax(plain.scores_))]
     said[wrong] = 1 - said[wrong]
     shown = np.r_[0:60, N - ODD : N]
     loop.tell(shown, said[shown])
     found = loop.contradictions()
-    assert N - 2 in {one.item for one in found}
-    assert all(one.label and "its own label is hidden" in one.reason for one in found)
-    plain = make()
+    assert wrong[2] in {one.item for one in found}
+    assert all("its own label is hidden" in one.reason for one in found)
     plain.tell(shown, said[shown])
-    assert {3, 40, N - 2} <= {one.item for one in plain.contradictions()}
+    assert set(wrong) <= {one.item for one in plain.contradictions()}
     assert len(plain.contradictions()) <= 8
 
 
@@ -426,6 +425,26 @@ def test_bad_calls():
         loop.why(5)
     with pytest.raises(DataError, match="NaN"):
         Loop(wc.HBOS(), np.array([[1.0], [np.nan]]))
+    with pytest.raises(DataError, match="no numbers"):
+        Loop(wc.HBOS(), [["a"], ["b"]])
+    with pytest.raises(DataError, match="no rows"):
+        Loop(wc.HBOS(), np.empty((0, 3)))
+
+
+def test_a_method_that_estimates_the_ratio_is_told_it():
+    class Told(Nearest):
+        def __init__(self, *, ratio="estimate", contamination="auto"):
+            super().__init__(contamination=contamination)
+            self.ratio = ratio
+
+    loop = make(Told())
+    assert loop.refit()._current().detector.ratio == "estimate"
+    simulate(loop, Annotator(Y), 20, batch=10)
+    told = loop.detector_.ratio
+    left = loop.n - loop.spent
+    known = np.nansum(loop.labels_)
+    assert told == pytest.approx((loop.ratio().estimate * N - known) / left, abs=0.05)
+    assert make(Told(ratio=0.3)).detector_.ratio == 0.3
 
 
 def test_same_seed_same_questions():

@@ -148,7 +148,7 @@ def test_other_files_are_refused(tmp_path):
     database = sqlite3.connect(future)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(DataError, match="format 99.*update whitecrow"):
+    with pytest.raises(DataError, match=r"format 99.*update whitecrow"):
         Store(future)
     with pytest.raises(DataError, match="folder"):
         Store(tmp_path / "missing" / "a.db")

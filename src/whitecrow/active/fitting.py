@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +14,13 @@ from sklearn.base import clone
 
 from whitecrow import labels, threshold
 from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.ratio import among_unlabelled
 from whitecrow.scaling import Scaler, to_unit
 
 __all__ = ["Fitted", "content_hash", "embed", "fit", "with_threshold"]
+
+# Anomalies are in the minority.
+_LARGEST_RATIO = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +57,25 @@ def fit(
     codes: labels.Codes,
     *,
     seed: int,
+    ratio: Callable[[], float],
     before: Fitted | None = None,
 ) -> Fitted:
     """Fit a copy of a detector with labels, from where `before` stopped if it can.
 
     A detector without a use for labels is fitted once: its scores would be the same.
+    One that would estimate the share of anomalies from its labels is told what
+    `ratio` says of all rows: it cannot know which of the labels are a fair sample.
     """
     if before is not None and not detector.uses_labels:
         # A copy of its own, for a threshold of its own.
         return replace(before, detector=copy.copy(before.detector), codes=codes)
     y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
-    fitted = _fresh(detector, seed, before).fit(X, y)
+    fresh = _fresh(detector, seed, before)
+    answers = codes[codes != labels.UNLABELLED] == labels.ANOMALY
+    if len(answers) and detector.get_params(deep=False).get("ratio") == "estimate":
+        rest = among_unlabelled(ratio(), n=len(codes), y=answers)
+        fresh.set_params(ratio=min(rest, _LARGEST_RATIO))
+    fitted = fresh.fit(X, y)
     scores = fitted.anomaly_score(X)
     return Fitted(
         detector=fitted,

@@ -25,7 +25,7 @@ from whitecrow import labels
 from whitecrow.active import fitting, log, strategies
 from whitecrow.active import ratio as ratios
 from whitecrow.active.log import Event, Log, MemoryLog, State
-from whitecrow.detector import Detector, Scores, check_rows
+from whitecrow.detector import Detector, Rows, Scores, check_rows
 from whitecrow.detectors import _table
 from whitecrow.detectors.wrapped import wrap
 from whitecrow.errors import DataError, LabelError, ParameterError
@@ -98,7 +98,8 @@ class Loop:
     strategy : str or Strategy, default="mixed"
         How rows are chosen; see `whitecrow.active.strategies`.
     budget : int or None, default=None
-        Most questions to answer; "skip" costs nothing. None is no limit.
+        Most rows to answer, by all annotators together; "skip" costs nothing. None is
+        no limit.
     audit_share : float in [0, 1], default=0.2
         Share of the questions that are drawn at random, for `ratio`. With a budget it
         is raised where needed to make them five.
@@ -152,9 +153,7 @@ class Loop:
         _check(budget, audit_share, annotator)
         self.detector = _detector(detector)
         self.X: Any = X if hasattr(X, "columns") else np.asarray(X)
-        self.rows = check_rows(
-            np.asarray(X), self.detector.input_kinds, type(self.detector).__name__
-        )
+        self.rows = _rows(X, self.detector)
         self.strategy, self._choice = _strategy(strategy)
         self.budget, self.audit_share = budget, audit_share
         self.annotator = annotator
@@ -375,16 +374,19 @@ class Loop:
         """Labelled rows whose score says the opposite: please look again.
 
         Each labelled row is scored by a detector that has not seen its label (five
-        folds, so five fits). A normal row is reported where it scores above half of
-        the labelled anomalies, an anomaly where it scores below half of the labelled
-        normal rows; there must be three of each.
+        folds, so five fits). A normal row is reported where it scores above a quarter
+        of the labelled anomalies, an anomaly where it scores below a quarter of the
+        labelled normal rows; above or below half of them where these quarters overlap.
+        There must be three of each.
         """
         codes = self.state.codes(self.n)
         odd, normal = codes == labels.ANOMALY, codes == labels.NORMAL
         if min(odd.sum(), normal.sum()) < _FEWEST_TO_COMPARE:
             return []
         scores = self._held_out(codes)
-        high, low = np.median(scores[odd]), np.median(scores[normal])
+        high, low = np.quantile(scores[odd], 0.25), np.quantile(scores[normal], 0.75)
+        if high <= low:
+            high, low = np.median(scores[odd]), np.median(scores[normal])
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))
@@ -472,7 +474,14 @@ class Loop:
     def _train(
         self, codes: labels.Codes, before: fitting.Fitted | None
     ) -> fitting.Fitted:
-        return fitting.fit(self.detector, self.X, codes, seed=self._seed, before=before)
+        return fitting.fit(
+            self.detector,
+            self.X,
+            codes,
+            seed=self._seed,
+            ratio=lambda: self.ratio().estimate,
+            before=before,
+        )
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -617,6 +626,21 @@ def _detector(given: Any) -> Detector:
     if given is None:
         return _table.method("deep_sad").cls()
     return wrap(given)
+
+
+def _rows(X: ArrayLike, detector: Detector) -> Rows:
+    try:
+        rows = np.asarray(X)
+        if rows.dtype.kind not in "iufb":
+            rows = rows.astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(
+            "X holds values that are no numbers, or rows of different lengths; encode "
+            "it first, for example with whitecrow.data.encoding.TableEncoder"
+        ) from None
+    if not rows.size:
+        raise DataError(f"X of shape {rows.shape} has no rows or columns to ask about")
+    return check_rows(rows, detector.input_kinds, type(detector).__name__)
 
 
 def _strategy(given: Any) -> tuple[str, Any]:

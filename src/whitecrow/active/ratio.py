@@ -11,14 +11,16 @@ The other answers are compared with what the ranking lets expect at their place.
 the rows at place :math:`r` (0 is the highest score, 1 the lowest), the share of
 anomalies is :math:`p(r) = \sigma(\alpha - b \log\frac{r}{1 - r})`, where :math:`b`
 says how good the ranking is (0 is useless) and is not known, and :math:`\alpha` makes
-the mean over all places :math:`a`. This holds only roughly, as a strategy also looks at
-other things than the score, and so these answers count half:
+the mean over all places :math:`a`. A strategy looks at other things than the score,
+too, and so picks an anomaly rather than a normal row of the same place: the odds of
+chosen rows are :math:`e^g` times as high, with :math:`g` not known either. This holds
+only roughly, and so these answers count half:
 
-.. math:: \prod_i p(r_i)^{y_i / 2} (1 - p(r_i))^{(1 - y_i) / 2} .
+.. math:: \prod_i p_g(r_i)^{y_i / 2} (1 - p_g(r_i))^{(1 - y_i) / 2} .
 
-With the prior Beta(1, 9) on :math:`a` and equal ones on the values of :math:`b` that
-gives a distribution of the number of anomalies among the rows without a label; those
-with one are known.
+With the prior Beta(1, 9) on :math:`a` and equal ones on some values of :math:`b` and
+:math:`g`, that gives a distribution of the number of anomalies among the rows without
+a label; those with one are known.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import expit, logit, logsumexp
 
 from whitecrow.errors import ParameterError
 from whitecrow.labels import ANOMALY, NORMAL, UNLABELLED, Codes
@@ -47,14 +49,16 @@ _HIGHEST = 0.5
 # Answers to chosen questions count half: see the module.
 _WEIGHT = 0.5
 
-# Shares of anomalies, finer where they are small, and qualities of a ranking.
+# Shares of anomalies, finer where they are small; qualities of a ranking; and how much
+# likelier an anomaly is chosen than a normal row of the same score (log odds).
 _SHARES = np.r_[np.linspace(0.002, 0.1, 50), np.linspace(0.105, _HIGHEST, 80)]
 _SLOPES = np.array([0.0, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0])
+_GAINS = np.array([0.0, 1.0, 2.0, 4.0])
 _PLACES = (np.arange(200) + 0.5) / 200
 
 # Counts of anomalies whose probability is computed; between them it is interpolated.
-_COUNTS = 400
-_EDGES = np.linspace(0, 1, 401) ** 2
+_COUNTS = 200
+_EDGES = np.linspace(0, 1, 101) ** 2
 
 # No row is certain, however steep the curve.
 _CERTAIN = 1e-4
@@ -124,7 +128,9 @@ def estimate(
         found = _by_model(codes, audit, seen, places, tails)
     else:
         found = _by_audit(seen, tails, exact=interval == "exact")
-    return Estimate(*np.clip(found, *_possible(codes)).tolist())
+    middle, low, high = np.clip(found, *_possible(codes)).tolist()
+    # The mean of a lopsided distribution may lie beyond its quantiles.
+    return Estimate(middle, min(low, middle), max(high, middle))
 
 
 def _by_audit(
@@ -151,7 +157,7 @@ def _by_model(
     chosen = (codes != UNLABELLED) & ~np.isnan(places)
     chosen[audit] = False
     log_weight = (
-        _WEIGHT * _log_likelihood(places[chosen], codes[chosen] == ANOMALY)
+        _log_likelihood(places[chosen], codes[chosen] == ANOMALY)
         + stats.beta.logpdf(_SHARES, _PRIOR[0] + seen[0], _PRIOR[1] + seen[1])
         + np.log(np.gradient(_SHARES))
     )
@@ -169,15 +175,21 @@ def _by_model(
     return tuple((found / len(codes)).tolist())
 
 
-def _probability(places: Floats) -> Floats:
+def _probability(places: Floats, gain: float = 0.0) -> Floats:
     """That a row is an anomaly, shape (slopes, shares, places)."""
     steep = _SLOPES[:, None, None] * -logit(np.clip(places, 1e-9, 1 - 1e-9))
-    return np.clip(expit(_intercepts()[..., None] + steep), _CERTAIN, 1 - _CERTAIN)
+    found = expit(_intercepts()[..., None] + steep + gain)
+    return np.clip(found, _CERTAIN, 1 - _CERTAIN)
 
 
 def _log_likelihood(places: Floats, odd: NDArray[np.bool_]) -> Floats:
-    probability = _probability(places)
-    return np.log(np.where(odd, probability, 1 - probability)).sum(axis=-1)
+    """Of answers to chosen questions, at their weight, over all gains."""
+    by_gain = []
+    for gain in _GAINS:
+        probability = _probability(places, gain)
+        said = np.where(odd, probability, 1 - probability)
+        by_gain.append(_WEIGHT * np.log(said).sum(axis=-1))
+    return np.asarray(logsumexp(by_gain, axis=0))
 
 
 @lru_cache(maxsize=1)

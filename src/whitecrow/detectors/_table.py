@@ -273,6 +273,15 @@ _METHODS = (
         "an autoencoder that does not learn to reproduce what looks anomalous already",
     ),
     Method(
+        "soel",
+        "SOEL",
+        "Li et al., Deep Anomaly Detection under Labeling Budget Constraints, ICML",
+        2023,
+        "labels",
+        BOTH,
+        "a few labels, and guesses of the anomalies among all other rows",
+    ),
+    Method(
         "som_dagmm",
         "SOMDAGMM",
         "Chen et al., Self-Organizing Map assisted Deep Autoencoding Gaussian Mixture "

@@ -210,6 +210,10 @@ class AutoEncoder(DeepDetector):
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._per_row(x - net(x)[0])
 
+    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
+        code: Tensor = net(x)[1]
+        return code
+
     def _per_row(self, error: Tensor) -> Tensor:
         """Sum of squares over the dimensions of a row."""
         return error.square().flatten(-len(self.input_shape_)).sum(-1)

@@ -172,6 +172,10 @@ class DeepSAD(DeepDetector):
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x).square().sum(-1)
 
+    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
+        code: Tensor = net(x)
+        return code
+
     def _stages(self) -> list[Stage]:
         return [Stage("training", semi(self.eta), self.epochs)]
 

@@ -197,6 +197,10 @@ class DeepSVDD(DeepDetector):
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x).square().sum(-1)
 
+    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
+        code: Tensor = net(x)
+        return code
+
     def _stages(self) -> list[Stage]:
         if self.objective == "one-class":
             return [Stage("one-class", unlabelled, self.epochs)]

@@ -297,7 +297,7 @@ class DROCC(DeepDetector):
         return train.train(
             net.parameters(),
             step,
-            data.batches(number),
+            stage.batches(data, number),
             self._schedule(stage.epochs, done=done),
             method=type(self).__name__,
             stage=stage.name,

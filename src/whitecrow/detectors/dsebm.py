@@ -266,7 +266,7 @@ class DSEBM(DeepDetector):
         return train.train(
             net.parameters(),
             step,
-            data.batches(number),
+            stage.batches(data, number),
             self._schedule(stage.epochs, done=done),
             method=type(self).__name__,
             stage=stage.name,

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -311,9 +311,13 @@ class GOAD(DeepDetector):
         return dataclasses.replace(plain, betas=(0.5, 0.999))
 
     def _run(
-        self, net: nn.Module, data: Members, stages: list[Stage]
+        self,
+        net: nn.Module,
+        data: Members,
+        stages: list[Stage],
+        after: Sequence[Stage] = (),
     ) -> NDArray[np.float64]:
-        curve = super()._run(net, data, stages)
+        curve = super()._run(net, data, stages, after)
         self._set_centres(net, data)
         return curve
 

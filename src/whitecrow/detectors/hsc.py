@@ -175,6 +175,10 @@ class HSC(DeepDetector):
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return distance(net(x), self.norm)
 
+    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
+        code: Tensor = net(x)
+        return code
+
     def _stages(self) -> list[Stage]:
         return [Stage("training", exposure, self.epochs)]
 

@@ -22,14 +22,14 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, Stage
+from whitecrow.deep import DeepDetector, Stage, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
-from whitecrow.errors import ParameterError
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]
@@ -129,21 +129,13 @@ class LOE(Detector):
         if given is None:
             name = "neutral_ad" if X.ndim == 2 else "deep_svdd"
             given = _table.method(name).cls()
-        if not isinstance(given, DeepDetector):
-            raise ParameterError(
-                f"LOE trains deep methods of whitecrow, not {type(given).__name__}; "
-                "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
-            )
-        if not given.has_l_a and self.variant != "refine":
-            raise ParameterError(
-                f"{type(given).__name__} has no loss for anomalies, which "
-                f"variant={self.variant!r} needs; use variant='refine' or NeuTraLAD, "
-                "DeepSVDD, DeepSAD or HSC"
-            )
-        inner: DeepDetector = clone(given)
-        if inner.random_state is None:
-            inner.set_params(random_state=self.random_state)
-        return inner
+        return fresh_copy(
+            given,
+            who="LOE",
+            needs=None if self.variant == "refine" else f"variant={self.variant!r}",
+            otherwise="variant='refine'",
+            random_state=self.random_state,
+        )
 
     def _rule(self) -> Rule:
         if self.variant == "refine":
@@ -157,3 +149,8 @@ class LOE(Detector):
         from whitecrow import explain
 
         return explain.raw(self.detector_, X)
+
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes of the method underneath; see `DeepDetector.embed`."""
+        check_is_fitted(self)
+        return self.detector_.embed(X)

@@ -1,0 +1,104 @@
+r"""From a few labels to the share of anomalies among all rows.
+
+Labelled rows are rarely a fair sample: most strategies ask where anomalies are. The
+published estimate weighs each answer by how usual its score is among all rows, compared
+with the labelled ones,
+
+.. math::
+
+    \hat\alpha = \frac{1}{K} \sum_{j \in Q} \frac{p(s_j)}{q(s_j)}\, y_j, \qquad
+    h = \frac{\max s - \min s}{K}
+
+with Gaussian kernel densities p of all scores and q of the labelled ones, both of
+bandwidth h. It corrects for the score only: with diverse queries, which look for odd
+rows in other ways, it is far too high (specs/active_soel.md 7).
+
+Source: Li et al., Deep Anomaly Detection under Labeling Budget Constraints, ICML 2023.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from whitecrow.errors import DataError
+
+__all__ = ["among_unlabelled", "iw_kde"]
+
+
+def iw_kde(*, scores: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
+    """The published importance-weighted estimate of the share of anomalies.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n,)
+        Anomaly scores of all rows, from a model that has not seen the labels.
+    queried : array-like of int, shape (k,)
+        Numbers of the labelled rows.
+    y : array-like of shape (k,)
+        Their labels: 1 anomaly, 0 normal, or a probability.
+
+    Returns
+    -------
+    float
+        As the formula has it: not negative, but not cut at 1 either.
+
+    Raises
+    ------
+    DataError
+        Without a labelled row, with labels for other rows, or scores that are not
+        finite.
+
+    Examples
+    --------
+    >>> scores = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.9, 1]
+    >>> round(iw_kde(scores=scores, queried=[0, 4, 8, 9], y=[0, 0, 1, 1]), 6)
+    0.323206
+    """
+    s, answers = np.asarray(scores, float), np.asarray(y, float)
+    at = s[np.asarray(queried, dtype=np.intp)]
+    if not len(at) or at.shape != answers.shape or not np.isfinite(s).all():
+        raise DataError(
+            f"the ratio needs finite scores and one label for each of at least one "
+            f"labelled row; got {len(at)} rows and {answers.size} labels"
+        )
+    width = np.ptp(s) / len(at)
+    if width == 0:
+        return float(answers.mean())
+    weights = _density(at, s, width) / _density(at, at, width)
+    return float((weights * answers).mean())
+
+
+def among_unlabelled(share: float, *, n: int, y: ArrayLike) -> float:
+    """The share of anomalies in the rows that are left, from that in all rows.
+
+    Parameters
+    ----------
+    share : float
+        Of anomalies in all `n` rows.
+    n : int
+        How many rows there are, labelled or not.
+    y : array-like of shape (k,)
+        Labels of the labelled rows, 1 or 0.
+
+    Returns
+    -------
+    float
+        Within [0, 1]: what the labels contradict is cut off. 0 where no row is left.
+
+    Examples
+    --------
+    >>> round(among_unlabelled(0.32, n=10, y=[0, 0, 1, 1]), 3)
+    0.2
+    """
+    answers = np.asarray(y, float)
+    left = n - len(answers)
+    rest = (share * n - answers.sum()) / left if left else 0.0
+    return float(np.clip(rest, 0, 1))
+
+
+def _density(
+    at: NDArray[np.float64], points: NDArray[np.float64], width: float
+) -> NDArray[np.float64]:
+    """Mean kernel around all points, without the factor that cancels in a ratio."""
+    return np.array([np.exp(-0.5 * ((points - t) / width) ** 2).mean() for t in at])

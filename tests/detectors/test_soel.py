@@ -1,0 +1,290 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import roc_auc_score
+
+import whitecrow as wc
+from whitecrow import (
+    HSC,
+    KDE,
+    LOE,
+    SOEL,
+    AutoEncoder,
+    DeepSAD,
+    DeepSVDD,
+    NeuTraLAD,
+    ratio,
+    train,
+)
+from whitecrow.deep import Members, TrainingSet
+from whitecrow.detectors.soel import METHODS, Alternating, Joint, LabelledOnly
+from whitecrow.errors import DataError, LabelError, ParameterError
+
+SHORT = {"epochs": 5, "device": "cpu"}
+
+
+def polluted(seed, n=400, share=0.15):
+    """Rows near a plane, and some that are shifted off it, not far."""
+    rng, plane = np.random.default_rng(seed), np.random.default_rng(9)
+    X = rng.normal(size=(n, 2)) @ plane.normal(size=(2, 6))
+    X += 0.1 * rng.normal(size=X.shape)
+    y = (np.arange(n) < round(share * n)).astype(float)
+    X[y == 1] += rng.normal(size=(int(y.sum()), 6))
+    return X, y
+
+
+X, Y = polluted(0)
+TEST, TRUTH = polluted(1)
+FEW = np.where(np.arange(400) % 20 == 0, Y, np.nan)
+MANY = np.where(np.arange(400) % 2, Y, np.nan)
+
+
+# ------------------------------------------------------------------------ batches
+
+
+def members(n, known, n_members=1, batch_size=4):
+    y = torch.full((n,), -1, dtype=torch.int8)
+    y[list(known)] = 1
+    one = TrainingSet(torch.zeros(n, 2), y)
+    return Members([one] * n_members, list(range(n_members)), batch_size)
+
+
+def test_joint_batches_have_all_labelled_rows_in_front():
+    batches = [b.tolist() for b in Joint(members(11, [0, 5, 9]), 0)]
+    assert [batch[:3] for batch in batches] == [[0, 5, 9]] * 2
+    rest = batches[0][3:] + batches[1][3:]
+    assert sorted(rest) == [1, 2, 3, 4, 6, 7, 8, 10]
+
+
+def test_more_labelled_rows_than_a_batch_are_sampled():
+    steps = iter(Joint(members(30, range(20), batch_size=4), 0))
+    first, second = (set(next(steps).tolist()[:4]) for _ in range(2))
+    assert first | second <= set(range(20))
+    assert first != second
+
+
+def test_alternating_batches():
+    data = members(10, [2, 3])
+    batches = [b.tolist() for b in Alternating(data, 0)]
+    assert batches[::2] == [[2, 3]] * 2
+    assert sorted(batches[1] + batches[3]) == [0, 1, 4, 5, 6, 7, 8, 9]
+
+
+def test_labelled_rows_only_as_often_as_an_epoch_has_batches():
+    assert [b.tolist() for b in LabelledOnly(members(10, [2, 3]), 0)] == [[2, 3]] * 3
+
+
+@pytest.mark.parametrize("known", [[], range(9)])
+@pytest.mark.parametrize("kind", [Joint, Alternating])
+def test_all_or_no_rows_labelled(kind, known):
+    rows = torch.cat(list(kind(members(9, known, batch_size=3), 0)))
+    assert sorted(rows.tolist()) == list(range(9))
+
+
+@pytest.mark.parametrize("kind", [Joint, Alternating, LabelledOnly])
+def test_batches_of_members(kind):
+    for batch in kind(members(9, [0, 4], n_members=3), 0):
+        assert batch.shape[0] == 3
+        known = batch[:, :2].tolist()
+        assert known[0] == known[1] == known[2] or kind is Alternating
+
+
+# ----------------------------------------------------------------------- learning
+
+
+def sad(**parameters):
+    return DeepSAD(
+        pretrain=False, epsilon=1.0, device="cpu", random_state=0, **parameters
+    )
+
+
+def quality(detector, y=None):
+    return roc_auc_score(TRUTH, detector.fit(X, y).anomaly_score(TEST))
+
+
+@pytest.mark.parametrize("update", ["joint", "alternate"])
+@pytest.mark.parametrize("method", ["loe", "hard", "oc", "sup"])
+def test_labels_help(method, update):
+    inner = sad(epochs=40)
+    model = SOEL(inner, method=method, ratio=0.1, update=update)
+    assert quality(model, MANY) > quality(inner) + 0.01
+
+
+def test_few_labels_weigh_as_much_as_many_rows():
+    told = quality(SOEL(sad(epochs=40), ratio=0.1), FEW)
+    blind = quality(SOEL(sad(epochs=40), method="blind"), FEW)
+    assert told > blind
+
+
+def test_blind_is_the_method_itself():
+    inner = NeuTraLAD(random_state=0, **SHORT)
+    plain = inner.fit(X).anomaly_score(TEST)
+    blind = SOEL(inner, method="blind", warm_up_epochs=5).fit(X, FEW)
+    assert_array_equal(blind.anomaly_score(TEST), plain)
+
+
+@pytest.mark.parametrize("inner", [NeuTraLAD, DeepSVDD, DeepSAD, HSC, wc.DROCC])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_with_a_pair(inner, method):
+    detector = inner(epochs=2, device="cpu")
+    if "pretrain" in detector.get_params():
+        detector.set_params(pretrain=False)
+    model = SOEL(detector, method=method, random_state=0).fit(X, FEW)
+    assert np.isfinite(model.anomaly_score(X)).all()
+    assert len(model.detector_.loss_curve_) == 2
+
+
+@pytest.mark.parametrize("method", ["loe", "sup"])
+def test_all_rows_labelled(method):
+    model = SOEL(NeuTraLAD(**SHORT), method=method, random_state=0).fit(X, Y)
+    assert np.isfinite(model.anomaly_score(X)).all()
+
+
+def test_members():
+    model = SOEL(NeuTraLAD(n_members=2, **SHORT), random_state=0).fit(X, FEW)
+    assert model.detector_.loss_curve_.shape == (5, 2)
+    assert (model.detector_.member_scale_ > 0).all()
+    assert model.embed(X[:3]).shape == (3, 2 * 12 * 12)
+
+
+def test_the_stages():
+    heard = []
+    with train.on_log(lambda epoch, record: heard.append(record["stage"])):
+        SOEL(NeuTraLAD(**SHORT), warm_up_epochs=2).fit(X, FEW)
+    assert heard == ["warm-up"] * 2 + ["loe"] * 3
+
+
+def test_the_same_seed_gives_the_same_scores():
+    one, two = (SOEL(NeuTraLAD(**SHORT), random_state=5).fit(X, FEW) for _ in range(2))
+    assert_array_equal(one.anomaly_score(TEST), two.anomaly_score(TEST))
+
+
+# ------------------------------------------------------------------- ratio, labels
+
+
+def test_the_ratio_is_estimated_after_the_warm_up():
+    inner = NeuTraLAD(random_state=3, **SHORT)
+    model = SOEL(inner, warm_up_epochs=2).fit(X, FEW)
+    warm = inner.set_params(epochs=2).fit(X).anomaly_score(X)
+    queried = np.flatnonzero(np.isfinite(FEW))
+    share = ratio.iw_kde(scores=warm, queried=queried, y=FEW[queried])
+    rest = ratio.among_unlabelled(share, n=400, y=FEW[queried])
+    assert model.ratio_ == pytest.approx(rest, rel=1e-6)
+
+
+def test_a_ratio_is_never_more_than_half():
+    y = np.full(400, np.nan)
+    y[:8], y[399] = 1, 0
+    assert SOEL(NeuTraLAD(**SHORT), random_state=0).fit(X, y).ratio_ <= 0.5
+
+
+def test_a_given_ratio_and_none_to_estimate():
+    assert SOEL(NeuTraLAD(**SHORT), ratio=0.3).fit(X, FEW).ratio_ == 0.3
+    assert SOEL(NeuTraLAD(**SHORT)).fit(X).ratio_ == 0.1
+
+
+def test_certainty_is_a_probability():
+    """Labels of which nothing is known speak for both sides."""
+    settings = {"ratio": 0.1, "smoothing": 0.0, "random_state": 0}
+    scores = {
+        sure: SOEL(NeuTraLAD(**SHORT), **settings)
+        .fit(X, FEW, certainty=None if sure is None else np.full(400, sure))
+        .anomaly_score(TEST)
+        for sure in (None, 1.0, 0.9, 0.5)
+    }
+    assert_allclose(scores[1.0], scores[None], rtol=1e-5)
+    assert not np.allclose(scores[0.9], scores[None], rtol=1e-3)
+    swapped = SOEL(NeuTraLAD(**SHORT), **settings)
+    swapped.fit(X, 1 - FEW, certainty=np.full(400, 0.5))
+    assert_allclose(swapped.anomaly_score(TEST), scores[0.5], rtol=1e-5)
+
+
+def test_smoothing_is_certainty():
+    smooth = SOEL(NeuTraLAD(**SHORT), ratio=0.1, smoothing=0.1, random_state=0)
+    sure = SOEL(NeuTraLAD(**SHORT), ratio=0.1, smoothing=0.0, random_state=0)
+    assert_allclose(
+        smooth.fit(X, FEW).anomaly_score(TEST),
+        sure.fit(X, FEW, certainty=np.full(400, 0.9)).anomaly_score(TEST),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("certainty", "message"),
+    [(np.full(400, 0.3), "certainty 0.3 in row 0"), (np.ones(3), r"shape \(3,\)")],
+)
+def test_illegal_certainty(certainty, message):
+    with pytest.raises(LabelError, match=message):
+        SOEL(NeuTraLAD(**SHORT)).fit(X, FEW, certainty=certainty)
+
+
+def test_certainty_is_not_looked_at_without_a_label():
+    certainty = np.where(np.isfinite(FEW), 0.8, np.nan)
+    SOEL(NeuTraLAD(**SHORT)).fit(X, FEW, certainty=certainty)
+
+
+# -------------------------------------------------------------------- what is given
+
+
+def test_methods_without_a_pair_can_only_be_blind():
+    inner = AutoEncoder(**SHORT)
+    assert SOEL(inner, method="blind").fit(X, FEW).detector_.loss_curve_.shape == (5,)
+    with pytest.raises(ParameterError, match="use method='blind' or NeuTraLAD"):
+        SOEL(inner).fit(X, FEW)
+
+
+@pytest.mark.parametrize("inner", [KDE(), LOE(NeuTraLAD())])
+def test_only_deep_methods_can_be_trained(inner):
+    with pytest.raises(ParameterError, match="SOEL trains deep methods"):
+        SOEL(inner).fit(X)
+
+
+def test_labelled_rows_only_need_labels():
+    with pytest.raises(LabelError, match="method='sup' learns from labelled rows"):
+        SOEL(method="sup").fit(X)
+
+
+@pytest.mark.parametrize("given", [{"update": "alternate"}, {"method": "sup"}])
+def test_one_label_is_no_batch(given):
+    y = np.full(400, np.nan)
+    y[0] = 1
+    with pytest.raises(DataError, match="one label is a batch of one row"):
+        SOEL(NeuTraLAD(**SHORT), **given).fit(X, y)
+    SOEL(NeuTraLAD(trans_batch_norm=True, **SHORT)).fit(X, y)
+
+
+def test_the_detector_given_stays_as_it_is():
+    inner = NeuTraLAD(**SHORT)
+    model = SOEL(inner, random_state=3).fit(X, FEW)
+    assert not hasattr(inner, "net_")
+    assert (inner.random_state, model.detector_.random_state) == (None, 3)
+
+
+def test_defaults_by_the_kind_of_rows():
+    default = SOEL()._inner(X)
+    assert isinstance(default, NeuTraLAD)
+    assert default.batch_size == 80
+    assert type(SOEL()._inner(np.zeros((2, 1, 8, 8)))) is DeepSVDD
+
+
+def test_codes_are_those_of_the_method():
+    model = SOEL(NeuTraLAD(**SHORT), random_state=0).fit(X, FEW)
+    assert_array_equal(model.embed(X), model.detector_.embed(X))
+
+
+def test_saved_and_loaded(tmp_path):
+    model = SOEL(NeuTraLAD(trans_layers=3, **SHORT), random_state=0).fit(X, FEW)
+    model.save(tmp_path / "m.crow")
+    same = wc.load(tmp_path / "m.crow")
+    assert_array_equal(same.anomaly_score(TEST), model.anomaly_score(TEST))
+    assert same.ratio_ == model.ratio_
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"ratio": 1.0}, {"method": "gt"}, {"update": "both"}, {"smoothing": 0.5}],
+)
+def test_illegal_parameters(parameters):
+    with pytest.raises(ParameterError, match=next(iter(parameters))):
+        SOEL(**parameters).fit(X)

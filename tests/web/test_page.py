@@ -54,7 +54,9 @@ def visit(browser: Any) -> Iterator[Callable[..., Page]]:
     yield go
     for context in contexts:
         context.close()
-    assert seen == []
+    # What a test provokes: a second tab that is late, a server that was ended.
+    provoked = ("409", "ERR_CONNECTION_REFUSED")
+    assert [text for text in seen if not any(p in text for p in provoked)] == []
 
 
 def ready(page: Page) -> str:
@@ -225,7 +227,6 @@ def test_it_fits_and_can_be_read_aloud(
         ("button", "skip"),
         ("group", "Your answer"),
         ("complementary", "Progress"),
-        ("progressbar", "questions answered"),
     ):
         assert page.get_by_role(role, name=name).count() == 1, name
     for button in page.locator(".answers button").all():

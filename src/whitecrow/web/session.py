@@ -41,7 +41,7 @@ AHEAD = 5
 _CHECK_EVERY = 5  # answers between two looks for contradictions, which take five fits
 _FEWEST_TO_CHECK = 20  # before that, what a detector says against an answer is noise
 _MOST_CONFLICTS = 10
-_DECISIONS = 30
+_DECISIONS = 20
 _PATIENCE_S = 30.0  # for one step of a fit that is under way when the page is closed
 _CACHED = 256
 

@@ -206,7 +206,7 @@ function answer(word) {
   pending.set(item.id, { ...item, word });
   queue = queue.filter((question) => !pending.has(question.id));
   show(queue[0] || null);
-  showDecisions();
+  showWaiting();
   scrollTo({ top: 0 });
   say(`${item.name}: ${WORDS[word]}. ` + (current ? `${current.name}, ${current.why}` : $("name").textContent));
   inOrder(async () => {
@@ -309,16 +309,20 @@ function showRatio() {
     width(el("i"), scale * (ratio.high - ratio.low), scale * ratio.low), mark);
 }
 
+function showWaiting() {
+  // Apart from the list that it goes to: this is drawn before the next question shows.
+  $("waiting").replaceChildren(...[...pending.values()].reverse().map((item) => el("li", {},
+    el("span", { class: "pending" }, item.name),
+    el("span", { class: `tag ${item.word}` }, WORDS[item.word]), el("span", { class: "soft" }, "…"))));
+}
+
 function showDecisions() {
-  const shown = JSON.stringify([[...pending.keys()], state && state.decisions]);
+  showWaiting();
+  const shown = JSON.stringify(state.decisions);
   if (shown === drawn) return; // a list that is drawn anew closes its open menu
   drawn = shown;
-  const waiting = [...pending.values()].reverse().map((item) => el("li", {},
-    el("span", { class: "pending" }, item.name),
-    el("span", { class: `tag ${item.word}` }, WORDS[item.word]), el("span", { class: "soft" }, "…")));
-  fill($("decisions"), ...waiting,
-    ...(state ? state.decisions.map((decision, index) => entry(decision, index)) : []));
-  $("no-decisions").hidden = waiting.length + (state ? state.decisions.length : 0) > 0;
+  fill($("decisions"), ...state.decisions.map((decision, index) => entry(decision, index)));
+  $("no-decisions").hidden = state.decisions.length > 0;
 }
 
 function fill(list, ...items) {

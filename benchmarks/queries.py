@@ -1,8 +1,8 @@
 """Query strategies on a large pool: seconds and memory for one round of questions.
 
-Each strategy runs in a process of its own, on one thread. `added` is what the query
-added to the largest resident set, beside the pool itself; `peak` is all of it, with
-Python and the pool. Embeddings are float32 in 50 clusters, scores random.
+Each strategy runs in a process of its own, on one thread. `peak` is the largest
+resident set during the query, with Python and the pool. Embeddings are float32 in 50
+clusters, scores random.
 
     python benchmarks/queries.py [ROWS [COLUMNS [K [STRATEGY ...]]]]
 """
@@ -41,13 +41,13 @@ def pool(n: int, width: int) -> tuple[Any, Any]:
 
 
 def measure(name: str, n: int, width: int, k: int) -> dict[str, float]:
-    """One query: CPU and wall seconds, peak and added megabytes, covering radius."""
+    """One query: CPU and wall seconds, peak megabytes, covering radius."""
     scores, embeddings = pool(n, width)
     strategy = strategies.get(name)
     strategy.query(
         scores=scores[:100], embeddings=embeddings[:100], k=1, random_state=0
     )
-    before = _reset_peak()
+    _reset_peak()
     cpu, wall = time.process_time(), time.perf_counter()
     ids = strategy.query(scores=scores, embeddings=embeddings, k=k, random_state=0)
     seconds = time.process_time() - cpu, time.perf_counter() - wall
@@ -57,22 +57,21 @@ def measure(name: str, n: int, width: int, k: int) -> dict[str, float]:
         "cpu": seconds[0],
         "wall": seconds[1],
         "peak": peak,
-        "added": peak - before,
         "radius": radius,
     }
 
 
 def main(n: int = 1_000_000, width: int = 64, k: int = 100, *names: str) -> None:
-    print(f"{n} rows x {width} float32 columns, k = {k}, one thread\n")
-    print("| strategy | CPU s | wall s | peak MB | added MB | covering radius |")
-    print("|---|---|---|---|---|---|")
+    size = n * width * 4 / 2**20
+    print(f"{n} rows x {width} float32 columns ({size:.0f} MB), k = {k}, one thread\n")
+    print("| strategy | CPU s | wall s | peak MB | covering radius |")
+    print("|---|---|---|---|---|")
     fresh = multiprocessing.get_context("spawn")
     for name in names or strategies.names():
         with fresh.Pool(1) as worker:
             found = worker.apply(measure, (name, n, width, k))
-        numbers = (f"{found[key]:.1f}" for key in ("cpu", "wall"))
-        sizes = (f"{found[key]:.0f}" for key in ("peak", "added"))
-        cells = " | ".join([*numbers, *sizes, f"{found['radius']:.1f}"])
+        seconds = f"{found['cpu']:.1f} | {found['wall']:.1f}"
+        cells = f"{seconds} | {found['peak']:.0f} | {found['radius']:.1f}"
         print(f"| {name} | {cells} |", flush=True)
 
 

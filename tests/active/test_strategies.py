@@ -187,30 +187,31 @@ def naive_pos_diverse(scores, far, k):
     return chosen
 
 
-def naive_mar_diverse(scores, far, k, share):
-    n, m = len(scores), math.ceil(len(scores) / k)
+def naive_mar_diverse(scores, far, k, share, shown=()):
+    n, m = len(scores), math.ceil(len(scores) / (k + len(shown)))
     away = np.abs(scores - np.sort(scores)[n - int(n * share)])
     b = (away - away.min()) / np.ptp(away)
     rho = np.sort(far, axis=1)[:, m - 1]
-    chosen = [int(np.argmin(b))]
-    while len(chosen) < k:
+    chosen = list(shown)
+    while len(chosen) < k + len(shown):
         cost = b + 0.5 + (far[chosen] <= rho).sum(axis=0) / (2 * m)
         cost[chosen] = 1000
         chosen.append(int(np.argmin(cost)))
-    return chosen
+    return chosen[len(shown) :]
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(5, 60), k=st.integers(1, 5))
 def test_blocked_and_naive_agree(seed, n, k):
     scores, points = problem(seed, n)
     far = cdist(points.astype(float), points.astype(float))
-    if k == n:
-        return
     assert ask("kcenter", None, points, k).tolist() == naive_centre(far, k)
     ids = ask("pos_diverse", scores, points, k)
     assert ids.tolist() == naive_pos_diverse(scores, far, k)
     ids = ask("mar_diverse", scores, points, k, ratio=0.2)
     assert ids.tolist() == naive_mar_diverse(scores, far, k, 0.2)
+    shown = [n - 1, 0, 2][: n - k]
+    ids = ask("mar_diverse", scores, points, k, ratio=0.2, labelled=shown)
+    assert ids.tolist() == naive_mar_diverse(scores, far, k, 0.2, shown)
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(2, 60))
@@ -260,6 +261,14 @@ def test_sweeps_of_a_large_pool(seed):
     assert swept.farthest is None
     assert exact.diameter / 2 <= swept.diameter <= exact.diameter * (1 + 1e-9)
     assert exact.farthest[row] <= 1.35 * exact.farthest.min()
+
+
+def test_sweeps_of_a_large_lopsided_pool(monkeypatch):
+    """Most rows at one end: neither the mean nor a sweep from it says much."""
+    points = 10 * np.linspace(0, 1, 200)[:, None] ** 4
+    monkeypatch.setattr(distances, "EXACT", 100)
+    assert distances.extent(points).diameter == 10
+    assert points[centres.central(points)] == pytest.approx(5, abs=0.2)
 
 
 def test_neighbourhoods_of_a_large_pool(monkeypatch):

@@ -115,7 +115,7 @@ def estimate(
     >>> codes = np.full(1000, -1, np.int8)
     >>> codes[:20] = [1, 1] + [0] * 18
     >>> [round(value, 3) for value in estimate(codes, np.arange(20))]
-    [0.1, 0.032, 0.197]
+    [0.1, 0.029, 0.202]
     """
     if not 0 < level < 1:
         raise ParameterError(f"level={level!r} is not in (0, 1); 0.9 is usual")

@@ -1,8 +1,8 @@
 """Uniform draws that are for counting, not for learning.
 
 The share of anomalies among them is an unbiased estimate of the share among the rows
-not shown before, with an exact binomial interval; the answers to any other strategy
-give neither. specs/active_soel.md 13.2.
+not shown before, and binomial intervals hold for it; the answers to strategies that
+choose are no fair sample. specs/active_soel.md 13.2.
 """
 
 from __future__ import annotations

@@ -18,9 +18,6 @@ from whitecrow.errors import ParameterError
 
 __all__ = ["Mixed"]
 
-# Three tenths times ten is a little less than three in floating point.
-_SLACK = 1e-9
-
 
 @dataclass(frozen=True)
 class Mixed(Strategy):
@@ -81,4 +78,4 @@ class Mixed(Strategy):
     def _explores(self, place: int) -> bool:
         """Whether the share, up to and with this place, reaches another whole row."""
         before, after = place * self.epsilon, (place + 1) * self.epsilon
-        return math.floor(after + _SLACK) > math.floor(before + _SLACK)
+        return math.floor(after) > math.floor(before)

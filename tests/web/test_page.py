@@ -117,7 +117,7 @@ def test_a_session_on_a_table(serve: Serve, visit: Any, tmp_path: Path) -> None:
     given[press(page, "a")] = "anomaly"
     page.keyboard.press("f")
     page.keyboard.type("17")
-    expect(page.locator("#hits")).to_have_text("1 rows")
+    expect(page.locator("#hits")).to_have_text("1 row")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -252,12 +252,15 @@ def test_letters_in_the_search_and_in_the_help_answer_nothing(
     name = ready(page)
     page.keyboard.press("f")
     page.keyboard.type("anus")
+    page.keyboard.press("Escape")  # empties the field
     page.keyboard.press("Escape")
-    page.keyboard.press("Escape")
+    expect(page.locator("#find-box")).not_to_be_visible()
     page.keyboard.press("?")
+    expect(page.locator("#help-box")).to_be_visible()
     page.keyboard.press("a")
     page.keyboard.press("Space")  # the box for single keys has the focus
     page.keyboard.press("Escape")
+    expect(page.locator("#help-box")).not_to_be_visible()
     page.keyboard.press("a")
     expect(page.locator("#name")).to_have_text(name)
     assert told(tmp_path / "out") == {}

@@ -100,7 +100,7 @@ def test_a_table_has_no_pictures(client: TestClient) -> None:
 def test_finding_rows(client: TestClient, query: str, rows: Any) -> None:
     found = client.get("/api/rows", params={"q": query}).json()
     assert {one["id"] for one in found["rows"]} == set(rows)
-    assert found["text"] == f"{len(rows)} rows"
+    assert found["text"] == f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"
 
 
 def test_filters(client: TestClient) -> None:
@@ -284,7 +284,7 @@ def test_an_export_can_be_imported_elsewhere(
     question = other.get(f"/api/question/{rows[1]}").json()["question"]
     answer(other, question, "unsure")  # what a person said here stays
     reply = other.post(f"/api/import?name=labels.{kind}", content=content).json()
-    assert reply["text"] == "1 labels are new; 1 rows had an answer, which stays."
+    assert reply["text"] == "New labels: 1. Rows whose answer stays as it was: 1."
     counts = {"anomaly": 1, "normal": 0, "unsure": 1, "skip": 0}
     assert reply["state"]["counts"] == counts
 

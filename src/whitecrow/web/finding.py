@@ -50,7 +50,8 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
     width = spread(scores)
     state = session.loop.state
-    things = "pictures" if session.data.pictures else "rows"
+    thing = "picture" if session.data.pictures else "row"
+    things = thing if len(rows) == 1 else f"{thing}s"
     more = f", the {MOST} with the highest scores" if len(rows) > MOST else ""
     return {
         "text": f"{len(rows):,} {things}{more}",

@@ -166,8 +166,8 @@ async def _import(session: Session, request: Request) -> Response:
     content = await request.body()
     name = request.query_params.get("name", "")[:200]
     new, known = await run_in_threadpool(session.take, name, content)
-    text = f"{new:,} labels are new"
-    text += f"; {known:,} rows had an answer, which stays." if known else "."
+    text = f"New labels: {new:,}."
+    text += f" Rows whose answer stays as it was: {known:,}." if known else ""
     return JSONResponse(await run_in_threadpool(_shown, session) | {"text": text})
 
 

@@ -52,7 +52,7 @@ function complain(text) {
 async function talk(method, path, body = null, headers = {}) {
   let reply;
   try {
-    reply = await fetch(path, { method, body, headers: { "X-Whitecrow": "1", ...headers } });
+    reply = await fetch(path, { method, body, headers });
   } catch {
     throw new Error(`The server does not answer${method === "GET" ? "" : ", so this was not saved"}. ` +
       "Run the same command again and open the address that it prints.");

@@ -143,6 +143,8 @@ class Session:
             thread.start()
             self._threads.append(thread)
         self._fill.set()
+        if self.loop.spent:  # going on: there may be answers to check
+            self._learn.set()
 
     def close(self) -> None:
         """Stop preparing. Nothing is lost: answers are on disk already."""

@@ -65,6 +65,8 @@ def test_help_shows_an_example_that_works_as_pasted(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHITECROW_DATA", str(tmp_path))
     (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+    # The page of `label` would wait for Ctrl-C.
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
     found = examples(page, capsys)
     assert found
     assert any(line.split()[1 : 1 + len(page)] == page for line in found)

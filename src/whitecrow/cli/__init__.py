@@ -23,6 +23,7 @@ from whitecrow.cli import (
     experiment,
     explain,
     fit,
+    label,
     methods,
     score,
 )
@@ -41,7 +42,9 @@ app = App(
     suppress_keyboard_interrupt=False,
     version_flags=["--version"],
 )
-_common.add(app, demo, detect, fit, score, explain, experiment, data, methods, doctor)
+_common.add(
+    app, demo, detect, fit, score, explain, label, experiment, data, methods, doctor
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except (UserError, CycloptsError) as error:
         return _common.complain(error)
-    except KeyboardInterrupt:
-        return _common.interrupted()
+    except KeyboardInterrupt as stop:
+        return _common.interrupted(stop)
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE

@@ -145,6 +145,10 @@ class Output:
         if not self.as_json:
             sys.stdout.write(text + "\n")
 
+    def flush(self) -> None:
+        """Let readers of a pipe have the lines before a command that waits."""
+        sys.stdout.flush()
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table for people, as wide as the terminal."""
         if self.as_json:
@@ -265,9 +269,10 @@ def complain(error: Exception) -> int:
     return USER_ERROR
 
 
-def interrupted() -> int:
-    """One line for Ctrl-C."""
-    sys.stderr.write("whitecrow: interrupted; unfinished files were not kept\n")
+def interrupted(stop: KeyboardInterrupt) -> int:
+    """One line for Ctrl-C: what it carries, or what holds for most commands."""
+    text = str(stop) or "unfinished files were not kept"
+    sys.stderr.write(f"whitecrow: interrupted; {text}\n")
     return INTERRUPTED
 
 

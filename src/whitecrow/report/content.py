@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from whitecrow.workflow.quality import Quality
     from whitecrow.workflow.reasons import Reason
 
-__all__ = ["page"]
+__all__ = ["column_strip", "is_small", "page", "place_in", "score_text", "spread"]
 
 MOST_COLUMNS = 400  # in the table of columns
 MOST_SENTENCES = 12
@@ -78,7 +78,7 @@ def page(found: Detection) -> dict[str, Any]:
         "n_flagged": int(fitted.flagged.sum()),
         "share": percent(float(fitted.flagged.mean())),
         "method": _method(found),
-        "threshold": score_text(fitted.threshold, _spread(fitted.scores)),
+        "threshold": score_text(fitted.threshold, spread(fitted.scores)),
         "threshold_source": fitted.detector.threshold_source_,
         "automatic": fitted.choice.contamination == "auto",
         "labels_used": fitted.labels_used,
@@ -123,7 +123,8 @@ def _method(found: Detection) -> dict[str, Any]:
     }
 
 
-def _spread(scores: NDArray[np.float64]) -> float:
+def spread(scores: NDArray[np.float64]) -> float:
+    """Width of the middle nine tenths of the scores."""
     low, high = np.quantile(scores, [0.05, 0.95])
     return float(high - low)
 
@@ -140,14 +141,14 @@ def _histogram(found: Detection) -> charts.Histogram:
 
 def _rows(found: Detection) -> list[RowView]:
     fitted = found.fitted
-    spread = _spread(fitted.scores)
+    width = spread(fitted.scores)
     low, high = float(np.median(fitted.scores)), float(fitted.scores.max())
     return [
         RowView(
             rank=rank,
             row=row,
             name=f"row {row}",
-            score=score_text(float(fitted.scores[row]), spread),
+            score=score_text(float(fitted.scores[row]), width),
             width=100 * (float(fitted.scores[row]) - low) / ((high - low) or 1.0),
             flagged=bool(fitted.flagged[row]),
             truth=_truth(found, row),
@@ -186,16 +187,7 @@ def _table(found: Detection) -> dict[str, Any]:
 
 
 def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> ReasonView:
-    strip = strips[reason.column]
-    number = _number(reason.value)
-    mark, beyond, bar = None, "", None
-    if strip.levels is not None:
-        bar = strip.levels.get(shown(reason.value))
-        beyond = "" if bar else "right"
-    elif number is not None:
-        mark = strip.place(number)
-        if strip.is_beyond(number):
-            beyond = "right" if number > strip.high else "left"
+    mark, beyond, bar = place_in(strips[reason.column], reason.value)
     return ReasonView(
         column=reason.column,
         text=reason.text,
@@ -211,20 +203,49 @@ def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> Rea
     )
 
 
+def place_in(
+    strip: charts.Strip, value: Any
+) -> tuple[float | None, str, tuple[float, float] | None]:
+    """Where a cell is in its column's strip: mark, side beyond the edge, or bar."""
+    number = _number(value)
+    if strip.levels is not None:
+        bar = strip.levels.get(shown(value))
+        return None, "" if bar else "right", bar
+    if number is None:
+        return None, "", None
+    beyond = ""
+    if strip.is_beyond(number):
+        beyond = "right" if number > strip.high else "left"
+    return strip.place(number), beyond, None
+
+
 def _strips(found: Detection) -> dict[str, charts.Strip]:
     """A small chart for each column that is a reason anywhere."""
     fitted = found.fitted
+    assert fitted.encoder is not None
     columns = dict.fromkeys(r.column for rs in found.reasons.values() for r in rs)
-    result = {}
-    for column in columns:
-        summary = fitted.encoder.summaries_[column]  # type: ignore[union-attr]
-        if summary["kind"] in {"number", "date"}:
-            values = _numbers(fitted.data.table[column])
-            low, high = np.nanquantile(values, [0.05, 0.95])
-            result[column] = charts.strip_of(values, (float(low), float(high)))
-        else:
-            result[column] = charts.levels_of(summary["shares"])
-    return result
+    return {
+        column: column_strip(
+            fitted.encoder.summaries_[column], fitted.data.table[column]
+        )
+        for column in columns
+    }
+
+
+def column_strip(summary: Mapping[str, Any], column: Any) -> charts.Strip:
+    """How the values of a column are distributed, as a small chart.
+
+    Parameters
+    ----------
+    summary : dict
+        One of `TableEncoder.summaries_`.
+    column : pyarrow.ChunkedArray
+    """
+    if summary["kind"] not in {"number", "date"}:
+        return charts.levels_of(summary["shares"])
+    values = _numbers(column)
+    low, high = np.nanquantile(values, [0.05, 0.95])
+    return charts.strip_of(values, (float(low), float(high)))
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:
@@ -275,7 +296,7 @@ def _tiles(found: Detection) -> dict[str, Any]:
             name=pictures.paths[view.row].rpartition("/")[2],
             picture=_picture(found, view.row),
             heat=thumbnails.heat_uri(heat),
-            sharp=_is_small(pictures.images),
+            sharp=is_small(pictures.images),
             truth=view.truth and (pictures.kinds[view.row] or view.truth),
         )
         for view, heat in zip(views, heats, strict=True)
@@ -287,7 +308,7 @@ def _tiles(found: Detection) -> dict[str, Any]:
     return {
         "rows": tiles,
         "calm": [(pictures.paths[row], _picture(found, row, side=128)) for row in calm],
-        "sharp": _is_small(pictures.images),
+        "sharp": is_small(pictures.images),
         "size": _size(pictures.images),
         "kinds": _kinds(found),
     }
@@ -303,7 +324,8 @@ def _size(images: NDArray[np.uint8]) -> str:
     return f"{height} x {width} pixels, {'grey' if channels == 1 else 'colour'}"
 
 
-def _is_small(images: NDArray[np.uint8]) -> bool:
+def is_small(images: NDArray[np.uint8]) -> bool:
+    """Whether pictures are so small that their pixels should stay sharp."""
     return max(images.shape[2:]) <= 48
 
 

@@ -1,4 +1,4 @@
-"""Pictures and heat maps as data URIs, small enough for a page that holds them all."""
+"""Pictures and heat maps as files or data URIs, small enough for a page of many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-__all__ = ["heat_uri", "picture_uri"]
+__all__ = ["heat", "heat_uri", "picture", "picture_uri"]
 
 SIDE = 224
 # The page's colour for what is odd, in its light and its dark version.
@@ -20,7 +20,19 @@ RED, GREEN, BLUE = 232, 93, 31
 def picture_uri(
     pixels: NDArray[np.uint8], file: Path | None = None, *, side: int = SIDE
 ) -> str:
-    """A picture as JPEG or, if it is tiny, as PNG.
+    """The same as `picture`, for a page that holds all it shows."""
+    return _uri(*picture(pixels, file, side=side))
+
+
+def heat_uri(values: NDArray[np.float64]) -> str:
+    """The same as `heat`, for a page that holds all it shows."""
+    return _uri(*heat(values))
+
+
+def picture(
+    pixels: NDArray[np.uint8], file: Path | None = None, *, side: int = SIDE
+) -> tuple[str, bytes]:
+    """A picture as JPEG or, if it is tiny, as PNG: media type and content.
 
     Parameters
     ----------
@@ -35,22 +47,22 @@ def picture_uri(
     stream = io.BytesIO()
     if max(image.size) <= 64:
         image.save(stream, "PNG", optimize=True)
-        return _uri("image/png", stream)
+        return "image/png", stream.getvalue()
     image.save(stream, "JPEG", quality=78, optimize=True)
-    return _uri("image/jpeg", stream)
+    return "image/jpeg", stream.getvalue()
 
 
-def heat_uri(heat: NDArray[np.float64]) -> str:
+def heat(values: NDArray[np.float64]) -> tuple[str, bytes]:
     """A heat map as a PNG of one colour whose opacity is the heat.
 
     Parameters
     ----------
-    heat : ndarray of shape (h, w)
+    values : ndarray of shape (h, w)
         Half of the picture, the cooler one, stays clear.
     """
-    low, high = float(np.median(heat)), float(heat.max())
-    share = np.clip((heat - low) / (high - low), 0, 1) if high > low else heat * 0
-    layers = np.empty((*heat.shape, 4), dtype=np.uint8)
+    low, high = float(np.median(values)), float(values.max())
+    share = np.clip((values - low) / (high - low), 0, 1) if high > low else values * 0
+    layers = np.empty((*values.shape, 4), dtype=np.uint8)
     layers[..., 0], layers[..., 1], layers[..., 2] = RED, GREEN, BLUE
     layers[..., 3] = np.rint(215 * share**1.3)
     image = Image.fromarray(layers)
@@ -58,7 +70,7 @@ def heat_uri(heat: NDArray[np.float64]) -> str:
         image.thumbnail((96, 96))
     stream = io.BytesIO()
     image.save(stream, "PNG", optimize=True)
-    return _uri("image/png", stream)
+    return "image/png", stream.getvalue()
 
 
 def _original(file: Path, side: int) -> Image.Image:
@@ -77,5 +89,5 @@ def _image(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
-def _uri(kind: str, stream: io.BytesIO) -> str:
-    return f"data:{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

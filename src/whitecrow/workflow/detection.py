@@ -16,7 +16,14 @@ from whitecrow.workflow.quality import Quality, evaluate, percent
 from whitecrow.workflow.scoring import write_training_scores
 from whitecrow.workflow.training import Choice, Fitted, fit, save
 
-__all__ = ["Detection", "check_use_of_labels", "detect", "next_steps", "reading"]
+__all__ = [
+    "Detection",
+    "check_use_of_labels",
+    "detect",
+    "next_steps",
+    "reading",
+    "report_on",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,21 +94,35 @@ def detect(
     UserError
         Whatever the data, the method or the file system refuse.
     """
-    from whitecrow import report
-
     if top < 0:
         raise ParameterError(f"--top {top} is negative; use 0 or a number of rows")
     if use_labels:
         check_use_of_labels(data, choice)
     place = out_folder(folder)
     fitted = fit(data, choice, use_labels=use_labels, auxiliary=auxiliary)
+    return report_on(fitted, place, top=top)
+
+
+def report_on(fitted: Fitted, folder: Path, *, top: int = 20) -> Detection:
+    """Explain the top rows, and write report, scores and model of a fitted detector.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    folder : Path
+        Exists.
+    top : int, default=20
+        Rows to explain.
+    """
+    from whitecrow import report
+
     rows = [int(row) for row in fitted.order[:top]]
     found = Detection(
         fitted=fitted,
-        quality=evaluate(data.codes, fitted.scores, fitted.flagged),
+        quality=evaluate(fitted.data.codes, fitted.scores, fitted.flagged),
         top=rows,
         reasons=_reasons(fitted, rows),
-        folder=place,
+        folder=folder,
     )
     save(fitted, found.model)
     texts = {row: "; ".join(map(str, found.reasons[row])) for row in found.reasons}

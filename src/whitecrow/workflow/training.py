@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from whitecrow.data.encoding import TableEncoder
     from whitecrow.detector import Detector
 
-__all__ = ["Choice", "Fitted", "build", "choose", "fit", "read_for_training", "save"]
+__all__ = [
+    "Choice",
+    "Fitted",
+    "build",
+    "choose",
+    "encoded",
+    "fit",
+    "read_for_training",
+    "save",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +214,7 @@ def fit(
         Whatever the encoder and the detector refuse.
     """
     started = time.perf_counter()
-    X, encoder = _encoded(data)
+    X, encoder = encoded(data)
     detector = build(choice)
     y = _labels(data) if use_labels and detector.uses_labels else None
     extra = {}
@@ -251,7 +260,8 @@ def _info(fitted: Fitted) -> dict[str, Any]:
     return info
 
 
-def _encoded(data: Input) -> tuple[NDArray[Any], TableEncoder | None]:
+def encoded(data: Input) -> tuple[NDArray[Any], TableEncoder | None]:
+    """What a detector is fitted on, and how it was made; no encoder for pictures."""
     if data.pictures is not None:
         return data.pictures.images, None
     from whitecrow.data.encoding import TableEncoder

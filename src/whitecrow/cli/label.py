@@ -1,0 +1,110 @@
+"""`whitecrow label`: answer questions about rows or pictures in the browser."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from whitecrow.cli import _common
+from whitecrow.cli._common import Flag, LabelOptions, MethodOptions, Output
+
+if TYPE_CHECKING:
+    from whitecrow.web.serving import Address
+    from whitecrow.web.session import Session
+
+__all__ = ["EXAMPLE", "command"]
+
+EXAMPLE = "whitecrow label breast_cancer --budget 30 -o labels/"
+
+
+def command(
+    data: str,
+    /,
+    *,
+    output: Annotated[str, Parameter(name=["--output", "-o"])],
+    method: MethodOptions = MethodOptions(),
+    labels: LabelOptions = LabelOptions(),
+    strategy: str = "mixed",
+    budget: int = 100,
+    annotator: str = "me",
+    picture_size: int | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    no_browser: Flag = False,
+) -> None:
+    """Label the rows that teach a detector most, on a page in the browser.
+
+    Every answer is on disk before the page confirms it, and the same command with the
+    same folder goes on where it stopped. The page writes labels.parquet, model.crow and
+    report.html into the folder.
+
+    Parameters
+    ----------
+    data
+        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
+        folder of pictures, or a name from `whitecrow data list`. Labels that they have
+        only measure the detector.
+    output
+        A folder for the answers and what comes of them.
+    strategy
+        How questions are chosen: `mixed`, `positive`, `margin`, `kmeans`, `random` and
+        others.
+    budget
+        How many questions to answer; a skipped one costs nothing.
+    annotator
+        Who answers. Several people may label into one folder, each with a page.
+    picture_size
+        Side in pixels that pictures are scaled to.
+    host
+        The address to listen on; the default is reachable from this machine only.
+    port
+        The port to listen on; 0 takes a free one.
+    no_browser
+        Print the address of the page, and open nothing.
+    """
+    from whitecrow.web import serving
+    from whitecrow.web.session import Session, Settings
+    from whitecrow.workflow import files, training
+
+    out = Output()
+    folder = files.out_folder(output)
+    with serving.listen(host, port) as address, ExitStack() as closing:
+        with out.progress() as progress, _common.training_progress(progress):
+            rows = training.read_for_training(
+                data, labels.rule(), picture_size=picture_size
+            )
+            # What learns from labelled pictures takes minutes for a fit.
+            choice = method.choose(rows.kind, use_labels=rows.kind == "table")
+            settings = Settings(
+                folder=folder, budget=budget, strategy=strategy, annotator=annotator
+            )
+            session = Session(rows, choice, settings)
+            closing.callback(session.close)
+            session.start()
+        for note in rows.notes:
+            out.line(f"read: {note}")
+        out.line(_common.method_line(choice))
+        _serve(session, address, out, browser=not no_browser)
+
+
+def _serve(session: Session, address: Address, out: Output, *, browser: bool) -> None:
+    from whitecrow.web import serving
+
+    def ready(url: str) -> None:
+        out.line(f"page: {url}")
+        out.line("Ctrl-C ends it; the answers are kept")
+        out.flush()
+
+    try:
+        serving.serve(session, address, ready=ready, browser=browser)
+    except KeyboardInterrupt:
+        if not session.finishing.done:
+            raise KeyboardInterrupt(_goodbye(session)) from None
+        out.line(f"written to {session.settings.folder}")
+
+
+def _goodbye(session: Session) -> str:
+    store = session.settings.folder / "answers.db"
+    return f"the answers are in {store}; the same command goes on with them"

@@ -1,0 +1,121 @@
+"""Labels of the page as files: those of `whitecrow.active.exchange`, with the data."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from whitecrow.active import exchange
+from whitecrow.data.wording import describe
+from whitecrow.errors import LabelError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whitecrow.active import Loop
+    from whitecrow.workflow.inputs import Input
+
+__all__ = ["EXPORTS", "Export", "read", "write"]
+
+_SUFFIXES = (".csv", ".parquet", ".json")
+
+
+@dataclass(frozen=True)
+class Export:
+    """A format for labels.
+
+    Attributes
+    ----------
+    suffix, media_type : str
+    content : callable
+        From the loop and its data to the content of a file.
+    """
+
+    suffix: str
+    media_type: str
+    content: Callable[[Loop, Input], bytes]
+
+
+def table(loop: Loop, data: Input) -> pa.Table:
+    """As the engine has it, with the `path` of pictures."""
+    import pyarrow as pa
+
+    found = exchange.table(loop)
+    if data.pictures is None:
+        return found
+    paths = [data.pictures.paths[item] for item in found["item"].to_pylist()]
+    return found.add_column(1, "path", pa.array(paths, pa.string()))
+
+
+def write(path: Path, loop: Loop, data: Input) -> None:
+    """Write the labels as Parquet."""
+    path.write_bytes(_parquet(loop, data))
+
+
+def read(name: str, content: bytes) -> tuple[list[int], list[str]]:
+    """Rows and answers from a file that the page, or Label Studio, wrote.
+
+    Raises
+    ------
+    DataError, LabelError
+        One line: what of the file is not as it should be.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise LabelError(f"{name}: labels come as {', '.join(_SUFFIXES)}")
+    with tempfile.TemporaryDirectory() as folder:
+        # The name is the person's, for messages; the place is ours.
+        path = Path(folder) / f"labels{suffix}"
+        path.write_bytes(content)
+        try:
+            items, answers = exchange.read(path)
+        except (ValueError, RecursionError) as error:
+            raise LabelError(str(error).replace(str(path), name)) from None
+    if not len(items):
+        raise LabelError(f"{name} has no label")
+    return [int(item) for item in items], answers
+
+
+def _csv(loop: Loop, data: Input) -> bytes:
+    import pyarrow.csv as pa_csv
+
+    stream = io.BytesIO()
+    pa_csv.write_csv(table(loop, data), stream)
+    return stream.getvalue()
+
+
+def _parquet(loop: Loop, data: Input) -> bytes:
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(table(loop, data), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _label_studio(loop: Loop, data: Input) -> bytes:
+    """The engine's tasks, with what a person needs to see in Label Studio."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.json"
+        exchange.write(loop, path)
+        tasks = json.loads(path.read_text(encoding="utf-8"))
+    for task in tasks:
+        task["data"] = _seen(data, task["data"]["item"]) | task["data"]
+    return json.dumps(tasks, indent=1, ensure_ascii=False).encode()
+
+
+def _seen(data: Input, row: int) -> dict[str, Any]:
+    if data.pictures is not None:
+        return {"image": data.pictures.paths[row]}
+    return dict(describe(data.table, row))
+
+
+EXPORTS: dict[str, Export] = {
+    "csv": Export(".csv", "text/csv; charset=utf-8", _csv),
+    "parquet": Export(".parquet", "application/vnd.apache.parquet", _parquet),
+    "json": Export(".json", "application/json", _label_studio),
+}

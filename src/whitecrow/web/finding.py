@@ -1,0 +1,167 @@
+"""Finding rows: by number, by text in any cell, by the value of a column, by answer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow.active.log import ANSWERS
+from whitecrow.data.wording import shown
+from whitecrow.errors import ParameterError
+from whitecrow.report.content import score_text, spread
+
+if TYPE_CHECKING:
+    from whitecrow.web.session import Session
+
+__all__ = ["find"]
+
+MOST = 50
+FILTERS = ("all", "open", *ANSWERS, "check")
+
+Mask = NDArray[np.bool_]
+
+_COMPARISON = r"\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>.+)$"
+
+
+def find(session: Session, query: str, show: str) -> dict[str, Any]:
+    """Rows that match, the highest score first.
+
+    Parameters
+    ----------
+    session : Session
+    query : str
+        Empty, a row number, `column=value`, `column>3`, or text of any cell or path.
+    show : str
+        One of `FILTERS`.
+
+    Returns
+    -------
+    dict
+        `rows`, at most `MOST`, and `text`, how many there are.
+    """
+    if show not in FILTERS:
+        raise ParameterError(f"{show!r} is no filter; use {', '.join(FILTERS)}")
+    hits, column = _matching(session, query.strip())
+    rows = np.flatnonzero(hits & _shown(session, show))
+    scores = session.loop.scores_
+    best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
+    width = spread(scores)
+    state = session.loop.state
+    thing = "picture" if session.data.pictures else "row"
+    things = thing if len(rows) == 1 else f"{thing}s"
+    more = f", the {MOST} with the highest scores" if len(rows) > MOST else ""
+    return {
+        "text": f"{len(rows):,} {things}{more}",
+        "rows": [
+            {
+                "id": int(row),
+                "name": session.name(int(row)),
+                "answer": state.verdict(int(row)),
+                "score": score_text(float(scores[row]), width),
+                "text": _cell(session, int(row), column),
+            }
+            for row in best
+        ],
+    }
+
+
+def _shown(session: Session, show: str) -> Mask:
+    """Rows with such an answer."""
+    n = session.data.n_rows
+    if show == "all":
+        return np.ones(n, dtype=bool)
+    if show == "check":
+        kept = list(session.conflicts())
+    else:
+        verdicts = session.loop.state.verdicts()
+        kept = [row for row, verdict in verdicts.items() if show in ("open", verdict)]
+    mask = np.zeros(n, dtype=bool)
+    mask[kept] = True
+    return ~mask if show == "open" else mask
+
+
+def _matching(session: Session, query: str) -> tuple[Mask, str | None]:
+    """Rows that a query means, and the column that it is about."""
+    n = session.data.n_rows
+    if not query:
+        return np.ones(n, dtype=bool), None
+    number = re.fullmatch(r"(?:row\s*)?(\d{1,12})", query, re.IGNORECASE)
+    if number and session.data.pictures is None:
+        return np.arange(n) == int(number[1]), None
+    if session.data.pictures is not None:
+        word = query.lower()
+        return np.array([word in p.lower() for p in session.data.pictures.paths]), None
+    frame = session.data.table
+    compared = _known_column(frame.column_names, query)
+    if compared:
+        names = {name.lower(): name for name in frame.column_names}
+        column = names[compared["column"].lower()]
+        cells = frame.column(column)
+        return _compared(cells, compared["sign"], compared["value"]), column
+    if unknown := re.match(r"(?P<column>[\w .-]+?)" + _COMPARISON, query):
+        raise ParameterError(f"there is no column {unknown['column']!r}")
+    return _anywhere(session, query), None
+
+
+def _known_column(names: list[str], query: str) -> re.Match[str] | None:
+    """A comparison with a column: names may have spaces and signs in them."""
+    for name in sorted(names, key=len, reverse=True):
+        column = f"(?P<column>{re.escape(name)})"
+        if found := re.match(column + _COMPARISON, query, re.IGNORECASE):
+            return found
+    return None
+
+
+def _compared(cells: Any, sign: str, value: str) -> Mask:
+    try:
+        limit = float(value)
+        numbers = np.array(cells.cast("float64").to_numpy(), dtype=np.float64)
+    except (ValueError, NotImplementedError):
+        return _compared_text(cells, sign, value)
+    signs = {
+        "=": np.isclose(numbers, limit),
+        "<": numbers < limit,
+        ">": numbers > limit,
+        "<=": numbers <= limit,
+        ">=": numbers >= limit,
+    }
+    return signs[sign]
+
+
+def _compared_text(cells: Any, sign: str, value: str) -> Mask:
+    """By the words that the page shows; order is that of the alphabet."""
+    words = np.array([shown(cell.as_py()).lower() for cell in cells])
+    other = value.lower()
+    signs = {
+        "=": words == other,
+        "<": words < other,
+        ">": words > other,
+        "<=": words <= other,
+        ">=": words >= other,
+    }
+    return signs[sign]
+
+
+def _anywhere(session: Session, text: str) -> Mask:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    frame = session.data.table
+    mask = np.zeros(frame.num_rows, dtype=bool)
+    for cells in frame.columns:
+        try:
+            words = cells.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+        found = pc.match_substring(words, text, ignore_case=True)
+        mask |= pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _cell(session: Session, row: int, column: str | None) -> str:
+    if column is None:
+        return ""
+    return f"{column}: {shown(session.data.table.column(column)[row].as_py())}"

@@ -1,0 +1,204 @@
+"""How far the labelling is, as numbers, charts and sentences."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.active.log import ANOMALY, NORMAL
+from whitecrow.metrics.ranking import auroc
+from whitecrow.report.charts import curve
+from whitecrow.workflow.quality import percent
+
+if TYPE_CHECKING:
+    from whitecrow.active import Loop
+    from whitecrow.active.log import State
+
+__all__ = ["Finishing", "Measures"]
+
+_FEWEST = 3  # of each class, for an AUROC that is more than chance
+
+Chart = dict[str, Any]
+
+
+class Measures:
+    """What is known after the last fit; written by one thread, read by all.
+
+    Attributes
+    ----------
+    found, quality : dict
+        Charts: `path` and `list` in a viewBox of 100 x 100, their ends, `text`.
+    ratio : dict
+        `estimate`, `low`, `high` and `scale` (the whole bar), `text`.
+    model : str
+        What the detector knows, in a sentence.
+    seconds : float
+        Time of the last look, fit included.
+    """
+
+    def __init__(self) -> None:
+        self.found: Chart = {"path": "", "text": ""}
+        self.quality: Chart = {"path": "", "text": ""}
+        self.ratio: dict[str, Any] = {"high": None, "text": ""}
+        self.model = ""
+        self.seconds = 0.0
+        self._points: list[tuple[int, float]] = []
+
+    def look(self, loop: Loop, truth: labels.Codes | None) -> None:
+        """Measure with the newest fit.
+
+        Parameters
+        ----------
+        loop : Loop
+        truth : ndarray of int8, or None
+            Labels that the data came with; nobody learns from them here.
+        """
+        started = time.perf_counter()
+        codes = loop.state.codes(loop.n)
+        n_learnt = int((codes != labels.UNLABELLED).sum())
+        self.model = (
+            f"The detector has learnt from {n_learnt} answers."
+            if n_learnt
+            else "The detector has not learnt from answers yet."
+        )
+        self.found = _found(loop)
+        self.ratio = _ratio(loop)
+        self.quality = self._quality(loop, codes, truth)
+        self.seconds = time.perf_counter() - started
+
+    def _quality(
+        self, loop: Loop, codes: labels.Codes, truth: labels.Codes | None
+    ) -> Chart:
+        if truth is None:
+            points = _by_answers(loop.state)
+            what = "where each answer judges the scores from before it"
+        else:
+            points = self._remembered(loop.spent, _on_truth(loop.scores_, codes, truth))
+            what = "on the rows without an answer, by the labels that the data have"
+        if not points:
+            text = f"Shown from {_FEWEST} anomalies and {_FEWEST} normal rows on."
+            return {"path": "", "text": text}
+        return _quality_chart(points, what)
+
+    def _remembered(self, spent: int, value: float | None) -> list[tuple[int, float]]:
+        """The values so far: by other labels than the answers, they are not logged."""
+        if value is not None:
+            self._points = [point for point in self._points if point[0] < spent]
+            self._points.append((spent, value))
+        return self._points
+
+
+def _quality_chart(points: list[tuple[int, float]], what: str) -> Chart:
+    x, y = np.array(points).T
+    low = float(np.floor(10 * min(y.min(), 0.9)) / 10)
+    first, last = int(x[0]), int(x[-1])
+    shares = (x - first) / max(last - first, 1)
+    return {
+        "path": curve(shares, (y - low) / (1 - low)) if len(x) > 1 else "",
+        "text": f"AUROC {y[-1]:.3f} {what}.",
+        "x0": str(first),
+        "x1": str(last),
+        "y0": f"{low:g}",
+        "y1": "1",
+    }
+
+
+def _by_answers(state: State) -> list[tuple[int, float]]:
+    """AUROC after each answer, by the places that rows had when asked about."""
+    judged, points = [], []
+    for row, verdict in state.verdicts().items():
+        asked = state.asked.get(row)
+        if verdict in (ANOMALY, NORMAL) and asked and asked.place is not None:
+            judged.append((verdict == ANOMALY, 1 - asked.place))
+            value = _auroc(np.array(judged))
+            if value is not None:
+                points.append((len(judged), value))
+    return points
+
+
+def _on_truth(
+    scores: NDArray[np.float64], codes: labels.Codes, truth: labels.Codes
+) -> float | None:
+    fair = (codes == labels.UNLABELLED) & (truth != labels.UNLABELLED)
+    odd = truth[fair] == labels.ANOMALY
+    return _auroc(np.column_stack([odd, scores[fair]]))
+
+
+def _auroc(judged: NDArray[np.float64]) -> float | None:
+    odd = judged[:, 0] == 1
+    if min(odd.sum(), (~odd).sum()) < _FEWEST:
+        return None
+    return float(auroc(odd, judged[:, 1]))
+
+
+def _found(loop: Loop) -> Chart:
+    """Anomalies found per question, beside those of the list ranked without answers."""
+    history = loop.history()
+    n = len(history.items)
+    if not n:
+        return {"path": "", "text": "Nothing is answered yet."}
+    mine, ranked = history.found, history.ranked
+    top = max(int(mine[-1]), int(ranked[-1]), 1)
+    x = np.r_[0, np.arange(1, n + 1)] / n
+    low, unknown = int(ranked[-1]), int(history.ranked_unknown[-1])
+    other = f"{low} to {low + unknown}" if unknown else str(low)
+    return {
+        "path": curve(x, np.r_[0, mine] / top),
+        "list": curve(x, np.r_[0, ranked] / top),
+        "text": f"{int(mine[-1])} in {n} questions; the first {n} of the score-ranked "
+        f"list hold {other}" + (" (the line shows the least)." if unknown else "."),
+        "x0": "0",
+        "x1": str(n),
+        "y0": "0",
+        "y1": str(top),
+    }
+
+
+def _ratio(loop: Loop) -> dict[str, Any]:
+    estimate, low, high = (float(value) for value in loop.ratio())
+    return {
+        "estimate": estimate,
+        "low": low,
+        "high": high,
+        "scale": next(one for one in (0.1, 0.2, 0.5, 1.0) if high <= one or one == 1),
+        "text": f"About {percent(estimate)}, between {percent(low)} and "
+        f"{percent(high)} (90 % interval).",
+    }
+
+
+class Finishing:
+    """Whether the files are being written, and what came of it."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.done = False
+        self._text = ""
+        self._lock = threading.Lock()
+
+    def begin(self) -> bool:
+        """Claim the writing; False if somebody writes already."""
+        with self._lock:
+            if self.running:
+                return False
+            self.running = True
+            return True
+
+    def end(self, text: str, *, failed: bool = False) -> None:
+        """Say what was written, or why not."""
+        self._text = f"Not written: {text}" if failed else f"Written: {text}."
+        self.done = not failed or self.done
+        self.running = False
+
+    def status(self) -> dict[str, Any]:
+        """For the page."""
+        text = (
+            "Writing the labels, the model and the report …"
+            if self.running
+            else (self._text)
+        )
+        return {"running": self.running, "done": self.done, "text": text}

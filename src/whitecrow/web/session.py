@@ -1,0 +1,435 @@
+"""One sitting at the labelling page: the loop of `whitecrow.active`, without waiting.
+
+A request only writes an answer down and reads what is prepared. Two threads prepare:
+the learner fits after new answers and measures, the filler keeps a few questions ahead
+of the person. Answers that come during a fit are learnt from in the next one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.active import Event, Loop, Store
+from whitecrow.active.log import ANSWERS, SKIP, State, latest
+from whitecrow.active.loop import Contradiction
+from whitecrow.errors import DataError, LabelError, UserError
+from whitecrow.train import on_log
+from whitecrow.web import exchange, progress, views
+from whitecrow.workflow import training
+from whitecrow.workflow.files import replacing
+from whitecrow.workflow.inputs import Input
+from whitecrow.workflow.training import Choice, Fitted
+
+if TYPE_CHECKING:
+    from whitecrow.detector import Detector
+    from whitecrow.report.charts import Strip
+
+__all__ = ["STORE", "Conflict", "Session", "Settings"]
+
+STORE = "answers.db"
+AHEAD = 5
+"""Questions that are ready: what a person answers during one fit."""
+_CHECK_EVERY = 5  # answers between two looks for contradictions, which take five fits
+_FEWEST_TO_CHECK = 20  # before that, what a detector says against an answer is noise
+_MOST_CONFLICTS = 10
+_DECISIONS = 20
+_PATIENCE_S = 30.0  # for one step of a fit that is under way when the page is closed
+_CACHED = 256
+
+Item = TypeVar("Item")
+
+
+class Conflict(UserError):  # noqa: N818 - what happened, as HTTP names it
+    """The page showed something that is no longer so."""
+
+
+class _ClosedError(Exception):
+    """The page was closed during a fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line decides.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds the answers, and what is written at the end.
+    budget : int or None
+    strategy : str
+    annotator : str
+    """
+
+    folder: Path
+    budget: int | None
+    strategy: str
+    annotator: str
+
+
+class Session:
+    """Everything that the page can do, without HTTP, from any thread.
+
+    Parameters
+    ----------
+    data : Input
+    choice : Choice
+        The method to train.
+    settings : Settings
+
+    Raises
+    ------
+    DataError
+        The folder holds answers about other data.
+    ParameterError
+        When the method, the strategy or the budget are none.
+    """
+
+    def __init__(self, data: Input, choice: Choice, settings: Settings) -> None:
+        self.data, self.choice, self.settings = data, choice, settings
+        self.X, self.encoder = training.encoded(data)
+        self.store = Store(settings.folder / STORE)
+        try:
+            self.loop = Loop(
+                training.build(choice),
+                self.X,
+                strategy=settings.strategy,
+                budget=settings.budget,
+                random_state=choice.seed,
+                store=self.store,
+                annotator=settings.annotator,
+            )
+        except BaseException:
+            self.store.close()
+            raise
+        self.model: Detector = self.loop.detector  # fitted by `start`
+        self.measures = progress.Measures()
+        self.finishing = progress.Finishing()
+        self.strips: dict[str, Strip] = {}
+        self._heats: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
+        self._views: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._checked_at = 0
+        self._conflicts: list[Contradiction] = []
+        self._turn = threading.Lock()  # one change at a time
+        self._learn, self._fill = threading.Event(), threading.Event()
+        self._closed, self._busy = False, False
+        self._problem = ""
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Fit, choose the first questions, and begin to prepare more.
+
+        Raises
+        ------
+        UserError
+            What the method refuses about the data.
+        """
+        self.loop.ask(AHEAD)
+        self.model = self.loop.detector_
+        self.measures.look(self.loop, self.data.codes)
+        for work, wake in (
+            (self._learn_once, self._learn),
+            (self._fill_once, self._fill),
+        ):
+            thread = threading.Thread(target=self._run, args=(work, wake), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        self._fill.set()
+        if self.loop.spent:  # going on: there may be answers to check
+            self._learn.set()
+
+    def close(self) -> None:
+        """Stop preparing. Nothing is lost: answers are on disk already."""
+        self._closed = True
+        self._learn.set()
+        self._fill.set()
+        for thread in self._threads:
+            # A process that ends while a thread is inside torch is aborted.
+            thread.join(timeout=_PATIENCE_S)
+        self.store.close()
+
+    # --- what a person does -----------------------------------------------------------
+
+    def answer(self, row: int, word: str, seen: int | None) -> None:
+        """Take an answer; it is on disk when this returns.
+
+        Parameters
+        ----------
+        row : int
+        word : str
+            One of `ANSWERS`.
+        seen : int or None
+            `seq` of the own answer that the page showed for the row; None for none.
+
+        Raises
+        ------
+        LabelError
+            There is no such row or answer.
+        Conflict
+            Another tab answered in between; nothing is written.
+        """
+        self._check_row(row)
+        if word not in ANSWERS:
+            raise LabelError(f"{word!r} is no answer; use {', '.join(ANSWERS)}")
+        with self._turn:
+            mine = self._mine(row)
+            if (mine.seq if mine else None) != seen:
+                now = f"{mine.answer!r}" if mine else "open"
+                raise Conflict(
+                    f"{self.name(row)} was changed in another tab and is {now} now; "
+                    "look again"
+                )
+            self.loop.tell([row], [word])
+        self._wake(row)
+
+    def undo(self, n: int, last: int | None) -> list[int]:
+        """Take back the last n decisions; the rows, the last one first.
+
+        Raises
+        ------
+        Conflict
+            The last decision is not `last` any more: another tab was faster.
+        """
+        with self._turn:
+            known = latest(self.loop.events, self.settings.annotator, 1)
+            if not known:
+                return []
+            if known[0].seq != last:
+                raise Conflict("another tab decided something in between; look again")
+            rows = [int(row) for row in self.loop.undo(n)]
+        self._wake(*rows)
+        return rows
+
+    def take(self, name: str, content: bytes) -> tuple[int, int]:
+        """Labels from a file: how many are new, and how many rows had an answer."""
+        found = dict(zip(*exchange.read(name, content), strict=True))
+        with self._turn:
+            known = self.loop.state.answers.get(self.settings.annotator, {})
+            new = {row: word for row, word in found.items() if row not in known}
+            if new:
+                self.loop.tell(list(new), list(new.values()))
+        self._wake(*new)
+        return len(new), len(found) - len(new)
+
+    def finish(self) -> None:
+        """Write labels, model and report, in a thread."""
+        if self.finishing.begin():
+            thread = threading.Thread(target=self._finish)
+            self._threads.append(thread)
+            thread.start()
+
+    def write(self) -> list[Path]:
+        """Write labels, model and report; what was written."""
+        from whitecrow.workflow.detection import report_on
+
+        folder, state = self.settings.folder, self.loop.state
+        with replacing(folder / "labels.parquet") as temporary:
+            exchange.write(temporary, self.loop, self.data)
+        found = report_on(self._fitted(state), folder)
+        return [folder / "labels.parquet", found.model, found.report, found.scores]
+
+    # --- what the page shows ----------------------------------------------------------
+
+    def queue(self) -> list[dict[str, Any]]:
+        """The next questions."""
+        state = self.loop.state
+        if self._left(state) == 0:
+            return []
+        rows = state.pending(self.settings.annotator)[: min(AHEAD, self._left(state))]
+        return [self.question(row, state) for row in rows]
+
+    def question(self, row: int, state: State | None = None) -> dict[str, Any]:
+        """A row as the page shows it."""
+        self._check_row(row)
+        state = state or self.loop.state
+        asked, mine = state.asked.get(row), self._mine(row, state)
+        shown = self._view(row)
+        columns = [one["column"] for one in shown["reasons"] or ()]
+        return shown | {
+            "neighbours": views.neighbours(self, row, state, columns),
+            "why": str(asked.reason) if asked else "",
+            "answer": mine.answer if mine else None,
+            "seen": mine.seq if mine else None,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Progress and the last decisions."""
+        state = self.loop.state
+        verdicts = list(state.verdicts().values())
+        spent, n = state.spent(), self.data.n_rows
+        own = latest(self.loop.events, self.settings.annotator, len(self.loop.events))
+        return {
+            "n_rows": n,
+            "used": spent,
+            "budget": self.settings.budget or n,
+            "left": self._left(state),
+            "open": n - sum(verdict != SKIP for verdict in verdicts),
+            "counts": {word: verdicts.count(word) for word in ANSWERS},
+            "last": own[0].seq if own else None,
+            "decisions": self._decisions(own),
+            "conflicts": self._to_check(state),
+            "busy": self._busy or self._learn.is_set() or self.finishing.running,
+            "model": self._problem or self.measures.model,
+            "found": self.measures.found,
+            "ratio": self.measures.ratio,
+            "quality": self.measures.quality,
+            "finish": self.finishing.status(),
+        }
+
+    def conflicts(self) -> dict[int, str]:
+        """Rows whose answer the detector contradicts, and why."""
+        state = self.loop.state
+        return {
+            one.item: one.reason
+            for one in self._conflicts
+            if state.verdict(one.item) == one.label
+        }
+
+    def name(self, row: int) -> str:
+        """What a person calls a row."""
+        return self.data.pictures.paths[row] if self.data.pictures else f"Row {row}"
+
+    def heat(self, row: int) -> NDArray[np.float64]:
+        """Where a picture is odd."""
+        known = self._heats.get(row)
+        if known is None:
+            known = np.asarray(self.model.explain(self.X[[row]])[0], dtype=np.float64)
+            _keep(self._heats, row, known)
+        return known
+
+    # --- behind ----------------------------------------------------------------------
+
+    def _mine(self, row: int, state: State | None = None) -> Event | None:
+        state = state or self.loop.state
+        return state.answers.get(self.settings.annotator, {}).get(row)
+
+    def _left(self, state: State) -> int:
+        return max(0, (self.settings.budget or self.data.n_rows) - state.spent())
+
+    def _check_row(self, row: int) -> None:
+        if not 0 <= row < self.data.n_rows:
+            raise LabelError(f"there is no row {row}")
+
+    def _decisions(self, own: list[Event]) -> list[dict[str, Any]]:
+        """The last own decisions, each row once, with how deep its undo is."""
+        rows: dict[int, dict[str, Any]] = {}
+        for depth, event in enumerate(own[: 4 * _DECISIONS], start=1):
+            if event.item is not None and event.item not in rows:
+                rows[event.item] = self._decision(event) | {"depth": depth}
+        return list(rows.values())[:_DECISIONS]
+
+    def _decision(self, event: Event) -> dict[str, Any]:
+        assert event.item is not None
+        return {
+            "id": event.item,
+            "seq": event.seq,
+            "name": self.name(event.item),
+            "answer": event.answer,
+        }
+
+    def _to_check(self, state: State) -> list[dict[str, Any]]:
+        found = []
+        for row, why in self.conflicts().items():
+            mine = self._mine(row, state)
+            if mine is not None:
+                found.append(self._decision(mine) | {"text": why})
+        return found[:_MOST_CONFLICTS]
+
+    def _view(self, row: int) -> dict[str, Any]:
+        """What does not change with an answer, from the cache where it is there."""
+        known = self._views.get(row)
+        if known is None:
+            known = views.question(self, row)
+            _keep(self._views, row, known)
+        return known
+
+    def _wake(self, *rows: int) -> None:
+        for row in rows:
+            self._views.pop(row, None)
+        self._learn.set()
+        self._fill.set()
+
+    def _run(self, work: Callable[[], None], wake: threading.Event) -> None:
+        while True:
+            wake.wait()
+            wake.clear()
+            if self._closed:
+                return
+            try:
+                with on_log(self._go_on):
+                    work()
+                self._problem = ""
+            except _ClosedError:
+                return
+            except UserError as error:
+                # The page says it; the answers go on.
+                self._problem = f"The last training failed: {error}"
+
+    def _go_on(self, epoch: int, record: dict[str, object]) -> None:
+        """Called after each epoch of a fit: the place to stop one."""
+        if self._closed:
+            raise _ClosedError
+
+    def _fill_once(self) -> None:
+        self.loop.ask(AHEAD)
+        self.queue()  # explains what is new, before anybody waits for it
+
+    def _learn_once(self) -> None:
+        self._busy = True
+        try:
+            self.loop.prepare(AHEAD)
+            if not self.loop.stale:  # otherwise this would fit once more
+                self.model = self.loop.detector_
+                self._heats.clear()
+            self.measures.look(self.loop, self.data.codes)
+            self._fill.set()
+            self._check()
+        finally:
+            self._busy = False
+
+    def _check(self) -> None:
+        """Look for contradictions, unless somebody answers: this takes long."""
+        spent = self.loop.spent
+        due = abs(spent - self._checked_at) >= _CHECK_EVERY
+        if due and spent >= _FEWEST_TO_CHECK and not self._learn.is_set():
+            self._conflicts = self.loop.contradictions()
+            self._checked_at = spent
+
+    def _finish(self) -> None:
+        try:
+            written = self.write()
+        except (UserError, OSError) as error:
+            self.finishing.end(str(error), failed=True)
+        else:
+            self.finishing.end(", ".join(path.name for path in written))
+
+    def _fitted(self, state: State) -> Fitted:
+        codes = state.codes(self.data.n_rows)
+        if not (codes != labels.UNLABELLED).any():
+            raise DataError("there is no answer yet to learn from; answer a few first")
+        detector = self.loop.detector_
+        return Fitted(
+            detector=detector,
+            encoder=self.encoder,
+            X=self.X,
+            data=replace(self.data, codes=codes),
+            choice=self.choice,
+            scores=np.asarray(self.loop.scores_, dtype=np.float64),
+            labels_used=detector.uses_labels,
+            seconds=self.measures.seconds,
+        )
+
+
+def _keep(cache: OrderedDict[int, Item], key: int, value: Item) -> None:
+    """Put into a cache; the oldest go."""
+    cache[key] = value
+    while len(cache) > _CACHED:
+        cache.popitem(last=False)

@@ -1,0 +1,165 @@
+"""A row or a picture as the page shows it, as plain values: nothing here knows HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from whitecrow import labels
+from whitecrow.data.wording import describe, shown
+from whitecrow.report import content, thumbnails
+from whitecrow.workflow import reasons
+from whitecrow.workflow.explaining import place_of
+
+if TYPE_CHECKING:
+    from whitecrow.active.log import State
+    from whitecrow.report.charts import Strip
+    from whitecrow.web.session import Session
+    from whitecrow.workflow.reasons import Reason
+
+__all__ = ["heat", "neighbours", "picture", "question"]
+
+_REASONS = 6
+_VALUES = 120
+_NEIGHBOURS = 4
+_LARGE, _SMALL = 768, 160
+
+
+def question(session: Session, row: int) -> dict[str, Any]:
+    """What the page shows about a row, whatever the answers are."""
+    scores = session.loop.scores_
+    width = content.spread(scores)
+    common = {
+        "id": row,
+        "name": session.name(row),
+        "score": content.score_text(float(scores[row]), width),
+        "rank": int((scores > scores[row]).sum()) + 1,
+    }
+    if session.data.pictures is not None:
+        return common | _picture(session, row)
+    return common | _row(session, row)
+
+
+def _row(session: Session, row: int) -> dict[str, Any]:
+    assert session.encoder is not None
+    frame = session.data.table
+    (found,) = reasons.of_rows(
+        session.model, session.encoder, frame.slice(row, 1), limit=_REASONS
+    )
+    named = {one.column for one in found}
+    used = set(session.encoder.source_columns_)
+    # Columns that the detector does not see stay at the end: a person may need them.
+    others = [name for name in frame.column_names if name not in named]
+    others.sort(key=lambda name: name not in used)
+    most = max((one.share for one in found), default=1.0)
+    return {
+        "reasons": [_reason(session, one, most) for one in found],
+        "values": list(describe(frame, row, others[:_VALUES]).items()),
+    }
+
+
+def _reason(session: Session, reason: Reason, most: float) -> dict[str, Any]:
+    strip = _strip(session, reason.column)
+    mark, beyond, bar = content.place_in(strip, reason.value)
+    return {
+        "column": reason.column,
+        "text": reason.text,
+        "usual": reason.usual,
+        "share": round(100 * reason.share),
+        "width": 100 * reason.share / most,
+        "chart": {"path": strip.path, "band": strip.band},
+        "mark": mark,
+        "beyond": beyond,
+        "bar": bar,
+    }
+
+
+def _strip(session: Session, column: str) -> Strip:
+    """The chart of a column, drawn once."""
+    if column not in session.strips:
+        assert session.encoder is not None
+        session.strips[column] = content.column_strip(
+            session.encoder.summaries_[column], session.data.table[column]
+        )
+    return session.strips[column]
+
+
+def neighbours(
+    session: Session, row: int, state: State, columns: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows with a sure answer that look most alike to the detector.
+
+    Parameters
+    ----------
+    session : Session
+    row : int
+    state : State
+    columns : sequence of str
+        Of a table, those to show.
+    """
+    show = _near_picture if session.data.pictures else partial(_near_row, columns)
+    return [
+        {"id": other, "answer": state.verdict(other), **show(session, other)}
+        for other in _nearest(session, row, state)
+    ]
+
+
+def _near_row(columns: Sequence[str], session: Session, row: int) -> dict[str, Any]:
+    frame = session.data.table
+    columns = columns[:3] or frame.column_names[:3]
+    cells = (f"{c} {shown(frame.column(c)[row].as_py())}" for c in columns)
+    return {"name": session.name(row), "text": ", ".join(cells)}
+
+
+def _near_picture(session: Session, row: int) -> dict[str, Any]:
+    assert session.data.pictures is not None
+    return {
+        "name": session.name(row).rpartition("/")[2],
+        "picture": f"/picture/{row}?small=1",
+        "sharp": content.is_small(session.data.pictures.images),
+    }
+
+
+def _nearest(session: Session, row: int, state: State) -> list[int]:
+    codes = state.codes(session.data.n_rows)
+    known = np.flatnonzero(codes != labels.UNLABELLED)
+    known = known[known != row]
+    points = session.loop.embeddings_
+    gaps = np.asarray(points[known], dtype=np.float64) - points[row]
+    order = np.argsort(np.square(gaps).sum(axis=1), kind="stable")[:_NEIGHBOURS]
+    return [int(other) for other in known[order]]
+
+
+# ----------------------------------------------------------------------- pictures
+
+
+def _picture(session: Session, row: int) -> dict[str, Any]:
+    assert session.data.pictures is not None
+    return {
+        "picture": f"/picture/{row}",
+        "heat": f"/heat/{row}",
+        "sharp": content.is_small(session.data.pictures.images),
+        "place": "the " + place_of(session.heat(row)),
+        "reasons": None,
+        "values": [],
+    }
+
+
+def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
+    """A picture's media type and content, the original where there is a file."""
+    data = session.data
+    assert data.pictures is not None
+    file = data.folder / data.pictures.paths[row] if data.folder else None
+    side = _SMALL if small else _LARGE
+    try:
+        return thumbnails.picture(data.pictures.images[row], file, side=side)
+    except OSError:  # the file is gone; what the detector saw is here
+        return thumbnails.picture(data.pictures.images[row], side=side)
+
+
+def heat(session: Session, row: int) -> tuple[str, bytes]:
+    """A heat map's media type and content."""
+    return thumbnails.heat(session.heat(row))

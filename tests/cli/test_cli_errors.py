@@ -86,7 +86,7 @@ def test_broken_pictures_are_named_skipped_and_counted(
         ),
         (["--method", "lofty"], ["no method 'lofty'", "lof, "]),
         (["--method", "padim"], ["padim takes no table input", "lof"]),
-        (["--model.treees", "3"], ["treees", "IsolationForest has no parameter"]),
+        (["--model.treees", "3"], ["treees", "Consensus has no parameter"]),
         (
             ["--method", "lof", "--model.n-neighbours", "3"],
             ["did you mean --model.n_neighbors"],

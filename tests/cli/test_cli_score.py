@@ -68,7 +68,9 @@ def test_a_table_streams_in_batches_to_the_same_scores(
     for source in (table, "t.parquet"):
         run("score", "m.crow", source, "-o", "many.parquet", "--label-column", "y")
         assert pq.ParquetFile("many.parquet").num_row_groups == 6
-        assert column("many.parquet") == column("one.parquet")
+        # Sums of products round differently for other numbers of rows.
+        together = pytest.approx(column("one.parquet"), rel=1e-9)
+        assert column("many.parquet") == together
         assert column("many.parquet", "row") == list(range(N))
 
 

@@ -56,7 +56,8 @@ def test_maps_and_shifts_have_their_distributions():
     settings = {"n_maps": 100, "width": 50, "hidden": 2, "n_layers": 0}
     net = Features(16, shift=0.5, **settings)
     assert net.maps.std() == pytest.approx(1, abs=0.02)
-    assert net.shifts.std() == pytest.approx(0.5 * 4, abs=0.05)
+    # Five standard errors of 5000 numbers.
+    assert net.shifts.std() == pytest.approx(0.5 * 4, abs=0.1)
 
 
 def test_closeness_is_distance_but_for_the_length():

@@ -134,7 +134,7 @@ class Consensus(Detector):
     >>> int(model.kept_[180:].sum())
     0
     >>> model.anomaly_score(X[[0, 180]]).round().tolist()
-    [0.0, 6.0]
+    [0.0, 4.0]
     """
 
     explanation: ClassVar[str] = "exact"

@@ -116,7 +116,7 @@ def test_nothing_is_fetched(table_page: str, picture_page: str) -> None:
 def test_it_says_what_matters(table_page: str) -> None:
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", table_page))
     assert re.search(r"\d+ of 300 rows are flagged", text)
-    assert "IsolationForest" in text
+    assert "Consensus" in text
     assert "It was chosen because" in text
     assert "median + 3 robust standard deviations" in text
     assert "The labels were not used for training" in text

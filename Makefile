@@ -18,7 +18,7 @@ demo: .venv/.core ## find anomalies in a small data set and show the report
 	$(BIN)/whitecrow demo
 
 test: .venv/.dev ## the tests (not the slow ones, not those for a GPU)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lint: .venv/.dev ## formatting, style, types, and who may import whom
 	$(BIN)/ruff format --check

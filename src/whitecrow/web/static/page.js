@@ -423,7 +423,10 @@ const ACTIONS = {
 };
 
 function onKey(event) {
-  const typed = event.target.closest("input:not([type=checkbox]), select, textarea, dialog");
+  // A dialog that has just closed may keep the focus until the next frame.
+  const dialog = event.target.closest("dialog");
+  const field = event.target.closest("input:not([type=checkbox]), select, textarea");
+  const typed = dialog ? dialog.open : field;
   if (typed || event.ctrlKey || event.metaKey || event.altKey || !$("keys").checked) return;
   const key = event.key.toLowerCase();
   if (key in KEYS && !event.repeat) act(() => answer(KEYS[key]));

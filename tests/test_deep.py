@@ -503,6 +503,13 @@ def test_widths_are_whole_and_positive(method, value):
         method().set_params(hidden=value).fit(TABLE)
 
 
+def test_what_is_no_parameter_is_not_checked():
+    class Other(wc.DSEBM):
+        hidden = (0, "a")
+
+    assert Other(epochs=1, device="cpu").fit(TABLE)
+
+
 @pytest.mark.parametrize("value", [("a",), (0,), (1.5,)])
 def test_milestones_are_whole_and_positive(value):
     with pytest.raises(ParameterError, match=r"milestones=.*positive whole numbers"):

@@ -164,6 +164,8 @@ class DeepDetector(Detector):
 
     has_l_a: ClassVar[bool] = False
     explanation: ClassVar[str] = "gradient"
+    # Parameters that hold several counts: widths of layers, or epochs.
+    _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "network": [StrOptions({"auto", "mlp"}), str, callable],
@@ -186,6 +188,9 @@ class DeepDetector(Detector):
     n_members: int
     random_state: Any
     device: str
+    # Of methods that have no such parameter
+    milestones: Sequence[int] = ()
+    clip_norm: float | None = None
     net_: nn.Module
     scaler_: Scaler | None
     loss_curve_: NDArray[np.float64]
@@ -225,13 +230,12 @@ class DeepDetector(Detector):
 
     def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
         """Of a stage after `done` epochs of other stages; milestones count them all."""
-        milestones = getattr(self, "milestones", ())
         return train.Schedule(
             epochs=epochs,
             lr=self.lr,
             weight_decay=self.weight_decay,
-            milestones=tuple(milestone - done for milestone in milestones),
-            clip_norm=getattr(self, "clip_norm", None),
+            milestones=tuple(milestone - done for milestone in self.milestones),
+            clip_norm=self.clip_norm,
         )
 
     @torch.no_grad()
@@ -263,10 +267,10 @@ class DeepDetector(Detector):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        for name in ("hidden", "milestones"):
-            value = getattr(self, name, None)
-            if value is not None and not isinstance(value, str):
-                _check_counts(name, value, type(self).__name__)
+        given = self.get_params(deep=False)
+        for name in self._counts:
+            if isinstance(given.get(name), tuple | list):
+                _check_counts(name, given[name], type(self).__name__)
 
     def _start(
         self, X: ArrayLike, y: ArrayLike | None
@@ -556,10 +560,10 @@ def fresh_copy(
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
-    """Widths, of which there is one at least, and epochs are positive numbers."""
+    """Widths and epochs are positive numbers; `hidden` ends in the code's width."""
     whole = all(isinstance(v, int | np.integer) and v >= 1 for v in values)
     if not whole or (name == "hidden" and not values):
-        example = "(64, 32)" if name == "hidden" else "(50, 100)"
+        example = "(50, 100)" if name == "milestones" else "(64, 32)"
         raise ParameterError(
             f"{name}={values!r} of {method} must hold positive whole numbers; use for "
             f"example {example}"

@@ -31,7 +31,6 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
@@ -351,8 +350,7 @@ class ALAD(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
-    # No parameter here, but the base checks the widths that it finds under this name.
-    hidden: ClassVar[str] = "auto"
+    _counts: ClassVar[tuple[str, ...]] = HIDDEN
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "score_metric": [StrOptions(set(SCORES))],
@@ -447,14 +445,6 @@ class ALAD(DeepDetector):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        for name in HIDDEN:
-            value = getattr(self, name)
-            whole = [isinstance(w, int | np.integer) and w >= 1 for w in value]
-            if value != "auto" and not all(whole):
-                raise ParameterError(
-                    f"{name}={value!r} of ALAD must hold positive whole numbers; use "
-                    "for example (64, 32)"
-                )
         if not self.cycle_xx and self.score_metric not in {"l1", "l2"}:
             raise ParameterError(
                 f"score_metric={self.score_metric!r} of ALAD needs the discriminator "

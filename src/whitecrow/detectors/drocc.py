@@ -183,8 +183,6 @@ class DROCC(DeepDetector):
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     has_l_a: ClassVar[bool] = True
-    # No parameter here, but the base checks the widths that it finds under this name.
-    hidden: ClassVar[str] = "auto"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "radius": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],

@@ -163,8 +163,6 @@ class DSEBM(DeepDetector):
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     explanation: ClassVar[str] = "exact"
-    # No parameter here, but the base checks the widths that it finds under this name.
-    hidden: ClassVar[str] = "auto"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "score_metric": [StrOptions(set(SCORES))],

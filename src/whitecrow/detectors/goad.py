@@ -210,8 +210,6 @@ class GOAD(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
-    # No parameter here, but the base checks the widths that it finds under this name.
-    hidden: ClassVar[str] = "auto"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_transforms": [Interval(Integral, 2, None, closed="left")],

@@ -425,12 +425,15 @@ class DeepDetector(Detector):
         return scores.reshape(self.n_members, -1)
 
     def _inputs(self, X: Rows) -> Iterator[Tensor]:
-        """Pieces of scaled rows on the device, with the axis of members."""
-        where = next(self.net_.parameters()).device
+        """`_input` of the rows, in pieces."""
         with device.threads(_work(self.net_, min(len(X), 4096))):
             for piece in self._pieces(X):
-                x = self._tensor(piece).to(where)
-                yield x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
+                yield self._input(piece)
+
+    def _input(self, X: Rows) -> Tensor:
+        """Scaled rows on the device of the network, with its axis of members."""
+        x = self._tensor(X).to(next(self.net_.parameters()).device)
+        return x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
 
     def _anomaly_score(self, X: Rows) -> Scores:
         scores = self._member_scores(X) / self.member_scale_[:, None]

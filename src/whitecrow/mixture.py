@@ -39,7 +39,7 @@ from whitecrow import device, labels
 from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows
 from whitecrow.device import wide
-from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
+from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
 
 __all__ = [
     "AutoencodedMixture",
@@ -351,16 +351,14 @@ class MixtureDetector(DeepDetector):
 
     def _widths(self, n_features: int) -> list[int]:
         """Of the encoder, the code last."""
-        if self.hidden == "rule":
-            return autoencoder_widths(
-                n_features,
-                n_layers=self.n_layers,
-                compression_factor=self.compression_factor,
-                latent_dim=self.latent_dim,
-            )
-        if self.hidden == "auto":
-            return [n_features, 64, 32, self.latent_dim]
-        return [n_features, *(int(width) for width in self.hidden)]
+        return encoder_widths(
+            n_features,
+            self.hidden,
+            auto=(64, 32, self.latent_dim),
+            n_layers=self.n_layers,
+            compression_factor=self.compression_factor,
+            latent_dim=self.latent_dim,
+        )
 
     def _fit_stages(
         self,
@@ -415,10 +413,7 @@ class MixtureDetector(DeepDetector):
     def _passes(self, X: Rows) -> Iterator[tuple[Tensor, Tensor]]:
         """`(z, membership)` of the rows, in pieces."""
         for piece in self._pieces(X):
-            x = self._tensor(piece).to(next(self.net_.parameters()).device)
-            if self.n_members > 1:
-                x = x.expand(self.n_members, *x.shape)
-            z, membership, _ = exact(self.net_)(wide(x))
+            z, membership, _ = exact(self.net_)(wide(self._input(piece)))
             yield z, membership
 
     def _energy(self, net: nn.Module, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from whitecrow.nets.mlp import (
     Linear,
     activation,
     autoencoder_widths,
+    encoder_widths,
     halving_widths,
     mlp,
 )
@@ -40,6 +42,17 @@ def test_golden_widths_of_other_depths():
 
 
 # specs/deep_unsupervised.md 1.2, Deep SVDD
+@pytest.mark.parametrize(
+    ("hidden", "widths"),
+    [("auto", [9, 7, 2]), ("rule", [9, 4, 3]), ((np.int64(5), 1), [9, 5, 1])],
+)
+def test_widths_of_an_encoder(hidden, widths):
+    rule = {"n_layers": 2, "compression_factor": 2, "latent_dim": 3}
+    found = encoder_widths(9, hidden, auto=(7, 2), **rule)
+    assert found == widths
+    assert all(type(width) is int for width in found)
+
+
 @pytest.mark.parametrize(
     ("d", "n_layers", "factor", "widths"),
     [

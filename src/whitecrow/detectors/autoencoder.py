@@ -17,36 +17,16 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow.deep import DeepDetector
-from whitecrow.detector import Rows, Scores
-from whitecrow.errors import ParameterError
-from whitecrow.nets import lenet
-from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
+from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths
+from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 
 __all__ = ["AutoEncoder"]
 
 
-class Reconstruction(nn.Module):
-    """Encoder and decoder; gives the reconstruction and the code."""
-
-    has_member_axis = True
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(x_hat, code)`."""
-        code = self.encoder(x)
-        return self.decoder(code), code
-
-
-class AutoEncoder(DeepDetector):
+class AutoEncoder(ReconstructionDetector):
     """Autoencoder; the score is the squared reconstruction error.
 
     Parameters
@@ -100,8 +80,6 @@ class AutoEncoder(DeepDetector):
     >>> bool(odd > 5 * usual)
     True
     """
-
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": [StrOptions({"auto", "rule"}), tuple, list],
@@ -167,64 +145,37 @@ class AutoEncoder(DeepDetector):
         self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        if callable(self.network):
-            return Reconstruction(*self.network(shape))
-        if len(shape) == 3:
-            name = "lenet" if self.network == "auto" else self.network
-            encoder = lenet.encoder(name, shape)
-            decoder = lenet.decoder(name, shape, rep_dim=encoder.rep_dim)
-            return Reconstruction(encoder, decoder)
-        if self.network not in {"auto", "mlp"}:
-            raise ParameterError(
-                f"network={self.network!r} is not for tables; use 'auto', 'mlp' or a "
-                "callable"
-            )
-        widths = self._widths(shape[0])
-        options: dict[str, Any] = {
-            "act": self.act_fn,
-            "batch_norm": self.batch_norm,
-            "affine": True,
-            "dropout": self.dropout,
-        }
-        return Reconstruction(mlp(widths, **options), mlp(widths[::-1], **options))
+        encoder, decoder = halves(
+            shape,
+            network=self.network,
+            widths=self._widths,
+            act=self.act_fn,
+            batch_norm=self.batch_norm,
+            affine=True,
+            dropout=self.dropout,
+        )
+        return Reconstruction(encoder, decoder)
 
     def _widths(self, n_features: int) -> list[int]:
-        if self.hidden == "auto":
-            return [n_features, 64, 32, min(10, max(1, n_features // 3))]
-        if self.hidden == "rule":
-            return autoencoder_widths(
-                n_features,
-                n_layers=self.n_layers,
-                compression_factor=self.compression_factor,
-                latent_dim=self.latent_dim,
-            )
-        return [n_features, *(int(width) for width in self.hidden)]
+        return encoder_widths(
+            n_features,
+            self.hidden,
+            auto=(64, 32, min(10, max(1, n_features // 3))),
+            n_layers=self.n_layers,
+            compression_factor=self.compression_factor,
+            latent_dim=self.latent_dim,
+        )
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        reconstruction, code = net(x)
-        loss = self._per_row(x - reconstruction)
+        x_hat, code = net(x)
+        loss = self._squared_error(x, x_hat)
         if self.reg:
             loss = loss + self.reg * code.norm(dim=-1)
         return loss, None
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return self._per_row(x - net(x)[0])
+        return self._squared_error(x, net(x)[0])
 
     def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
         code: Tensor = net(x)[1]
         return code
-
-    def _per_row(self, error: Tensor) -> Tensor:
-        """Sum of squares over the dimensions of a row."""
-        return error.square().flatten(-len(self.input_shape_)).sum(-1)
-
-    @torch.no_grad()
-    def _contributions(self, X: Rows) -> Scores:
-        """Squared error of each column, or of each pixel over its channels."""
-        x = self._tensor(X).to(next(self.net_.parameters()).device)
-        many = x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
-        error = (many - self.net_(many)[0]).square().double().cpu().numpy()
-        error = error.reshape(self.n_members, *x.shape)
-        scale = self.member_scale_.reshape(-1, *[1] * x.ndim)
-        parts = (error / scale).mean(axis=0)
-        return np.asarray(parts.sum(axis=1) if X.ndim == 4 else parts)

@@ -285,10 +285,8 @@ class DSEBM(DeepDetector):
     @torch.no_grad()
     def _energies(self, X: Rows) -> tuple[Scores, Scores]:
         """Energy (n,) and squared gradient (n, d), means over the members."""
-        x = self._tensor(X).to(next(self.net_.parameters()).device)
-        many = x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
-        energy, gradient = self.net_(many)
-        shape = (self.n_members, len(x))
+        energy, gradient = self.net_(self._input(X))
+        shape = (self.n_members, len(X))
         energy = energy.double().view(shape).mean(0)
         squares = gradient.square().double().view(*shape, -1).mean(0)
         return energy.cpu().numpy(), squares.cpu().numpy()

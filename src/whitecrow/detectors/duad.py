@@ -40,10 +40,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import device
-from whitecrow.deep import DeepDetector, Members, Stage, TrainingSet
-from whitecrow.detector import Rows, Scores
+from whitecrow.deep import Members, Stage, TrainingSet
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
+from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
+from whitecrow.reconstruction import Reconstruction, ReconstructionDetector
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DUAD", "cluster_variances", "kept_clusters"]
@@ -186,26 +186,19 @@ def _first_components(
     }
 
 
-class Reconstruction(nn.Module):
+class WithCosine(Reconstruction):
     """Encoder and decoder; gives the reconstruction and z."""
-
-    has_member_axis = True
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
 
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> tuple[Float[Tensor, "*members batch d"], Float[Tensor, "*members batch z"]]:
         """`(x_hat, z)`."""
-        code = self.encoder(x)
-        x_hat = self.decoder(code)
+        x_hat, code = super().forward(x)
         cosine = torch.cosine_similarity(x, x_hat, dim=-1).unsqueeze(-1)
         return x_hat, torch.cat([code, cosine], dim=-1)
 
 
-class DUAD(DeepDetector):
+class DUAD(ReconstructionDetector):
     """Deep unsupervised anomaly detection by repeated selection, for tables.
 
     Parameters
@@ -277,7 +270,6 @@ class DUAD(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "p0": [Interval(Real, 0, 100, closed="left")],
@@ -364,21 +356,18 @@ class DUAD(DeepDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         widths = self._widths(shape[0])
         encoder, decoder = (mlp(w, act=self.act_fn) for w in (widths, widths[::-1]))
-        return Reconstruction(encoder, decoder)
+        return WithCosine(encoder, decoder)
 
     def _widths(self, n_features: int) -> list[int]:
         """Of the encoder, the code last."""
-        if self.hidden == "rule":
-            return autoencoder_widths(
-                n_features,
-                n_layers=self.n_layers,
-                compression_factor=self.compression_factor,
-                latent_dim=self.latent_dim,
-            )
-        if self.hidden == "auto":
-            code = min(self.latent_dim, max(1, n_features // 3))
-            return [n_features, 64, 32, code]
-        return [n_features, *(int(width) for width in self.hidden)]
+        return encoder_widths(
+            n_features,
+            self.hidden,
+            auto=(64, 32, min(self.latent_dim, max(1, n_features // 3))),
+            n_layers=self.n_layers,
+            compression_factor=self.compression_factor,
+            latent_dim=self.latent_dim,
+        )
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
         x_hat, z = net(x)
@@ -458,9 +447,3 @@ class DUAD(DeepDetector):
         net = self.net_.eval()
         parts = [net(piece)[1].double().cpu().numpy() for piece in x.split(_PIECE)]
         return np.concatenate(parts)
-
-    @torch.no_grad()
-    def _contributions(self, X: Rows) -> Scores:
-        """Squared error of each column."""
-        x = self._tensor(X).to(next(self.net_.parameters()).device)
-        return np.asarray((x - self.net_(x)[0]).square().double().cpu().numpy())

@@ -29,18 +29,17 @@ import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from whitecrow.deep import DeepDetector, Members
-from whitecrow.detector import Rows, Scores
+from whitecrow.deep import Members
 from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet
-from whitecrow.nets.mlp import ACTIVATIONS, autoencoder_widths, mlp
+from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
+from whitecrow.reconstruction import ReconstructionDetector
 
 __all__ = ["MemAE", "Memory", "address", "entropy", "shrink"]
 
@@ -122,7 +121,7 @@ class Recall(nn.Module):
         return self.decoder(recalled), weights
 
 
-class MemAE(DeepDetector):
+class MemAE(ReconstructionDetector):
     """Autoencoder with a memory between encoder and decoder.
 
     Parameters
@@ -188,8 +187,6 @@ class MemAE(DeepDetector):
     >>> bool(odd > 5 * usual)
     True
     """
-
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "mem_dim": [Interval(Integral, 1, None, closed="left")],
@@ -295,16 +292,14 @@ class MemAE(DeepDetector):
 
     def _widths(self, n_features: int) -> list[int]:
         """Of the encoder, the code last."""
-        if self.hidden == "rule":
-            return autoencoder_widths(
-                n_features,
-                n_layers=self.n_layers,
-                compression_factor=self.compression_factor,
-                latent_dim=self.latent_dim,
-            )
-        if self.hidden == "auto":
-            return [n_features, 60, 30, 10, self.latent_dim]
-        return [n_features, *(int(width) for width in self.hidden)]
+        return encoder_widths(
+            n_features,
+            self.hidden,
+            auto=(60, 30, 10, self.latent_dim),
+            n_layers=self.n_layers,
+            compression_factor=self.compression_factor,
+            latent_dim=self.latent_dim,
+        )
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
         table = len(self.input_shape_) == 1
@@ -325,15 +320,4 @@ class MemAE(DeepDetector):
         return recon + self.alpha * entropy(weights), None
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return (x - net(x)[0]).square().flatten(-len(self.input_shape_)).sum(-1)
-
-    @torch.no_grad()
-    def _contributions(self, X: Rows) -> Scores:
-        """Squared error of each column, or of each pixel over its channels."""
-        x = self._tensor(X).to(next(self.net_.parameters()).device)
-        many = x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
-        error = (many - self.net_(many)[0]).square().double().cpu().numpy()
-        error = error.reshape(self.n_members, *x.shape)
-        scale = self.member_scale_.reshape(-1, *[1] * x.ndim)
-        parts = (error / scale).mean(axis=0)
-        return np.asarray(parts.sum(axis=1) if X.ndim == 4 else parts)
+        return self._squared_error(x, net(x)[0])

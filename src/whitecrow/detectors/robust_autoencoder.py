@@ -22,16 +22,12 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow.deep import DeepDetector, Stage
-from whitecrow.detector import Rows, Scores
-from whitecrow.errors import ParameterError
-from whitecrow.nets import lenet
-from whitecrow.nets.mlp import ACTIVATIONS, mlp
+from whitecrow.deep import Stage
+from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths
+from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["RobustAutoEncoder"]
@@ -40,22 +36,7 @@ __all__ = ["RobustAutoEncoder"]
 _EPSILON = 1e-6
 
 
-class Reconstruction(nn.Module):
-    """Encoder and decoder; gives the reconstruction and the code."""
-
-    has_member_axis = True
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(x_hat, code)`."""
-        code = self.encoder(x)
-        return self.decoder(code), code
-
-
-class RobustAutoEncoder(DeepDetector):
+class RobustAutoEncoder(ReconstructionDetector):
     """Autoencoder for training rows with anomalies among them.
 
     Unsupervised: `y` is ignored.
@@ -112,7 +93,6 @@ class RobustAutoEncoder(DeepDetector):
     """
 
     has_l_a: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": [StrOptions({"auto"}), tuple, list],
@@ -170,33 +150,23 @@ class RobustAutoEncoder(DeepDetector):
         self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        if callable(self.network):
-            return Reconstruction(*self.network(shape))
-        if len(shape) == 3:
-            name = "lenet" if self.network == "auto" else self.network
-            encoder = lenet.encoder(name, shape)
-            decoder = lenet.decoder(name, shape, rep_dim=encoder.rep_dim)
-            return Reconstruction(encoder, decoder)
-        if self.network not in {"auto", "mlp"}:
-            raise ParameterError(
-                f"network={self.network!r} is not for tables; use 'auto', 'mlp' or a "
-                "callable"
-            )
-        hidden = self.hidden
-        if isinstance(hidden, str):
-            hidden = (64, 32, min(10, max(1, shape[0] // 3)))
-        widths = [shape[0], *(int(width) for width in hidden)]
-        act = self.act_fn
-        return Reconstruction(mlp(widths, act=act), mlp(widths[::-1], act=act))
+        encoder, decoder = halves(
+            shape, network=self.network, widths=self._widths, act=self.act_fn
+        )
+        return Reconstruction(encoder, decoder)
+
+    def _widths(self, n_features: int) -> list[int]:
+        code = min(10, max(1, n_features // 3))
+        return encoder_widths(n_features, self.hidden, auto=(64, 32, code))
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        reconstruction, code = net(x)
-        error = self._per_row(x - reconstruction)
+        x_hat, code = net(x)
+        error = self._squared_error(x, x_hat)
         penalty = self.reg * code.norm(dim=-1) if self.reg else 0.0
         return error + penalty, 1 / (error + _EPSILON) + penalty
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return self._per_row(x - net(x)[0])
+        return self._squared_error(x, net(x)[0])
 
     def _stages(self) -> list[Stage]:
         warm = min(self.warm_up_epochs, self.epochs)
@@ -209,18 +179,3 @@ class RobustAutoEncoder(DeepDetector):
         if self.robust == "refine":
             return refine(self.ratio)
         return latent(self.ratio, soft=self.robust == "soft")
-
-    def _per_row(self, error: Tensor) -> Tensor:
-        """Sum of squares over the dimensions of a row."""
-        return error.square().flatten(-len(self.input_shape_)).sum(-1)
-
-    @torch.no_grad()
-    def _contributions(self, X: Rows) -> Scores:
-        """Squared error of each column, or of each pixel over its channels."""
-        x = self._tensor(X).to(next(self.net_.parameters()).device)
-        many = x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
-        error = (many - self.net_(many)[0]).square().double().cpu().numpy()
-        error = error.reshape(self.n_members, *x.shape)
-        scale = self.member_scale_.reshape(-1, *[1] * x.ndim)
-        parts = (error / scale).mean(axis=0)
-        return np.asarray(parts.sum(axis=1) if X.ndim == 4 else parts)

@@ -23,6 +23,7 @@ __all__ = [
     "Linear",
     "activation",
     "autoencoder_widths",
+    "encoder_widths",
     "halving_widths",
     "mlp",
 ]
@@ -206,3 +207,30 @@ def autoencoder_widths(
         n_features, n_layers=n_layers - 1, compression_factor=compression_factor
     )
     return [*hidden, latent_dim]
+
+
+def encoder_widths(
+    n_features: int, hidden: str | Sequence[int], *, auto: Sequence[int], **rule: int
+) -> list[int]:
+    """Widths of an encoder from its input to its code, as a parameter `hidden` says.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input.
+    hidden : "auto", "rule" or sequence of int
+        The widths after the input, or where they come from.
+    auto : sequence of int
+        What "auto" stands for.
+    **rule
+        Arguments of `autoencoder_widths`, for "rule".
+
+    Examples
+    --------
+    >>> encoder_widths(9, "auto", auto=(64, 3))
+    [9, 64, 3]
+    """
+    if hidden == "rule":
+        return autoencoder_widths(n_features, **rule)
+    widths = auto if hidden == "auto" else hidden
+    return [n_features, *(int(width) for width in widths)]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
@@ -26,8 +27,6 @@ from whitecrow.detectors.alad import (
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.nets.noise import Noise
 
-X = np.random.default_rng(0).normal(size=(70, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
-SHORT = {"epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 CPU = torch.device("cpu")
 
 
@@ -278,13 +277,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    value = ALTERNATIVES[parameter]
-    both = isinstance(value, tuple) and isinstance(value[0], dict)
-    needed, value = value if both else ({}, value)
-    settings = [{**SHORT, **needed}, {**SHORT, **needed, parameter: value}]
-    models = [wc.ALAD(**given).fit(X) for given in settings]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.ALAD, SHORT, parameter, ALTERNATIVES[parameter])
 
 
 def test_no_parameter_is_forgotten():
@@ -312,9 +305,7 @@ def test_presets_run(preset):
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 2), (6, 33), (274, 7)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     assert np.isfinite(wc.ALAD(**SHORT).fit(rows).anomaly_score(rows)).all()
 
 
@@ -326,8 +317,7 @@ def test_one_row_needs_no_batch_normalisation():
 
 def test_scores_survive_a_file(tmp_path):
     model = wc.ALAD(n_members=2, cycle_zz=False, **SHORT).fit(X)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(X), model.anomaly_score(X))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
@@ -15,9 +16,6 @@ from whitecrow import deep, train
 from whitecrow.data.synthetic import planted
 from whitecrow.detectors.drocc import Classifier, descend, drops, project
 from whitecrow.errors import ParameterError
-
-X = np.random.default_rng(0).normal(size=(70, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
-SHORT = {"epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 
 
 class Linear(Classifier):
@@ -233,10 +231,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    other = {**SHORT, parameter: ALTERNATIVES[parameter]}
-    models = [wc.DROCC(**settings).fit(X) for settings in (SHORT, other)]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.DROCC, SHORT, parameter, ALTERNATIVES[parameter])
 
 
 def test_no_parameter_is_forgotten():
@@ -263,9 +258,7 @@ def test_presets_run(preset):
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 1), (6, 33), (274, 7)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     model = wc.DROCC(**SHORT).fit(rows)
     assert np.isfinite(model.anomaly_score(rows)).all()
     assert model.radius_ == math.sqrt(d) / 2
@@ -273,8 +266,7 @@ def test_all_shapes(d, n):
 
 def test_scores_survive_a_file(tmp_path):
     model = wc.DROCC(num_classes=2, n_members=2, **SHORT).fit(X)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(X), model.anomaly_score(X))
     assert loaded.radius_ == model.radius_
 

@@ -5,15 +5,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 
 import whitecrow as wc
 from whitecrow import deep, device
 from whitecrow.data.synthetic import planted
 from whitecrow.detectors.dsebm import Energy, denoising_loss
 from whitecrow.errors import ParameterError
-
-X = np.random.default_rng(0).normal(size=(70, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
-SHORT = {"epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 
 # ------------------------------------------------------- specs/deep_unsupervised.md, G6
 
@@ -183,10 +181,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    other = {**SHORT, parameter: ALTERNATIVES[parameter]}
-    models = [wc.DSEBM(**settings).fit(X) for settings in (SHORT, other)]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.DSEBM, SHORT, parameter, ALTERNATIVES[parameter])
 
 
 def test_no_parameter_is_forgotten():
@@ -201,16 +196,13 @@ def test_presets_run(preset):
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 1), (6, 33), (274, 7)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     assert np.isfinite(wc.DSEBM(**SHORT).fit(rows).anomaly_score(rows)).all()
 
 
 def test_scores_survive_a_file(tmp_path):
     model = wc.DSEBM("energy", architecture="plain", n_members=2, **SHORT).fit(X)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(X), model.anomaly_score(X))
 
 

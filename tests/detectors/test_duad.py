@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
+from small_fits import RULE, degenerate, has_effect, reloaded, scores_apart
 
 import whitecrow as wc
 from whitecrow.data.protocols.holdout import holdout
@@ -17,8 +19,7 @@ from whitecrow.detectors.duad import cluster_variances, kept_clusters, select
 from whitecrow.errors import ParameterError
 
 X = np.random.default_rng(0).normal(size=(80, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
-SHORT = {"epochs": 3, "max_rounds": 2, "n_clusters": 5, "random_state": 0}
-SHORT |= {"batch_size": 32, "device": "cpu"}
+SHORT = {**small_fits.SHORT, "max_rounds": 2, "n_clusters": 5}
 
 # ------------------------------------------------------- specs/deep_unsupervised.md, G9
 
@@ -249,23 +250,18 @@ def test_finds_planted_anomalies():
 def test_scores_depend_on_neither_neighbours_nor_order():
     model = wc.DUAD(**SHORT).fit(X)
     together = model.anomaly_score(X)
-    order = np.random.default_rng(1).permutation(len(X))
-    assert_allclose(model.anomaly_score(X[order]), together[order], rtol=1e-5)
-    alone = np.concatenate([model.anomaly_score(row[None]) for row in X])
-    assert_allclose(alone, together, rtol=1e-5)
+    for apart in scores_apart(model, X):
+        assert_allclose(apart, together, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 1), (6, 33), (274, 7), (6, 1000)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     assert np.isfinite(wc.DUAD(**SHORT).fit(rows).anomaly_score(rows)).all()
 
 
 # --------------------------------------------------------------------------- parameters
 
-RULE = {"hidden": "rule", "n_layers": 2, "compression_factor": 2, "latent_dim": 2}
 ALTERNATIVES = {
     "p0": 70.0,
     "p": 70.0,
@@ -291,14 +287,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    value = ALTERNATIVES[parameter]
-    needed, other = (
-        value if isinstance(value, tuple) and value[0] is RULE else ({}, value)
-    )
-    settings = [{**SHORT, **needed}, {**SHORT, **needed, parameter: other}]
-    models = [wc.DUAD(**one).fit(X) for one in settings]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.DUAD, SHORT, parameter, ALTERNATIVES[parameter], X)
 
 
 def test_no_parameter_is_forgotten_and_one_is_ignored():
@@ -316,8 +305,7 @@ def test_presets_run(preset):
 
 def test_scores_and_the_selection_survive_a_file(tmp_path):
     model = wc.DUAD(**SHORT).fit(X)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(X), model.anomaly_score(X))
     assert_array_equal(loaded.selected_, model.selected_)
     assert_array_equal(loaded.history_, model.history_)

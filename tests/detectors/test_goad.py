@@ -4,9 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
+import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from small_fits import X, degenerate, has_effect, reloaded
 from torch.nn.functional import cross_entropy, log_softmax, softplus
 
 import whitecrow as wc
@@ -15,14 +17,7 @@ from whitecrow.detectors import goad
 from whitecrow.detectors.goad import Features, closeness, log_odds, triplet_centre
 from whitecrow.errors import ParameterError
 
-X = np.random.default_rng(0).normal(size=(70, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
-SHORT = {
-    "n_transforms": 5,
-    "epochs": 3,
-    "batch_size": 32,
-    "device": "cpu",
-    "random_state": 0,
-}
+SHORT = {**small_fits.SHORT, "n_transforms": 5}
 
 
 def draw(*shape):
@@ -206,10 +201,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    other = {**SHORT, parameter: ALTERNATIVES[parameter]}
-    models = [wc.GOAD(**settings).fit(X) for settings in (SHORT, other)]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.GOAD, SHORT, parameter, ALTERNATIVES[parameter])
 
 
 def test_no_parameter_is_forgotten():
@@ -228,16 +220,13 @@ def test_presets_run(preset):
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 1), (6, 33), (274, 7)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     assert np.isfinite(wc.GOAD(**SHORT).fit(rows).anomaly_score(rows)).all()
 
 
 def test_scores_survive_a_file(tmp_path):
     model = wc.GOAD(n_members=2, **SHORT).fit(X)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(X), model.anomaly_score(X))
 
 

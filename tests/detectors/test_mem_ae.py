@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from small_fits import RULE, SHORT, X, degenerate, has_effect, reloaded, scores_apart
 from torch import nn
 
 import whitecrow as wc
@@ -12,9 +13,7 @@ from whitecrow.data.synthetic import planted
 from whitecrow.detectors.mem_ae import Memory, Recall, address, entropy, shrink
 from whitecrow.errors import ParameterError
 
-X = np.random.default_rng(0).normal(size=(70, 6)) @ np.diag([1, 2, 3, 1, 1, 1])
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 1, 8, 8), dtype=np.uint8)
-SHORT = {"epochs": 3, "batch_size": 32, "device": "cpu", "random_state": 0}
 
 # ------------------------------------------------------- specs/deep_unsupervised.md, G4
 
@@ -146,10 +145,8 @@ def test_contributions_add_up_to_the_score():
 def test_scores_depend_on_neither_neighbours_nor_order():
     model = wc.MemAE(**SHORT).fit(X)
     together = model.anomaly_score(X)
-    order = np.random.default_rng(1).permutation(len(X))
-    assert_allclose(model.anomaly_score(X[order]), together[order], rtol=1e-5)
-    alone = np.concatenate([model.anomaly_score(row[None]) for row in X])
-    assert_allclose(alone, together, rtol=1e-5)
+    for apart in scores_apart(model, X):
+        assert_allclose(apart, together, rtol=1e-5)
 
 
 def test_pictures():
@@ -162,15 +159,12 @@ def test_pictures():
 
 @pytest.mark.parametrize(("d", "n"), [(1, 7), (2, 1), (6, 33), (274, 7), (6, 1000)])
 def test_all_shapes(d, n):
-    rows = np.random.default_rng(0).normal(size=(n, d))
-    rows[: n // 3] = 0
-    rows[:, d // 2] = 3.0
+    rows = degenerate(n, d)
     assert np.isfinite(wc.MemAE(**SHORT).fit(rows).anomaly_score(rows)).all()
 
 
 # --------------------------------------------------------------------------- parameters
 
-RULE = {"hidden": "rule", "n_layers": 2, "compression_factor": 2, "latent_dim": 2}
 ALTERNATIVES = {
     "mem_dim": 10,
     "latent_dim": 2,
@@ -195,14 +189,7 @@ ALTERNATIVES = {
 
 @pytest.mark.parametrize("parameter", ALTERNATIVES)
 def test_every_parameter_has_an_effect(parameter):
-    value = ALTERNATIVES[parameter]
-    needed, other = (
-        value if isinstance(value, tuple) and value[0] is RULE else ({}, value)
-    )
-    settings = [{**SHORT, **needed}, {**SHORT, **needed, parameter: other}]
-    models = [wc.MemAE(**one).fit(X) for one in settings]
-    results = [np.r_[m.anomaly_score(X), m.threshold_] for m in models]
-    assert not np.allclose(*results, rtol=1e-6, atol=0)
+    assert has_effect(wc.MemAE, SHORT, parameter, ALTERNATIVES[parameter])
 
 
 def test_the_network_for_pictures_has_an_effect():
@@ -229,8 +216,7 @@ def test_presets_run(preset):
 @pytest.mark.parametrize("rows", [X, PICTURES], ids=["table", "pictures"])
 def test_scores_survive_a_file(tmp_path, rows):
     model = wc.MemAE(n_members=2, **SHORT).fit(rows)
-    model.save(tmp_path / "m.crow")
-    loaded = wc.load(tmp_path / "m.crow")
+    loaded = reloaded(model, tmp_path)
     assert_array_equal(loaded.anomaly_score(rows), model.anomaly_score(rows))
 
 

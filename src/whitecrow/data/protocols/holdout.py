@@ -121,22 +121,11 @@ def holdout(
     normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
     if pct < 1:
         normal, _ = take(normal, math.ceil(len(normal) * pct - _SLACK), rng)
-    n_train = math.ceil(len(normal) * train_fraction - _SLACK)
-    if not 0 < n_train < len(normal):
-        raise DataError(
-            f"{len(normal)} normal rows cannot be split with train_fraction="
-            f"{train_fraction}: each part needs one; give more rows"
-        )
     if not len(odd):
         raise DataError(
             "y has no anomaly (1) to test on; a protocol needs at least one"
         )
-    n_fit = math.floor(n_train * (1 - val_ratio) + _SLACK)
-    if not n_fit:
-        raise DataError(
-            f"val_ratio={val_ratio} of {n_train} normal training rows leaves none to "
-            "fit; lower val_ratio"
-        )
+    n_train, n_fit = _normal_sizes(len(normal), train_fraction, val_ratio)
     train, test = take(normal, n_train, rng)
     polluted, tested = _polluted(odd, candidate[odd], n_train, pollution, hold_out, rng)
     train, apart = _keep(train, n_fit, rng)
@@ -222,6 +211,25 @@ def _check_shares(
     check_share("pct", pct, above=True, up_to=True)
     check_share("hold_out", hold_out)
     check_share("val_ratio", val_ratio)
+
+
+def _normal_sizes(
+    n_normal: int, train_fraction: float, val_ratio: float
+) -> tuple[int, int]:
+    """How many normal rows train, and how many of these are not for validation."""
+    n_train = math.ceil(n_normal * train_fraction - _SLACK)
+    if not 0 < n_train < n_normal:
+        raise DataError(
+            f"{n_normal} normal rows cannot be split with train_fraction="
+            f"{train_fraction}: each part needs one; give more rows"
+        )
+    n_fit = math.floor(n_train * (1 - val_ratio) + _SLACK)
+    if not n_fit:
+        raise DataError(
+            f"val_ratio={val_ratio} of {n_train} normal training rows leaves none to "
+            "fit; lower val_ratio"
+        )
+    return n_train, n_fit
 
 
 def _candidates(

@@ -22,14 +22,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from whitecrow import device, labels, stacked, train
+from whitecrow import device, explain, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
+__all__ = [
+    "DeepDetector",
+    "RulingDetector",
+    "Stage",
+    "TrainingSet",
+    "fit_seeds",
+    "fresh_copy",
+]
 
 # Rows are scored in pieces of about this many numbers.
 _PIECE = 4_000_000
@@ -464,6 +471,32 @@ class DeepDetector(Detector):
     def _rebuild_net(self) -> nn.Module:
         """A network of the fitted architecture, for a file's weights to go into."""
         return self._first_weights([0] * self.n_members)
+
+
+class RulingDetector(Detector):
+    """The mechanism of methods that train another one under rules of their own.
+
+    Attributes
+    ----------
+    detector_ : DeepDetector
+        The fitted method, which scores and explains.
+    """
+
+    uses_labels: ClassVar[bool] = True
+    explanation: ClassVar[str] = "exact"
+
+    detector_: DeepDetector
+
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes of the method underneath; see `DeepDetector.embed`."""
+        check_is_fitted(self)
+        return self.detector_.embed(X)
+
+    def _anomaly_score(self, X: Rows) -> Scores:
+        return self.detector_._anomaly_score(X)
+
+    def _contributions(self, X: Rows) -> Scores:
+        return explain.raw(self.detector_, X)
 
 
 def fit_seeds(

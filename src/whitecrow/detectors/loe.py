@@ -22,20 +22,18 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, Stage, fresh_copy
-from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.deep import DeepDetector, RulingDetector, Stage, fresh_copy
+from whitecrow.detector import Rows
 from whitecrow.detectors import _table
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]
 
 
-class LOE(Detector):
+class LOE(RulingDetector):
     """Latent outlier exposure.
 
     Parameters
@@ -81,9 +79,6 @@ class LOE(Detector):
     True
     """
 
-    uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), None],
         "ratio": [Interval(Real, 0, 1, closed="left")],
@@ -91,8 +86,6 @@ class LOE(Detector):
         "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
     }
-
-    detector_: DeepDetector
 
     def __init__(
         self,
@@ -141,16 +134,3 @@ class LOE(Detector):
         if self.variant == "refine":
             return refine(self.ratio)
         return latent(self.ratio, soft=self.variant == "soft")
-
-    def _anomaly_score(self, X: Rows) -> Scores:
-        return self.detector_._anomaly_score(X)
-
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
-
-        return explain.raw(self.detector_, X)
-
-    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Codes of the method underneath; see `DeepDetector.embed`."""
-        check_is_fitted(self)
-        return self.detector_.embed(X)

@@ -29,12 +29,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from whitecrow import labels, ratio, train
-from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
-from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.deep import (
+    DeepDetector,
+    Members,
+    RulingDetector,
+    Stage,
+    fresh_copy,
+)
+from whitecrow.detector import Detector, Rows
 from whitecrow.detectors import _table
 from whitecrow.errors import DataError, LabelError
 from whitecrow.supervision import (
@@ -117,7 +122,7 @@ class LabelledOnly(_Steps):
             yield self._sample()
 
 
-class SOEL(Detector):
+class SOEL(RulingDetector):
     """Semi-supervised outlier exposure with a limited labelling budget.
 
     Parameters
@@ -181,9 +186,6 @@ class SOEL(Detector):
     True
     """
 
-    uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), None],
         "method": [StrOptions(set(METHODS))],
@@ -194,7 +196,6 @@ class SOEL(Detector):
         "random_state": ["random_state", np.random.Generator],
     }
 
-    detector_: DeepDetector
     ratio_: float
 
     def __init__(
@@ -326,19 +327,6 @@ class SOEL(Detector):
         # The reference takes one joint step for "oc".
         alternate = self.update == "alternate" and self.method != "oc"
         return Alternating if alternate else Joint
-
-    def _anomaly_score(self, X: Rows) -> Scores:
-        return self.detector_._anomaly_score(X)
-
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
-
-        return explain.raw(self.detector_, X)
-
-    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Codes of the method underneath; see `DeepDetector.embed`."""
-        check_is_fitted(self)
-        return self.detector_.embed(X)
 
 
 def _default(X: Rows) -> Detector:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
 from whitecrow.scaling import Scaler, to_unit
@@ -17,6 +18,7 @@ __all__ = [
     "as_table",
     "fit_scaler",
     "limit_rows",
+    "other_neighbours",
     "squared_distances",
 ]
 
@@ -89,6 +91,49 @@ def limit_rows(
         cost,
     )
     return X[chosen]
+
+
+def other_neighbours(
+    tree: NearestNeighbors, train: NDArray[Any], rows: NDArray[Any], k: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """The k nearest training rows of each row, itself left out.
+
+    Parameters
+    ----------
+    tree : NearestNeighbors
+        Fitted to `train`.
+    train : ndarray of shape (m, d)
+        More than `k` rows.
+    rows : ndarray of shape (n, d)
+        Of whose neighbours.
+    k : int
+        How many.
+
+    Returns
+    -------
+    distances, neighbours : ndarray of shape (n, k)
+        And numbers of the neighbours, the nearest first.
+    twin : ndarray of shape (n,)
+        Number of the training row that was left out as equal; -1 if none was.
+
+    Examples
+    --------
+    >>> train = np.array([[0.0], [1.0], [5.0]])
+    >>> tree = NearestNeighbors().fit(train)
+    >>> distances, _, twin = other_neighbours(tree, train, np.array([[1.0], [3.0]]), 1)
+    >>> distances.ravel().tolist(), twin.tolist()
+    ([1.0, 2.0], [1, -1])
+    """
+    distances, neighbours = tree.kneighbors(rows, n_neighbors=k + 1)
+    nearest = neighbours[:, 0]
+    equal = (train[nearest] == rows).all(axis=1)
+    # Drop the equal row, or else the neighbour beyond the k-th.
+    kept = np.arange(k) + equal[:, None]
+    return (
+        np.take_along_axis(distances, kept, axis=1),
+        np.take_along_axis(neighbours, kept, axis=1),
+        np.where(equal, nearest, -1),
+    )
 
 
 def squared_distances(

@@ -177,15 +177,10 @@ class KNN(Detector):
         if not hasattr(self, "_tree"):
             # A loaded detector has the rows only; the tree follows from them.
             self._tree = self._build_tree()
-        k = self.n_neighbors_
-        distances, neighbours = self._tree.kneighbors(rows, n_neighbors=k + 1)
-        equal = (self.train_[neighbours[:, 0]] == rows).all(axis=1)
-        # Drop the equal row, or else the neighbour beyond the k-th.
-        kept = np.arange(k) + equal[:, None]
-        return (
-            np.take_along_axis(distances, kept, axis=1),
-            np.take_along_axis(neighbours, kept, axis=1),
+        distances, neighbours, _ = shallow.other_neighbours(
+            self._tree, self.train_, rows, self.n_neighbors_
         )
+        return distances, neighbours
 
     def _build_tree(self) -> NearestNeighbors:
         tree = NearestNeighbors(

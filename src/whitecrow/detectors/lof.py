@@ -62,7 +62,7 @@ class LOF(Detector):
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of training rows to call anomalies.
     n_jobs : int or None, default=None
-        Processes for the search of neighbours.
+        Threads for the search of neighbours.
     random_state : int, RandomState or None, default=None
         Of the choice of rows.
 
@@ -193,16 +193,8 @@ class LOF(Detector):
         if not hasattr(self, "_tree"):
             # A loaded detector has the rows only; the tree follows from them.
             self._tree = self._build_tree()
-        k = self.n_neighbors_
-        distances, neighbours = self._tree.kneighbors(rows, n_neighbors=k + 1)
-        nearest = neighbours[:, 0]
-        equal = (self.train_[nearest] == rows).all(axis=1)
-        # Drop the equal row, or else the neighbour beyond the k-th.
-        kept = np.arange(k) + equal[:, None]
-        return (
-            np.take_along_axis(distances, kept, axis=1),
-            np.take_along_axis(neighbours, kept, axis=1),
-            np.where(equal, nearest, -1),
+        return shallow.other_neighbours(
+            self._tree, self.train_, rows, self.n_neighbors_
         )
 
 

@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow import device, labels
-from whitecrow.deep import DeepDetector, Members, Stage
+from whitecrow.deep import DeepDetector, Members
 from whitecrow.detector import Rows
 from whitecrow.device import wide
 from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
@@ -360,19 +359,9 @@ class MixtureDetector(DeepDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _fit_stages(
-        self,
-        X: Rows,
-        codes: labels.Codes,
-        auxiliary: Rows | None,
-        stages: list[Stage],
-    ) -> None:
-        """As for other deep detectors, but energies of members share their unit."""
-        one = self._training_set(X, codes, auxiliary)
-        seeds = device.seeds(self.random_state, self.n_members)
-        self._train_members([one] * len(seeds), seeds, stages)
+    def _balance_members(self, X: Rows) -> None:
+        """Energies of all members are in the same unit."""
         self.member_scale_ = np.ones(self.n_members)
-        self._finish(X)
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
         data.batch_size = even_batch_size(data.n, data.batch_size)

@@ -283,11 +283,12 @@ class DROCC(DeepDetector):
         self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
     ) -> NDArray[np.float64]:
         noise = Noise([seed ^ 0xD20CC + number for seed in data.seeds], data.x.device)
+        hard = stage.name != ONLY_CE
 
         def step(index: Tensor) -> Tensor:
             x, y = data.take(index)
             l_n, l_a = self._losses(net, x)
-            if stage.name != ONLY_CE:
+            if hard:
                 negatives = self._hardest(net, x, noise.normal(x))
                 l_n = l_n + self.lamb * softplus(-net(negatives))
             return stage.rule(l_n=l_n, l_a=l_a, y=y)
@@ -319,5 +320,7 @@ class DROCC(DeepDetector):
 
     def _finish(self, X: Rows) -> None:
         self.radius_ = self._radius()
-        # Logits of all members are in the same unit.
+
+    def _balance_members(self, X: Rows) -> None:
+        """Logits of all members are in the same unit."""
         self.member_scale_ = np.ones(self.n_members)

@@ -270,8 +270,8 @@ class DSEBM(DeepDetector):
             stage=stage.name,
         )
 
-    def _finish(self, X: Rows) -> None:
-        # Energies and gradients of all members are in units of the scaled columns.
+    def _balance_members(self, X: Rows) -> None:
+        """Energies and gradients of all members are in units of the scaled columns."""
         self.member_scale_ = np.ones(self.n_members)
 
     def _contributions(self, X: Rows) -> Scores:

@@ -105,10 +105,6 @@ def test_state_dict_round_trip(case):
     assert torch.equal(other.eval()(x), together.eval()(x))
 
 
-def test_number_of_members(case):
-    assert stacked.n_members(case[1]) == 3
-
-
 def test_mapped_members_drop_out_different_units():
     nets = [nn.Sequential(nn.Linear(4, 400), nn.Dropout(0.5)) for _ in range(2)]
     for net in nets:

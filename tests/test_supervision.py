@@ -189,6 +189,11 @@ def batches(draw, *, members=0):
     return pair(l_n, l_a, y)
 
 
+def test_an_unknown_variant_is_named():
+    with pytest.raises(ParameterError, match=r"variant 'medium'.*'refine'"):
+        soel(0.1, variant="medium")
+
+
 @pytest.mark.parametrize("name", RULES)
 @few
 @given(batch=batches(), seed=st.integers(0, 99))

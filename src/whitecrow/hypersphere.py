@@ -2,7 +2,8 @@
 
 The centre is the mean code of the training rows under the first (or pretrained)
 weights; it is then fixed. Coordinates near 0 are moved away from it, as a network
-without biases could otherwise reach the centre with all weights 0.
+without biases could otherwise reach the centre with all weights 0. HSC, whose centre is
+the origin, takes the encoder alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from whitecrow import device, labels, stacked, train
 from whitecrow.deep import Members
 from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet
-from whitecrow.nets.mlp import mlp
+from whitecrow.nets.mlp import encoder_widths, mlp
 
 __all__ = [
     "Hypersphere",
@@ -81,8 +82,7 @@ def encoder_for(
         raise ParameterError(
             f"network={network!r} is not for tables; use 'auto', 'mlp' or a callable"
         )
-    widths = dense_widths(shape[0]) if hidden == "auto" else tuple(hidden)
-    return mlp((shape[0], *widths), **options)
+    return mlp(_widths(shape[0], hidden), **options)
 
 
 def build(
@@ -216,5 +216,8 @@ def _decoder(
         )
     if len(shape) == 3:
         return lenet.decoder("lenet" if network == "auto" else network, shape)
-    widths = dense_widths(shape[0]) if hidden == "auto" else tuple(hidden)
-    return mlp((shape[0], *widths)[::-1], **options)
+    return mlp(_widths(shape[0], hidden)[::-1], **options)
+
+
+def _widths(n_features: int, hidden: Any) -> list[int]:
+    return encoder_widths(n_features, hidden, auto=dense_widths(n_features))

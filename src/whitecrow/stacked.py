@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-__all__ = ["member", "n_members", "runs_stacked", "stack"]
+__all__ = ["member", "runs_stacked", "stack"]
 
 # Layers without parameters that act on each element by itself.
 _ELEMENTWISE = (
@@ -65,11 +65,6 @@ def stack(nets: Sequence[nn.Module]) -> nn.Module:
             tensors = [getattr(original, name) for original in originals]
             setattr(module, name, torch.stack(tensors))
     return joined
-
-
-def n_members(net: nn.Module) -> int:
-    """How many members a stacked module has."""
-    return int(next(net.parameters()).shape[0])
 
 
 def member(stacked: nn.Module, template: nn.Module, index: int) -> nn.Module:

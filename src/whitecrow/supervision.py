@@ -237,6 +237,11 @@ class soel:  # noqa: N801
     def __init__(
         self, ratio: float, *, variant: str = "soft", smoothing: float = 0.05
     ) -> None:
+        if variant not in {"soft", "hard", "refine"}:
+            raise ParameterError(
+                f"there is no variant {variant!r} of soel; use 'soft', 'hard' or "
+                "'refine'"
+            )
         self.ratio = _check_ratio(ratio)
         self.variant = variant
         self._labelled = labelled(smoothing)

@@ -70,7 +70,7 @@ class DeepSAD(DeepDetector):
 
     NOTE[DIFF] The centre and the autoencoder leave labelled anomalies out, as the paper
     says and the released code does not; pretrained weights really start the network
-    (see `whitecrow.nets.hypersphere`).
+    (see `whitecrow.hypersphere`).
 
     The presets "paper" and "reference" carry the settings of the article and of the
     released code; the quirks of the latter (specs/deep_sad.md 10) are not copied.

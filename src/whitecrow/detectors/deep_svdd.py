@@ -211,10 +211,7 @@ class DeepSVDD(DeepDetector):
         ]
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
-        pretraining = train.Schedule(
-            epochs=self.pretrain_epochs,
-            lr=self.lr,
-        )
+        pretraining = train.Schedule(epochs=self.pretrain_epochs, lr=self.lr)
         hypersphere.prepare(
             net,
             data,

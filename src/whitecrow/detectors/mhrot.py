@@ -304,6 +304,7 @@ class MHRot(DeepDetector):
         """Both losses of each picture, means over views and heads."""
         counts = heads(self.transformations)
         truth = torch.from_numpy(factors(self.transformations)).to(logits.device)
+        max_ent = self.exposure == "max_ent"
         normal, odd = [], []
         for one, count, true in zip(
             logits.split(counts, dim=-1), counts, truth.T, strict=True
@@ -311,7 +312,6 @@ class MHRot(DeepDetector):
             own = nn.functional.one_hot(true, count).to(one.dtype)
             odds = log_odds(one, own.expand_as(one))
             normal.append(softplus(-odds))
-            max_ent = self.exposure == "max_ent"
             odd.append(uniform_loss(one) if max_ent else softplus(odds))
         return _mean_of(normal), _mean_of(odd)
 

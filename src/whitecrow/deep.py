@@ -22,21 +22,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from whitecrow import device, explain, labels, stacked, train
+from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = [
-    "DeepDetector",
-    "RulingDetector",
-    "Stage",
-    "TrainingSet",
-    "fit_seeds",
-    "fresh_copy",
-]
+__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds"]
 
 # Rows are scored in pieces of about this many numbers.
 _PIECE = 4_000_000
@@ -473,32 +466,6 @@ class DeepDetector(Detector):
         return self._first_weights([0] * self.n_members)
 
 
-class RulingDetector(Detector):
-    """The mechanism of methods that train another one under rules of their own.
-
-    Attributes
-    ----------
-    detector_ : DeepDetector
-        The fitted method, which scores and explains.
-    """
-
-    uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
-
-    detector_: DeepDetector
-
-    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Codes of the method underneath; see `DeepDetector.embed`."""
-        check_is_fitted(self)
-        return self.detector_.embed(X)
-
-    def _anomaly_score(self, X: Rows) -> Scores:
-        return self.detector_._anomaly_score(X)
-
-    def _contributions(self, X: Rows) -> Scores:
-        return explain.raw(self.detector_, X)
-
-
 def fit_seeds(
     detector: DeepDetector,
     tasks: Sequence[tuple[ArrayLike, ArrayLike | None]],
@@ -557,42 +524,6 @@ def fit_seeds(
         fit._finish(rows)
         fit._set_threshold(rows, codes)
     return fits
-
-
-def fresh_copy(
-    given: object, *, who: str, needs: str | None, otherwise: str, random_state: Any
-) -> DeepDetector:
-    """An unfitted copy of a method that another one trains under rules of its own.
-
-    Parameters
-    ----------
-    given : object
-        What the user passed.
-    who, needs, otherwise : str
-        For messages: the class of the other method; its setting that needs a loss for
-        anomalies (None if it needs none); and the setting that does without.
-    random_state : int, Generator or None
-        For a method that has none.
-
-    Raises
-    ------
-    ParameterError
-        When it is no deep method, or has no loss for anomalies and needs one.
-    """
-    if not isinstance(given, DeepDetector):
-        raise ParameterError(
-            f"{who} trains deep methods of whitecrow, not {type(given).__name__}; "
-            "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
-        )
-    if needs is not None and not given.has_l_a:
-        raise ParameterError(
-            f"{type(given).__name__} has no loss for anomalies, which "
-            f"{needs} needs; use {otherwise} or NeuTraLAD, DeepSVDD, DeepSAD or HSC"
-        )
-    inner: DeepDetector = clone(given)
-    if inner.random_state is None:
-        inner.set_params(random_state=random_state)
-    return inner
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:

@@ -25,9 +25,10 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, RulingDetector, Stage, fresh_copy
+from whitecrow.deep import DeepDetector, Stage
 from whitecrow.detector import Rows
 from whitecrow.detectors import _table
+from whitecrow.ruling import RulingDetector, fresh_copy
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]

@@ -32,16 +32,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor
 
 from whitecrow import labels, ratio, train
-from whitecrow.deep import (
-    DeepDetector,
-    Members,
-    RulingDetector,
-    Stage,
-    fresh_copy,
-)
+from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Detector, Rows
 from whitecrow.detectors import _table
 from whitecrow.errors import DataError, LabelError
+from whitecrow.ruling import RulingDetector, fresh_copy
 from whitecrow.supervision import (
     Rule,
     labelled,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import SupportsInt
 
 import torch
 from jaxtyping import Float
@@ -210,7 +211,11 @@ def autoencoder_widths(
 
 
 def encoder_widths(
-    n_features: int, hidden: str | Sequence[int], *, auto: Sequence[int], **rule: int
+    n_features: int,
+    hidden: str | Sequence[SupportsInt],
+    *,
+    auto: Sequence[int],
+    **rule: int,
 ) -> list[int]:
     """Widths of an encoder from its input to its code, as a parameter `hidden` says.
 

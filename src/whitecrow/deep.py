@@ -427,7 +427,9 @@ class DeepDetector(Detector):
     def _inputs(self, X: Rows) -> Iterator[Tensor]:
         """Pieces of scaled rows on the device, with the axis of members."""
         where = next(self.net_.parameters()).device
-        with device.threads(_work(self.net_, min(len(X), _ROWS_ON_CPU))):
+        # Threads wait for each other at every layer, which costs more than such pieces
+        # bring, most of all where others use the cores; large weights are worth it.
+        with device.threads(_work(self.net_, 1)):
             for piece in self._pieces(X):
                 x = self._tensor(piece).to(where)
                 yield x if self.n_members == 1 else x.expand(self.n_members, *x.shape)

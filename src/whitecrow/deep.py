@@ -104,7 +104,7 @@ class Members:
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and label codes of a batch."""
-        x, y = self.x[index], self.y[index]
+        x, y = self.rows_at(index), self.y[index]
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
@@ -115,6 +115,10 @@ class Members:
         drawn = self.outliers[self._draw(index)]
         known = torch.full_like(y, int(labels.ANOMALY))
         return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
+
+    def rows_at(self, index: Tensor) -> Tensor:
+        """`x[index]`, which torch does twice as fast by one axis."""
+        return self.x.index_select(0, index.flatten()).unflatten(0, index.shape)
 
     def passes(self) -> Iterator[Tensor]:
         """Row numbers of all rows in order, in pieces, for a full pass."""

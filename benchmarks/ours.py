@@ -110,6 +110,8 @@ def _neutral_ad(s: dict[str, Any]) -> Detector:
     return wc.NeuTraLAD(
         n_transforms=s["n_transforms"],
         trans_hidden=s["trans_hidden"],
+        trans_type="residual",
+        scaling="standard",  # as for the other sides
         temperature=s["temperature"],
         hidden=tuple(s["hidden"]),
         act_fn="relu",

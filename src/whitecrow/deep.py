@@ -31,8 +31,10 @@ from whitecrow.supervision import Rule, unlabelled
 
 __all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds"]
 
-# Rows are scored in pieces of about this many numbers.
+# Numbers in a piece of rows that pass the network together: an accelerator wants much
+# work at once, and on a CPU the layers of a piece should stay in its cache.
 _PIECE = 4_000_000
+_ROWS_ON_CPU = 1024
 
 # Scaled inputs beyond this would overflow float32 when squared and summed.
 _FAR = 1e12
@@ -102,7 +104,7 @@ class Members:
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and label codes of a batch."""
-        x, y = self.x[index], self.y[index]
+        x, y = self.rows_at(index), self.y[index]
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
@@ -114,9 +116,13 @@ class Members:
         known = torch.full_like(y, int(labels.ANOMALY))
         return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
 
+    def rows_at(self, index: Tensor) -> Tensor:
+        """`x[index]`, which torch does twice as fast by one axis."""
+        return self.x.index_select(0, index.flatten()).unflatten(0, index.shape)
+
     def passes(self) -> Iterator[Tensor]:
         """Row numbers of all rows in order, in pieces, for a full pass."""
-        size = max(1, _PIECE // max(1, self.x[0].numel()))
+        size = _piece(self.x.device, self.x[0].numel() * len(self.seeds))
         yield from self.rows.split(size, dim=-1)
 
     def _draw(self, index: Tensor) -> Tensor:
@@ -409,11 +415,13 @@ class DeepDetector(Detector):
         if X.ndim == 4:
             return torch.from_numpy(np.ascontiguousarray(to_unit(X)))
         assert self.scaler_ is not None
-        scaled = np.clip(self.scaler_.transform(X), -_FAR, _FAR)
+        scaled = self.scaler_.transform(X)
+        np.clip(scaled, -_FAR, _FAR, out=scaled)
         return torch.from_numpy(scaled.astype(np.float32))
 
     def _pieces(self, X: Rows) -> Iterator[Rows]:
-        size = max(1, _PIECE // max(1, X[:1].size) // self.n_members)
+        where = next(self.net_.parameters()).device
+        size = _piece(where, X[:1].size * self.n_members)
         for start in range(0, len(X), size):
             yield X[start : start + size]
 
@@ -426,7 +434,9 @@ class DeepDetector(Detector):
 
     def _inputs(self, X: Rows) -> Iterator[Tensor]:
         """`_input` of the rows, in pieces."""
-        with device.threads(_work(self.net_, min(len(X), 4096))):
+        # Threads wait for each other at every layer, which costs more than such pieces
+        # bring, most of all where others use the cores; large weights are worth it.
+        with device.threads(_work(self.net_, 1)):
             for piece in self._pieces(X):
                 yield self._input(piece)
 
@@ -535,6 +545,12 @@ def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
             f"{name}={values!r} of {method} must hold positive whole numbers; use for "
             f"example {example}"
         )
+
+
+def _piece(where: torch.device, numbers: int) -> int:
+    """How many rows of so many numbers make a piece."""
+    rows = max(1, _PIECE // max(1, numbers))
+    return min(rows, _ROWS_ON_CPU) if where.type == "cpu" else rows
 
 
 def _check_batches(net: nn.Module, data: Members, method: str) -> None:

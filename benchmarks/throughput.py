@@ -1,10 +1,11 @@
 """Rows a second in training at d = 120 and batches of 1,024, beside the products alone.
 
-A difference of two fits, of one epoch and of three, so that scaling, first steps and the
-threshold do not count. CPU seconds of one thread, so that a shared machine does not matter: two
-cores give up to twice as much. The floor beside it is what the matrix products of a
-training step take at the speed of a large square product, without activations, losses,
-memory traffic or optimiser: no implementation in float32 is faster on this core.
+A difference of two fits, of one epoch and of three, so that scaling, first steps and
+the threshold do not count. CPU seconds of one thread, so that a shared machine does not
+matter: two cores give up to twice as much. The floor beside it is what the matrix
+products of a training step take at the speed of a large square product, without
+activations, losses, memory traffic or optimiser: no implementation in float32 is faster
+on this core.
 
     python benchmarks/throughput.py [METHOD ...]
 """

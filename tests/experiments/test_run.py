@@ -140,6 +140,8 @@ def test_references_and_peers(tmp_path):
         "methods": [
             {"name": "reference:logistic_regression"},
             {"name": "pyod:ECOD"},
+            # Wants to be told the number of columns.
+            {"name": "pyod:DeepSVDD", "parameters": {"epochs": 20, "verbose": 0}},
             {
                 "name": "loe",
                 "parameters": {

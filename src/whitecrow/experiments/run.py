@@ -204,7 +204,7 @@ def _guarded(
 
 def _fitted(task: Task, models: Path | None) -> dict[str, Any]:
     made = problem(task)
-    detector = _detector(task)
+    detector = _detector(task, made.X_train[0].size)
     clock = _Clock()
     detector.fit(made.X_train, _known(task, detector, made))
     return _finish(task, made, detector, clock.read(), models)
@@ -274,12 +274,12 @@ def _stacked(group: list[Task], models: Path | None) -> list[dict[str, Any]]:
     return [_finish(task, made, fit, seconds, models) for task, made, fit in rows]
 
 
-def _detector(task: Task) -> Any:
+def _detector(task: Task, n_features: int | None = None) -> Any:
     from whitecrow.detectors import _table
 
     given = {key: _untoml(value) for key, value in task.parameters.items()}
     if task.method.startswith("pyod:"):
-        return _peer(task, given)
+        return _peer(task, given, n_features)
     if task.method.startswith("reference:"):
         return reference(task.method.removeprefix("reference:"), task.seed)
     cls = _table.method(task.method).cls
@@ -303,7 +303,7 @@ def _untoml(value: Any) -> Any:
     return value
 
 
-def _peer(task: Task, given: dict[str, Any]) -> Any:
+def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
     """A detector of PyOD under our contract, with the same seed."""
     import importlib
     import inspect
@@ -313,8 +313,9 @@ def _peer(task: Task, given: dict[str, Any]) -> Any:
     name = task.method.removeprefix("pyod:")
     module = importlib.import_module(f"pyod.models.{_PYOD.get(name, name.lower())}")
     cls = getattr(module, name)
-    if "random_state" in inspect.signature(cls).parameters:
-        given.setdefault("random_state", task.seed)
+    offered = {"random_state": task.seed, "n_features": n_features}
+    for name in offered.keys() & inspect.signature(cls).parameters.keys():
+        given.setdefault(name, offered[name])
     return wrap(cls(**given))
 
 

@@ -6,6 +6,7 @@ Its state is a pure function of a log (`whitecrow.active.log`), which a `Store` 
 Two kinds of questions take turns. Most are chosen by a strategy, to find anomalies or
 to teach the detector. The others are an audit: the first rows of a random order of all
 rows, so that their answers say how many anomalies there are whatever the strategy does.
+A third kind is there on demand: a row that the annotator answered long ago, again.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ __all__ = ["Contradiction", "History", "Loop"]
 
 Ids = NDArray[np.int64]
 
-AUDIT = "audit"
+AUDIT, AGAIN = "audit", log.AGAIN
 
 # Fewer random questions say next to nothing about the share of anomalies.
 _FEWEST_AUDITED = 5
@@ -109,6 +110,13 @@ class Loop:
         Where answers are kept, and continued; None keeps them in memory.
     annotator : str, default="me"
         Who answers. Several annotators may share a store.
+    ask_again : int or None, default=None
+        After so many questions, one is about a row that the annotator answered at least
+        as many answers ago, for `whitecrow.active.agreement`; None asks nothing twice.
+
+    fit_rows : int or None, default=None
+        Most rows to fit on, drawn at random; those with a label come on top. All rows
+        are scored, and asked about. None fits on all.
 
     Raises
     ------
@@ -149,21 +157,33 @@ class Loop:
         random_state: int | np.random.Generator | None = None,
         store: Log | None = None,
         annotator: str = "me",
+        ask_again: int | None = None,
+        fit_rows: int | None = None,
     ) -> None:
-        _check(budget, audit_share, annotator)
+        _check(
+            audit_share,
+            annotator,
+            budget=budget,
+            ask_again=ask_again,
+            fit_rows=fit_rows,
+        )
         self.detector = _detector(detector)
         self.X: Any = X if hasattr(X, "columns") else np.asarray(X)
         self.rows = _rows(X, self.detector)
         self.strategy, self._choice = _strategy(strategy)
         self.budget, self.audit_share = budget, audit_share
-        self.annotator = annotator
+        self.annotator, self.ask_again = annotator, ask_again
         self._log: Log = MemoryLog() if store is None else store
         self._events: list[Event] = []
         self._state = log.replay([])
         self._seed = self._open(random_state)
         self._order = np.random.default_rng([self._seed, 0]).permutation(self.n)
+        few = fit_rows is None or fit_rows >= self.n
+        self._sample = None if few else np.sort(self._order[:fit_rows])
+        self._goes_on = fitting.goes_on(self.detector)
         self._fitted: fitting.Fitted | None = None
         self._first: fitting.Fitted | None = None
+        self._forest: Scores | None = None
         self._ready: list[_Question] = []
         self._lock = threading.RLock()  # the state, for moments
         self._busy = threading.Lock()  # fitting, for long
@@ -237,7 +257,7 @@ class Loop:
             )
         return str(question.reason)
 
-    def tell(self, ids: ArrayLike, answers: Any) -> None:
+    def tell(self, ids: ArrayLike, answers: Any, *, given: bool = False) -> None:
         """Take answers; when this returns, a `Store` has them on disk.
 
         Parameters
@@ -247,6 +267,9 @@ class Loop:
         answers : sequence of length k
             1 or "anomaly", 0 or "normal", "unsure" (not asked again, and not learnt
             from) or "skip" (may be asked again after three rounds).
+        given : bool, default=False
+            These are labels that the data came with: answers of nobody here, which cost
+            no budget.
 
         Raises
         ------
@@ -254,15 +277,16 @@ class Loop:
             When an answer or a row number is none; then nothing is taken.
         """
         items, words = _checked(ids, answers, self.n)
+        who = log.GIVEN if given else self.annotator
         with self._lock:
             state = self.state
-            mine = state.answers.get(self.annotator, {})
-            pending = set(state.pending(self.annotator))
+            mine = state.answers.get(who, {})
+            open_ = {*state.pending(who), *state.torn(who)}
             news = [
-                self._answer(item, word, state)
+                self._answer(item, word, state, who)
                 for item, word in zip(items, words, strict=True)
                 # A page that sends an answer twice has said one thing.
-                if item in pending or item not in mine or mine[item].answer != word
+                if item in open_ or item not in mine or mine[item].answer != word
             ]
             self._log.append(news)
 
@@ -335,6 +359,11 @@ class Loop:
         return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
 
     @property
+    def learns(self) -> bool:
+        """Whether answers decide what is asked next, beside what they teach."""
+        return "answers" in getattr(self._choice, "needs", ())
+
+    @property
     def labels_(self) -> NDArray[np.float64]:
         """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
         codes = self.state.codes(self.n)
@@ -359,16 +388,21 @@ class Loop:
     def history(self) -> History:
         """What each question brought, beside the list ranked without any answer."""
         state = self.state
-        verdicts = {i: v for i, v in state.verdicts().items() if v != log.SKIP}
-        items = np.array(list(verdicts), dtype=np.int64)
+        items = np.array(list(state.judged()), dtype=np.int64)
         codes = state.codes(self.n)
-        ranked = np.argsort(-self._unlabelled().scores, kind="stable")[: len(items)]
+        ranked = self._ranking(state)[: len(items)]
         return History(
             items,
             np.cumsum(codes[items] == labels.ANOMALY),
             np.cumsum(codes[ranked] == labels.ANOMALY),
             np.cumsum(codes[ranked] == labels.UNLABELLED),
         )
+
+    def _ranking(self, state: State) -> Ids:
+        """Rows by score without any answer, but for those that nobody need look at."""
+        order = np.argsort(-self._unlabelled().scores, kind="stable")
+        given = np.array(list(state.answers.get(log.GIVEN, {})), dtype=np.int64)
+        return order[~np.isin(order, given)] if len(given) else order
 
     def contradictions(self) -> list[Contradiction]:
         """Labelled rows whose score says the opposite: please look again.
@@ -421,12 +455,13 @@ class Loop:
         return int(told["seed"])
 
     def _event(self, kind: str, item: int | None, **values: Any) -> Event:
-        return Event(
-            kind, item=item, annotator=self.annotator, time=time.time(), **values
-        )
+        values.setdefault("annotator", self.annotator)
+        return Event(kind, item=item, time=time.time(), **values)
 
-    def _answer(self, item: int, word: str, state: State) -> Event:
-        question = state.asked.get(item)
+    def _answer(self, item: int, word: str, state: State, who: str) -> Event:
+        question = state.again.get(who, {}).get(item) or state.asked.get(item)
+        if who == log.GIVEN:
+            question = None
         # The round of now, not of the question: a skipped row rests from now on.
         extra: dict[str, Any] = {"round": state.rounds}
         if question is not None:
@@ -438,7 +473,8 @@ class Loop:
                 "model": question.model,
             }
         content = fitting.content_hash(self.rows[item])
-        return self._event("answered", item, answer=word, content=content, **extra)
+        extra |= {"answer": word, "annotator": who, "content": content}
+        return self._event("answered", item, **extra)
 
     def _room(self, k: int) -> int:
         """How many questions may be open at a time."""
@@ -463,15 +499,17 @@ class Loop:
     def _learn(self) -> None:
         if not self.stale:
             return
-        codes = self.state.codes(self.n)
-        fitted = self._train(codes, self._fitted)
+        fitted = self._train(self.state.codes(self.n))
         with self._lock:
             self._fitted = fitted
-            if not (codes != labels.UNLABELLED).any():
-                self._first = fitted
             self._ready = []  # chosen by a detector that knew less
 
-    def _train(
+    def _train(self, codes: labels.Codes) -> fitting.Fitted:
+        if not (codes != labels.UNLABELLED).any():
+            return self._unlabelled()
+        return self._fit(codes, self._unlabelled() if self._goes_on else None)
+
+    def _fit(
         self, codes: labels.Codes, before: fitting.Fitted | None
     ) -> fitting.Fitted:
         return fitting.fit(
@@ -481,6 +519,7 @@ class Loop:
             seed=self._seed,
             ratio=lambda: self.ratio().estimate,
             before=before,
+            sample=self._sample,
         )
 
     def _current(self) -> fitting.Fitted:
@@ -492,16 +531,18 @@ class Loop:
     def _unlabelled(self) -> fitting.Fitted:
         """The detector as it was before any answer."""
         if self._first is None:
-            codes = np.full(self.n, labels.UNLABELLED)
-            self._first = self._train(codes, None)
+            self._first = self._fit(np.full(self.n, labels.UNLABELLED), None)
         return self._first
 
     def _hand_out(self, k: int) -> list[int]:
         with self._lock:
+            again = self._due_again(k)
+            k -= len(again)
             chosen = self._still_open(self._ready)[:k]
             if len(chosen) < k:
                 taken = [question.item for question in chosen]
                 chosen += self._choose(k - len(chosen), taken)
+            chosen += again
             number = self.state.rounds + 1
             self._log.append([self._asked(question, number) for question in chosen])
             handed = {question.item for question in chosen}
@@ -547,19 +588,64 @@ class Loop:
 
     def _by_strategy(self, k: int, closed: set[int]) -> list[_Question]:
         fitted = self._current()
+        scores, points = fitted.scores, fitted.embeddings
+        if self.rows.ndim == 2 and getattr(self._choice, "sees", "") == "columns":
+            scores, points = self._ranked_by_columns(fitted), self.rows
+        answers = self.labels_
         ids = self._choice.query(
-            scores=fitted.scores,
-            embeddings=fitted.embeddings,
+            scores=scores,
+            embeddings=points,
             k=k,
             random_state=np.random.default_rng([self._seed, 1, len(self._events)]),
             labelled=np.array(sorted(closed), dtype=np.int64),
             ratio=self.ratio()[0],
-            answers=self.labels_,
+            answers=answers,
         )
+        told: dict[str, Any] = {"answers": answers} if self.learns else {}
+        why = (self._choice.why(i, shown=len(closed), **told) for i in range(len(ids)))
         return [
-            _Question(int(item), self.strategy, self._choice.why(i, shown=len(closed)))
-            for i, item in enumerate(ids)
+            _Question(int(item), self.strategy, reason)
+            for item, reason in zip(ids, why, strict=True)
         ]
+
+    def _ranked_by_columns(self, fitted: fitting.Fitted) -> Scores:
+        """Scores for a strategy that learns itself: no answer is to count twice.
+
+        Where those of the detector have learnt, an isolation forest's take their place.
+        """
+        if not self.detector.uses_labels:
+            return fitted.scores
+        if self._forest is None:
+            forest = _table.method("isolation_forest").cls(random_state=self._seed)
+            rows = self.rows if self._sample is None else self.rows[self._sample]
+            self._forest = forest.fit(rows).anomaly_score(self.rows)
+        return self._forest
+
+    def _due_again(self, k: int) -> list[_Question]:
+        """A row to ask again, where the next k questions hold the place of one."""
+        if self.ask_again is None:
+            return []
+        asked = [
+            event
+            for event in self.events
+            if event.kind == "asked" and event.annotator == self.annotator
+        ]
+        before = {event.item for event in asked if event.strategy == AGAIN}
+        if (len(asked) + k) // self.ask_again <= len(before):
+            return []
+        mine = self.state.answers.get(self.annotator, {}).values()
+        oldest = sorted(mine, key=lambda event: event.seq)[: -self.ask_again]
+        open_ = [
+            _Question(event.item, AGAIN, event.reason)
+            for event in oldest
+            # What somebody looked up is known to have been answered.
+            if event.item is not None
+            and event.item not in before
+            and event.answer in _WORDS.values()
+            and event.reason
+        ]
+        rng = np.random.default_rng([self._seed, 3, len(self._events)])
+        return [open_[rng.integers(len(open_))]] if open_ else []
 
     # --- audit ------------------------------------------------------------------------
 
@@ -615,7 +701,7 @@ class Loop:
         for number in range(fold.max() + 1):
             hidden = fold == number
             known = np.where(hidden, labels.UNLABELLED, codes)
-            scores[hidden] = self._train(known, None).scores[hidden]
+            scores[hidden] = self._train(known).scores[hidden]
         return scores
 
 
@@ -649,9 +735,10 @@ def _strategy(given: Any) -> tuple[str, Any]:
     return str(getattr(choice, "name", type(choice).__name__)), choice
 
 
-def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
-    if budget is not None:
-        _check_count("budget", budget)
+def _check(audit_share: Any, annotator: Any, **counts: Any) -> None:
+    for name, value in counts.items():
+        if value is not None:
+            _check_count(name, value)
     if not 0 <= audit_share <= 1:
         raise ParameterError(
             f"audit_share={audit_share!r} is not in [0, 1]; 0.2 asks one question in "
@@ -660,6 +747,11 @@ def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
     if not isinstance(annotator, str) or not annotator.strip():
         raise ParameterError(
             f"annotator={annotator!r} is no name; use for example 'me'"
+        )
+    if annotator == log.GIVEN:
+        raise ParameterError(
+            f"annotator={annotator!r} is the name of the labels that the data came "
+            "with; use another one"
         )
 
 

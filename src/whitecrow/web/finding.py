@@ -50,6 +50,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
     width = spread(scores)
     state = session.loop.state
+    blind = session.again(state)
     thing = "picture" if session.data.pictures else "row"
     things = thing if len(rows) == 1 else f"{thing}s"
     more = f", the {MOST} with the highest scores" if len(rows) > MOST else ""
@@ -59,7 +60,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
             {
                 "id": int(row),
                 "name": session.name(int(row)),
-                "answer": state.verdict(int(row)),
+                "answer": None if int(row) in blind else state.verdict(int(row)),
                 "score": score_text(float(scores[row]), width),
                 "text": _cell(session, int(row), column),
             }

@@ -122,7 +122,7 @@ def _export(session: Session, request: Request) -> Response:
     if export is None:
         raise HTTPException(404)
     content = export.content(session.loop, session.data)
-    headers = {"Content-Disposition": f'attachment; filename="labels{export.suffix}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{export.name}"'}
     return Response(content, media_type=export.media_type, headers=headers)
 
 

@@ -11,7 +11,7 @@ a table of $WHITECROW_DATA/adbench with at most 40 % anomalies, and of a longer 
     python benchmarks/discovery.py --page --seeds 0
 
 is about `whitecrow label`: a loop as the page has it, with Deep SAD, five questions
-ahead and one in five drawn at random, on the tables of at most 5,000 rows; contenders
+ahead and one in five drawn at random, on the tables of at most 2,500 rows; contenders
 are its strategies.
 
 Measurements are kept in `results/discovery.json`; what is there is not repeated without
@@ -133,7 +133,7 @@ CONTENDERS = {
 }
 ON_PAGE = {name: on_page(name) for name in ("mixed", "positive", "aad")}
 EVERYBODY = CONTENDERS | ON_PAGE
-LONGEST_ON_PAGE = 5_000
+LONGEST_ON_PAGE = 2_500
 
 
 def _top(scores: Array, answers: Array) -> int:

@@ -15,7 +15,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -186,7 +186,8 @@ class Loop:
         self._forest: Scores | None = None
         self._ready: list[_Question] = []
         self._lock = threading.RLock()  # the state, for moments
-        self._busy = threading.Lock()  # fitting, for long
+        # Fitting and choosing take long: nobody who answers waits for them.
+        self._busy, self._choosing = threading.Lock(), threading.RLock()
 
     # --- questions and answers --------------------------------------------------------
 
@@ -327,9 +328,11 @@ class Loop:
         `ask` hands them out.
         """
         _check_count("k", k)
-        self.refit()
-        with self._lock:
-            self._ready = self._choose(k)
+        with self._busy:
+            self._learn(keep=True)
+        chosen = self._choose(k)  # meanwhile `ask` hands out the earlier ones
+        with self._choosing:
+            self._ready = chosen
 
     @property
     def detector_(self) -> Detector:
@@ -424,7 +427,11 @@ class Loop:
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))
-        return [_contradiction(int(i), codes, scores) for i in np.flatnonzero(wrong)]
+        hidden = self.detector.uses_labels
+        return [
+            _contradiction(int(i), codes, scores, hidden=hidden)
+            for i in np.flatnonzero(wrong)
+        ]
 
     def covering_radius(self) -> float:
         """Largest distance from a row to the nearest one that was asked or answered."""
@@ -486,8 +493,7 @@ class Loop:
 
     def _catch_up(self, k: int) -> None:
         """Learn before choosing, unless questions wait or another thread is at it."""
-        with self._lock:
-            enough = len(self._still_open(self._ready)) >= k
+        enough = len(self._still_open(self._ready)) >= k
         if enough or not (self._fitted is None or self.stale):
             return
         if self._busy.acquire(blocking=self._fitted is None):
@@ -496,13 +502,14 @@ class Loop:
             finally:
                 self._busy.release()
 
-    def _learn(self) -> None:
+    def _learn(self, *, keep: bool = False) -> None:
         if not self.stale:
             return
         fitted = self._train(self.state.codes(self.n))
-        with self._lock:
+        with self._choosing:
             self._fitted = fitted
-            self._ready = []  # chosen by a detector that knew less
+            if not keep:
+                self._ready = []  # chosen by a detector that knew less
 
     def _train(self, codes: labels.Codes) -> fitting.Fitted:
         if not (codes != labels.UNLABELLED).any():
@@ -535,16 +542,17 @@ class Loop:
         return self._first
 
     def _hand_out(self, k: int) -> list[int]:
-        with self._lock:
+        with self._choosing:
             again = self._due_again(k)
             k -= len(again)
             chosen = self._still_open(self._ready)[:k]
             if len(chosen) < k:
-                taken = [question.item for question in chosen]
-                chosen += self._choose(k - len(chosen), taken)
-            chosen += again
-            number = self.state.rounds + 1
-            self._log.append([self._asked(question, number) for question in chosen])
+                chosen += self._choose(k - len(chosen), chosen)
+            with self._lock:
+                # Somebody may have answered one while the others were chosen.
+                chosen = self._still_open(chosen) + again
+                number = self.state.rounds + 1
+                self._log.append([self._asked(question, number) for question in chosen])
             handed = {question.item for question in chosen}
             self._ready = [q for q in self._ready if q.item not in handed]
             return [question.item for question in chosen]
@@ -574,17 +582,21 @@ class Loop:
         # With nothing else left, what another annotator left open is asked again.
         return closed if len(closed) < self.n else set(state.settled(_REST).tolist())
 
-    def _choose(self, k: int, taken: Iterable[int] = ()) -> list[_Question]:
-        """The next k questions: due audits, the others by the strategy."""
-        closed = {*self._closed(), *taken}
+    def _choose(self, k: int, before: Sequence[_Question] = ()) -> list[_Question]:
+        """The next k questions after some: due audits, the others by the strategy."""
+        closed = {*self._closed(), *(question.item for question in before)}
         k = min(k, self.n - len(closed))
         if k <= 0:
             return []
-        audits = self._next_audits(self._audits_due(k), closed)
-        chosen = [_Question(item, AUDIT, _AUDIT_REASON) for item in audits]
-        if k > len(chosen):
-            chosen = self._by_strategy(k - len(chosen), {*closed, *audits}) + chosen
-        return chosen
+        due = self._audits_due(k, before)
+        audits = [
+            _Question(item, AUDIT, _AUDIT_REASON)
+            for item in self._next_audits(sum(due), closed)
+        ]
+        closed |= {question.item for question in audits}
+        rest = k - len(audits)
+        others = self._by_strategy(rest, closed) if rest else []
+        return [audits.pop(0) if audit else others.pop(0) for audit in due]
 
     def _by_strategy(self, k: int, closed: set[int]) -> list[_Question]:
         fitted = self._current()
@@ -649,16 +661,18 @@ class Loop:
 
     # --- audit ------------------------------------------------------------------------
 
-    def _audits_due(self, k: int) -> int:
-        """Audits among the next k questions, so that their share stays as set."""
+    def _audits_due(self, k: int, before: Sequence[_Question] = ()) -> list[bool]:
+        """Which of the next k questions are audits, so that their share is as set."""
         share = self.audit_share
-        if not share:
-            return 0
-        if self.budget:
+        if share and self.budget:
             share = min(1.0, max(share, _FEWEST_AUDITED / self.budget))
-        asked = self.state.asked.values()
-        done = sum(question.strategy == AUDIT for question in asked)
-        return min(k, max(0, int(share * (len(asked) + k) + 0.5) - done))
+        asked = [question.strategy for question in self.state.asked.values()]
+        asked += [question.strategy for question in before]
+        done, due = asked.count(AUDIT), list[bool]()
+        for place in range(len(asked) + 1, len(asked) + k + 1):
+            due.append(int(share * place + 0.5) > done)
+            done += due[-1]
+        return due
 
     def _next_audits(self, count: int, closed: set[int]) -> list[int]:
         """The first rows of the random order that are open.
@@ -792,7 +806,9 @@ def _word(answer: Any) -> str:
     )
 
 
-def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradiction:
+def _contradiction(
+    item: int, codes: labels.Codes, scores: Scores, *, hidden: bool
+) -> Contradiction:
     other = labels.NORMAL if codes[item] == labels.ANOMALY else labels.ANOMALY
     label = _WORDS[int(codes[item])]
     beyond = scores[codes == other] < scores[item]
@@ -800,7 +816,8 @@ def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradict
     side = "above" if other == labels.ANOMALY else "below"
     against = "anomalies" if other == labels.ANOMALY else "normal rows"
     reason = (
-        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against} "
-        "when its own label is hidden"
+        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against}"
     )
+    if hidden:
+        reason += " when its own label is hidden"
     return Contradiction(item, label, float(scores[item]), reason)

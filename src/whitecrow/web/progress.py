@@ -33,7 +33,7 @@ class Measures:
     Attributes
     ----------
     found, quality : dict
-        Charts: `path` and `list` in a viewBox of 100 x 100, their ends, `text`.
+        Charts: `path`, `list` and `band` in a viewBox of 100 x 100, their ends, `text`.
     ratio : dict
         `estimate`, `low`, `high` and `scale` (the whole bar), `text`.
     model : str
@@ -74,8 +74,12 @@ class Measures:
             points = _by_answers(loop.state)
             what = "where each answer judges the scores from before it"
         else:
-            points = self._remembered(loop.spent, _on_truth(loop.scores_, codes, truth))
-            what = "on the rows without an answer, by the labels that the data have"
+            learns = loop.detector.uses_labels
+            # Of scores that have not learnt them, rows with an answer are as fair.
+            fair = codes == labels.UNLABELLED if learns else np.full(loop.n, True)
+            which = "the rows without an answer" if learns else "all rows"
+            points = self._remembered(loop.spent, _on_truth(loop.scores_, fair, truth))
+            what = f"on {which}, by the labels that the data have"
         if not points:
             text = f"Shown from {_FEWEST} anomalies and {_FEWEST} normal rows on."
             return {"path": "", "text": text}
@@ -191,9 +195,9 @@ def _by_answers(state: State) -> list[tuple[int, float]]:
 
 
 def _on_truth(
-    scores: NDArray[np.float64], codes: labels.Codes, truth: labels.Codes
+    scores: NDArray[np.float64], fair: NDArray[np.bool_], truth: labels.Codes
 ) -> float | None:
-    fair = (codes == labels.UNLABELLED) & (truth != labels.UNLABELLED)
+    fair = fair & (truth != labels.UNLABELLED)
     odd = truth[fair] == labels.ANOMALY
     return _auroc(np.column_stack([odd, scores[fair]]))
 
@@ -211,16 +215,20 @@ def _found(loop: Loop) -> Chart:
     n = len(history.items)
     if not n:
         return {"path": "", "text": "Nothing is answered yet."}
-    mine, ranked = history.found, history.ranked
-    top = max(int(mine[-1]), int(ranked[-1]), 1)
+    mine, least = history.found, history.ranked
+    most = least + history.ranked_unknown
+    top = max(int(mine[-1]), int(most[-1]), 1)
     x = np.r_[0, np.arange(1, n + 1)] / n
-    low, unknown = int(ranked[-1]), int(history.ranked_unknown[-1])
-    other = f"{low} to {low + unknown}" if unknown else str(low)
+    low, high = int(least[-1]), int(most[-1])
+    other = f"{low} to {high}" if high > low else str(low)
+    band = np.r_[0, most, least[::-1], 0] / top
     return {
         "path": curve(x, np.r_[0, mine] / top),
-        "list": curve(x, np.r_[0, ranked] / top),
+        "list": curve(x, np.r_[0, least] / top),
+        "band": curve(np.r_[x, x[::-1]], band) if high > low else "",
         "text": f"{int(mine[-1])} in {n} questions; the first {n} of the score-ranked "
-        f"list hold {other}" + (" (the line shows the least)." if unknown else "."),
+        f"list hold {other}"
+        + (", as nobody has judged all of them (shaded)." if high > low else "."),
         "x0": "0",
         "x1": str(n),
         "y0": "0",

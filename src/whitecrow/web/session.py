@@ -164,6 +164,7 @@ class Session:
         UserError
             What the method refuses about the data.
         """
+        self.loop.prepare(_READY)
         self.loop.ask(AHEAD)
         self.model = self.loop.detector_
         self.measures.look(self.loop, self._truth)

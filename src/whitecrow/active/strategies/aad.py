@@ -190,7 +190,7 @@ class AAD(Strategy):
         if self._doubts(known) and _explores(len(known) + position):
             return "at random, as nothing was found where the scores are high"
         if len(known):
-            return f"number {position + 1} by score and by what the answers so far say"
+            return f"number {position + 1} by score and by the answers so far"
         return super().why(position, shown=shown)
 
     def _why(self, position: int, place: int) -> str:

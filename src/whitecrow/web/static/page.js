@@ -292,6 +292,7 @@ function plot(box, chart, label) {
   if (!chart.path) return box.replaceChildren();
   box.setAttribute("aria-label", `${label}: ${chart.text}`);
   const svg = el("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
+  if (chart.band) svg.append(el("path", { class: "unknown", d: chart.band }));
   if (chart.list) svg.append(el("path", { class: "list", d: chart.list }));
   svg.append(el("path", { d: chart.path }));
   box.replaceChildren(svg, ...["x0", "x1", "y0", "y1"].map((name) =>
@@ -322,7 +323,8 @@ function crossTable(one) {
   const rows = one.words.map((word, i) => el("tr", {}, el("th", { scope: "row" }, WORDS[word]),
     ...one.counts[i].map((n, j) => el("td", { class: n && i !== j ? "differ" : null }, String(n)))));
   return el("table", { class: "cross" },
-    el("tr", {}, el("td", {}, `${one.side} ↓ ${one.top} →`), ...names), ...rows);
+    el("caption", {}, `down: ${one.side}; across: ${one.top}`),
+    el("tr", {}, el("td"), ...names), ...rows);
 }
 
 function showWaiting() {

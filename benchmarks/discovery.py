@@ -8,7 +8,7 @@ every contender chooses the next row knowing the answers so far. All see the sam
 a table of $WHITECROW_DATA/adbench with at most 40 % anomalies, and of a longer one
 10,000 rows drawn with the seed. Contenders have their defaults and one thread.
 
-    python benchmarks/discovery.py --page --seeds 0
+    python benchmarks/discovery.py --page --seeds 0 1
 
 is about `whitecrow label`: a loop as the page has it, with Deep SAD, five questions
 ahead and one in five drawn at random, on the tables of at most 2,500 rows; contenders

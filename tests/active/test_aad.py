@@ -297,3 +297,34 @@ def test_together_counts_common_cuts():
 def test_codes_of_a_stump():
     stump = ExtraTreeRegressor(max_depth=1, random_state=0).fit([[0.0], [1.0]], [0, 1])
     assert aad._codes(stump.tree_).tolist() == [0, 0, 128]
+
+
+def test_of_a_large_pool_some_rows_are_ranked(monkeypatch):
+    """The highest scores, others at random, and all that is left when little is."""
+    monkeypatch.setattr(aad, "_LARGE", 40)
+    answers = np.full(300, np.nan)
+    answers[[0, 299]] = 1, 0
+
+    def pool(shown, k, seed=0):
+        return aad.Pool(
+            n=300,
+            k=k,
+            shown=np.asarray(shown),
+            rng=np.random.default_rng(seed),
+            scores=np.arange(300.0),
+            embeddings=np.random.default_rng(0).normal(size=(300, 2)),
+            answers=answers,
+        )
+
+    known = np.array([0, 299])
+    some = aad._candidates(pool(known, 3), known)
+    assert {0, *range(280, 300)} <= set(some.tolist())
+    assert 25 < len(some) <= 45
+    assert (np.diff(some) > 0).all()
+    other = aad._candidates(pool(known, 3, seed=1), known)
+    assert set(some.tolist()) != set(other.tolist())
+    chosen = strategies.get("aad")._choose(pool(known, 30))
+    assert len(set(chosen.tolist()) - {0, 299}) == 30
+    # With all but three low ones shown, those are asked.
+    shown = [*range(3), *range(6, 300)]
+    assert sorted(strategies.get("aad")._choose(pool(shown, 3)).tolist()) == [3, 4, 5]

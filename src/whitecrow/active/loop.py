@@ -225,7 +225,7 @@ class Loop:
             return True
         return len(self.state.settled(_REST)) >= self.n
 
-    def ask(self, k: int = 1) -> Ids:
+    def ask(self, k: int = 1, *, spare: int = 0) -> Ids:
         """The next questions.
 
         Those that were asked before and not answered come first, so that asking again
@@ -235,6 +235,9 @@ class Loop:
         ----------
         k : int, default=1
             How many; fewer come back where budget or rows run out, none at the end.
+        spare : int, default=0
+            Where questions must be chosen, choose so many more, as `prepare` does: the
+            next `ask` hands them out at once, whatever was answered in between.
 
         Returns
         -------
@@ -246,7 +249,7 @@ class Loop:
         missing = self._room(k) - len(open_)
         if missing > 0:
             self._catch_up(missing)
-            open_ += self._hand_out(missing)
+            open_ += self._hand_out(missing, spare)
         return np.array(open_, dtype=np.int64)
 
     def why(self, id: int) -> str:
@@ -541,13 +544,15 @@ class Loop:
             self._first = self._fit(np.full(self.n, labels.UNLABELLED), None)
         return self._first
 
-    def _hand_out(self, k: int) -> list[int]:
+    def _hand_out(self, k: int, spare: int) -> list[int]:
         with self._choosing:
             again = self._due_again(k)
             k -= len(again)
-            chosen = self._still_open(self._ready)[:k]
+            chosen = self._still_open(self._ready)
             if len(chosen) < k:
-                chosen += self._choose(k - len(chosen), chosen)
+                chosen += self._choose(k - len(chosen) + spare, chosen)
+                self._ready = chosen
+            chosen = chosen[:k]
             with self._lock:
                 # Somebody may have answered one while the others were chosen.
                 chosen = self._still_open(chosen) + again

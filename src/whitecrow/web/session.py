@@ -61,6 +61,10 @@ class _ClosedError(Exception):
     """The page was closed during a fit."""
 
 
+class _LaterError(Exception):
+    """Somebody answered while answers were checked, which can wait."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the command line decides.
@@ -139,7 +143,7 @@ class Session:
         self._conflicts: list[Contradiction] = []
         self._turn = threading.Lock()  # one change at a time
         self._learn, self._fill = threading.Event(), threading.Event()
-        self._closed, self._busy = False, False
+        self._closed, self._busy, self._checking = False, False, False
         self._problem = ""
         self._threads: list[threading.Thread] = []
 
@@ -437,9 +441,11 @@ class Session:
         """Called after each epoch of a fit: the place to stop one."""
         if self._closed:
             raise _ClosedError
+        if self._checking and self._learn.is_set():
+            raise _LaterError
 
     def _fill_once(self) -> None:
-        self.loop.ask(AHEAD)
+        self.loop.ask(AHEAD, spare=_READY)
         self.queue()  # explains what is new, before anybody waits for it
 
     def _learn_once(self) -> None:
@@ -459,9 +465,16 @@ class Session:
         """Look for contradictions, unless somebody answers: this takes long."""
         spent = self.loop.spent
         due = abs(spent - self._checked_at) >= _CHECK_EVERY
-        if due and spent >= _FEWEST_TO_CHECK and not self._learn.is_set():
+        if not due or spent < _FEWEST_TO_CHECK or self._learn.is_set():
+            return
+        self._checking = True
+        try:
             self._conflicts = self.loop.contradictions()
             self._checked_at = spent
+        except _LaterError:
+            pass  # an answer came: it is learnt first
+        finally:
+            self._checking = False
 
     def _finish(self) -> None:
         try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whitecrow.active.log import ANSWERS
 from whitecrow.data.wording import shown
 from whitecrow.errors import ParameterError
-from whitecrow.report.content import score_text, spread
+from whitecrow.report.content import score_text
 
 if TYPE_CHECKING:
     from whitecrow.web.session import Session
@@ -51,7 +51,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
     rows = np.flatnonzero(hits & _shown(session, show))
     scores = session.loop.scores_
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
-    width = spread(scores)
+    width = session.spread()
     state = session.loop.state
     blind = session.again(state)
     thing = "picture" if session.data.pictures else "row"

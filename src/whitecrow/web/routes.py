@@ -146,7 +146,7 @@ def _picture_row(session: Session, request: Request) -> int:
 
 
 def _shown(session: Session) -> dict[str, Any]:
-    return {"state": session.status(), "queue": session.queue()}
+    return {"state": session.status(), "queue": session.queue(ready=True)}
 
 
 # ------------------------------------------------------------------------ changing

@@ -23,6 +23,7 @@ from whitecrow.active import Event, Loop, Store, agreement
 from whitecrow.active.log import ANSWERS, SKIP, State, latest
 from whitecrow.active.loop import Contradiction
 from whitecrow.errors import DataError, LabelError, UserError
+from whitecrow.report import content
 from whitecrow.train import on_log
 from whitecrow.web import exchange, progress, views
 from whitecrow.workflow import training
@@ -139,6 +140,7 @@ class Session:
         self.strips: dict[str, Strip] = {}
         self._heats: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
         self._views: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._spread: tuple[NDArray[np.float64], float] | None = None
         self._checked_at = 0
         self._conflicts: list[Contradiction] = []
         self._turn = threading.Lock()  # one change at a time
@@ -280,12 +282,14 @@ class Session:
 
     # --- what the page shows ----------------------------------------------------------
 
-    def queue(self) -> list[dict[str, Any]]:
-        """The next questions."""
+    def queue(self, *, ready: bool = False) -> list[dict[str, Any]]:
+        """The next questions; those that are `ready` take no time, and one at least."""
         state = self.loop.state
         if self._left(state) == 0:
             return []
         rows = state.pending(self.settings.annotator)[: min(AHEAD, self._left(state))]
+        if ready:
+            rows = [row for row in rows if row in self._views] or rows[:1]
         return [self.question(row, state) for row in rows]
 
     def question(self, row: int, state: State | None = None) -> dict[str, Any]:
@@ -354,6 +358,13 @@ class Session:
     def name(self, row: int) -> str:
         """What a person calls a row."""
         return self.data.pictures.paths[row] if self.data.pictures else f"Row {row}"
+
+    def spread(self) -> float:
+        """Width of the scores, by which they are rounded."""
+        scores = self.loop.scores_
+        if self._spread is None or self._spread[0] is not scores:
+            self._spread = scores, content.spread(scores)
+        return self._spread[1]
 
     def heat(self, row: int) -> NDArray[np.float64]:
         """Where a picture is odd."""

@@ -174,6 +174,7 @@ class Session:
         self.loop.ask(AHEAD)
         self.model = self.loop.detector_
         self.measures.look(self.loop, self._truth)
+        self.queue()  # explains the first questions, and draws what all share
         for work, wake in (
             (self._learn_once, self._learn),
             (self._fill_once, self._fill),

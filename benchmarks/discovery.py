@@ -8,6 +8,12 @@ every contender chooses the next row knowing the answers so far. All see the sam
 a table of $WHITECROW_DATA/adbench with at most 40 % anomalies, and of a longer one
 10,000 rows drawn with the seed. Contenders have their defaults and one thread.
 
+    python benchmarks/discovery.py --page --seeds 0 1
+
+is about `whitecrow label`: a loop as the page has it, with Deep SAD, five questions
+ahead and one in five drawn at random, on the tables of at most 2,500 rows; contenders
+are its strategies.
+
 Measurements are kept in `results/discovery.json`; what is there is not repeated without
 `--again`. The whole of ADBench replaces the table of discovery.md.
 """
@@ -94,12 +100,40 @@ def _coniferest(forest: Any, X: Array) -> Chooser:
     return choose
 
 
+def on_page(strategy: str) -> Callable[[Array, int], Chooser]:
+    """A loop as `whitecrow label` has it: five questions between two fits."""
+
+    def start(X: Array, seed: int) -> Chooser:
+        from whitecrow import DeepSAD
+        from whitecrow.active import Loop
+
+        rows = Scaler.fit(X).transform(X)
+        loop = Loop(
+            DeepSAD(), rows, strategy=strategy, random_state=seed, budget=len(X)
+        )
+        waiting: list[int] = []
+
+        def choose(answers: Array) -> int:
+            if not waiting:
+                told = np.flatnonzero(~np.isnan(answers) & np.isnan(loop.labels_))
+                loop.tell(told, answers[told].tolist())
+                waiting.extend(loop.ask(5).tolist())
+            return waiting.pop(0)
+
+        return choose
+
+    return start
+
+
 CONTENDERS = {
     "iforest": ranking,
     "aadforest": aadforest,
     "pineforest": pineforest,
     "ours": ours,
 }
+ON_PAGE = {name: on_page(name) for name in ("mixed", "positive", "aad")}
+EVERYBODY = CONTENDERS | ON_PAGE
+LONGEST_ON_PAGE = 2_500
 
 
 def _top(scores: Array, answers: Array) -> int:
@@ -136,7 +170,7 @@ def measure(path: Path, contender: str, seed: int, questions: int) -> dict[str, 
     with warnings.catch_warnings():
         # coniferest says that a table has fewer rows than a tree takes.
         warnings.simplefilter("ignore")
-        curve = found(CONTENDERS[contender](X, seed), y, questions)
+        curve = found(EVERYBODY[contender](X, seed), y, questions)
     return {
         "table": path.stem,
         "contender": contender,
@@ -172,7 +206,7 @@ def _share(path: Path) -> float:
 
 def page(records: list[dict[str, Any]], marks: Sequence[int]) -> str:
     """Found after each mark, a line for each table and the mean; CPU seconds."""
-    contenders = [name for name in CONTENDERS if _of(records, contender=name)]
+    contenders = [name for name in EVERYBODY if _of(records, contender=name)]
     header = ["table", "rows", "anomalies"]
     header += [f"{name} {mark}" for mark in marks for name in contenders]
     names = sorted({record["table"] for record in records}, key=_number)
@@ -217,10 +251,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", nargs="+", help="names, such as cardio")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--questions", type=int, default=50)
-    parser.add_argument("--contenders", nargs="+", default=[*CONTENDERS])
+    parser.add_argument("--contenders", nargs="+", default=[])
+    parser.add_argument("--page", action="store_true", help="strategies of the page")
     parser.add_argument("--again", action="store_true", help="measure what is stored")
     given = parser.parse_args(arguments)
+    given.contenders = given.contenders or [*(ON_PAGE if given.page else CONTENDERS)]
     paths = tables(given.tables)
+    if given.page:
+        paths = [path for path in paths if len(read(path, 0)[1]) <= LONGEST_ON_PAGE]
     records = collect(paths, given)
     shown = [
         record
@@ -231,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     text = page(shown, sorted({min(20, given.questions), given.questions}))
     if not given.tables:
-        report.write_section("ADBench", text, PAGE)
+        report.write_section("page" if given.page else "ADBench", text, PAGE)
     print(text)
 
 

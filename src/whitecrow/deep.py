@@ -9,16 +9,19 @@ the loss, is a rule of `whitecrow.supervision`; how many members train side by s
 from __future__ import annotations
 
 import contextlib
+import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -40,6 +43,10 @@ _ROWS_ON_CPU = 1024
 _FAR = 1e12
 
 _STEPS_OF_PATH = 32
+
+# A refit takes so many steps at least: on small tables, fewer are not enough
+# (benchmarks/rounds.py).
+_FEWEST_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -269,6 +276,77 @@ class DeepDetector(Detector):
             codes = codes.transpose(1, 0, 2).reshape(codes.shape[1], -1)
         return np.ascontiguousarray(codes)
 
+    @available_if(lambda self: self.uses_labels)  # type: ignore[untyped-decorator]
+    def refit(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, share: float = 0.2
+    ) -> Self:
+        """Train on from the present weights, for a share of the epochs.
+
+        For labels that came after a fit without them: the network need not find out
+        again what the rows have in common. Units of columns, and the centre of a
+        hypersphere, remain those of `fit`; nothing is pretrained. Methods that learn
+        from labels have it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d) or (n, c, h, w)
+            Rows like those of `fit`, usually the same.
+        y : array-like of shape (n,), optional
+            As for `fit`.
+        share : float in (0, 1], default=0.2
+            Share of `epochs`, and more of them, up to all, where that would be less
+            than 200 steps; `milestones` come as much earlier.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        DataError, LabelError, ParameterError
+            As `fit`, and where `share` is not in (0, 1].
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from whitecrow import DeepSAD
+        >>> rng = np.random.default_rng(0)
+        >>> X = np.r_[rng.normal(size=(200, 5)), rng.normal(3, 1, size=(20, 5))]
+        >>> model = DeepSAD(epochs=20, random_state=0).fit(X)
+        >>> y = np.full(220, np.nan)
+        >>> y[-10:] = 1  # somebody said so later
+        >>> scores = model.refit(X, y).anomaly_score(X)
+        >>> bool(scores[200:210].mean() > 3 * scores[:200].mean())
+        True
+        """
+        check_is_fitted(self)
+        if not 0 < share <= 1:
+            raise ParameterError(
+                f"share={share!r} is not in (0, 1]; 0.2 trains for a fifth of the "
+                "epochs"
+            )
+        rows = self._check_rows(X, reset=False)
+        codes = self._codes(y, len(rows))
+        x = self._tensor(rows)
+        one = TrainingSet(x, torch.from_numpy(codes), self._outliers(x, None))
+        shorter = self._shorter(share, len(rows))
+        shorter._go_on(one, rows, shorter._stages(), after=[])
+        for name in ("net_", "loss_curve_", "member_scale_"):
+            setattr(self, name, getattr(shorter, name))
+        self._set_threshold(rows, codes)
+        return self
+
+    def _shorter(self, share: float, n: int) -> DeepDetector:
+        """The same with the schedule of a refit on n rows; the network is shared."""
+        steps = math.ceil(n / self.batch_size)
+        wanted = max(math.ceil(share * self.epochs), math.ceil(_FEWEST_STEPS / steps))
+        shorter = copy.copy(self)
+        shorter.epochs = min(wanted, self.epochs)
+        part = shorter.epochs / max(self.epochs, 1)
+        milestones = (math.ceil(part * m) for m in getattr(self, "milestones", ()))
+        shorter.__dict__["milestones"] = tuple(milestones)
+        return shorter
+
     # --- mechanism --------------------------------------------------------------------
 
     def _check_parameters(self) -> None:
@@ -318,6 +396,11 @@ class DeepDetector(Detector):
             batches are in another order.
         """
         one = TrainingSet(self._tensor(X), torch.from_numpy(y))
+        self._go_on(one, X, stages, after=after)
+
+    def _go_on(
+        self, one: TrainingSet, X: Rows, stages: list[Stage], *, after: list[Stage]
+    ) -> None:
         where = device.resolve(self.device)
         seeds = device.seeds(self.random_state, self.n_members)
         data = Members([one.to(where)] * len(seeds), seeds, self.batch_size)

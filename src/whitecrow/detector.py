@@ -211,16 +211,21 @@ class Detector(OutlierMixin, BaseEstimator):
         """Parameters, rows, label codes and outliers, checked before any work."""
         self._check_parameters()
         rows = self._check_rows(X, reset=True)
-        codes = labels.encode(y if self.uses_labels else None, n=len(rows))
-        if (codes == labels.ANOMALY).all():
-            raise LabelError(
-                f"all rows are labelled as anomalies (n_samples = {len(rows)}); "
-                f"{type(self).__name__} learns what is normal: add normal or "
-                "unlabelled rows"
-            )
+        codes = self._codes(y, len(rows))
         outliers = self._check_auxiliary(auxiliary)
         self.typical_ = _typical(rows)
         return rows, codes, outliers
+
+    def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
+        """Labels of n rows, checked; none for a method without a use for them."""
+        codes = labels.encode(y if self.uses_labels else None, n=n)
+        if (codes == labels.ANOMALY).all():
+            raise LabelError(
+                f"all rows are labelled as anomalies (n_samples = {n}); "
+                f"{type(self).__name__} learns what is normal: add normal or "
+                "unlabelled rows"
+            )
+        return codes
 
     def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
         rows = self._as_array(X, reset=reset)

@@ -72,7 +72,7 @@ def posterior(X, scores, answers):
         embeddings=X,
         answers=answers,
     )
-    return aad._posterior(pool, known, 50)
+    return aad._posterior(pool, np.arange(pool.n), known, 50)
 
 
 # ----------------------------------------------------------------- what is learnt
@@ -230,7 +230,29 @@ def test_unsure_and_skipped_rows_are_not_asked_again():
 def test_reasons():
     strategy = strategies.get("aad")
     assert strategy.why(0) == "the highest score among the rows not shown yet"
-    assert "answers" in strategy.why(0, shown=3)
+    assert strategy.why(1, shown=3) == "number 5 by score"
+    some = [np.nan, 1, 0]
+    assert "answers" in strategy.why(0, shown=3, answers=some)
+
+
+def test_a_random_row_does_not_pass_for_one_with_a_high_score():
+    rng = np.random.default_rng(0)
+    points, answers = rng.normal(size=(200, 2)), np.full(200, np.nan)
+    scores = np.arange(200.0)
+    answers[-8:] = 0
+    strategy = strategies.get("aad")
+    ids = strategy.query(
+        scores=scores,
+        embeddings=points,
+        k=6,
+        random_state=0,
+        labelled=np.arange(192, 200),
+        answers=answers,
+    )
+    why = [strategy.why(i, shown=8, answers=answers) for i in range(len(ids))]
+    at_random = ["at random" in reason for reason in why]
+    assert at_random == [False, True] * 3
+    assert scores[ids[at_random]].min() < 150 < scores[ids[~np.array(at_random)]].min()
 
 
 @pytest.mark.parametrize("name", ["n_trees", "patience"])
@@ -268,10 +290,41 @@ def test_paths_are_the_cuts_of_the_trees(monkeypatch):
 
 def test_together_counts_common_cuts():
     codes = np.array([[0b00000000], [0b00000001], [0b01000000], [0b10000000]], np.uint8)
-    shares = aad.together(codes, np.array([0]))
+    shares = aad.together(codes, codes[:1])
     assert shares.ravel().tolist() == [1.0, 7 / 8, 1 / 8, 0.0]
 
 
 def test_codes_of_a_stump():
     stump = ExtraTreeRegressor(max_depth=1, random_state=0).fit([[0.0], [1.0]], [0, 1])
     assert aad._codes(stump.tree_).tolist() == [0, 0, 128]
+
+
+def test_of_a_large_pool_some_rows_are_ranked(monkeypatch):
+    """The highest scores, others at random, and all that is left when little is."""
+    monkeypatch.setattr(aad, "_LARGE", 40)
+    answers = np.full(300, np.nan)
+    answers[[0, 299]] = 1, 0
+
+    def pool(shown, k, seed=0):
+        return aad.Pool(
+            n=300,
+            k=k,
+            shown=np.asarray(shown),
+            rng=np.random.default_rng(seed),
+            scores=np.arange(300.0),
+            embeddings=np.random.default_rng(0).normal(size=(300, 2)),
+            answers=answers,
+        )
+
+    known = np.array([0, 299])
+    some = aad._candidates(pool(known, 3), known)
+    assert {0, *range(280, 300)} <= set(some.tolist())
+    assert 25 < len(some) <= 45
+    assert (np.diff(some) > 0).all()
+    other = aad._candidates(pool(known, 3, seed=1), known)
+    assert set(some.tolist()) != set(other.tolist())
+    chosen = strategies.get("aad")._choose(pool(known, 30))
+    assert len(set(chosen.tolist()) - {0, 299}) == 30
+    # With all but three low ones shown, those are asked.
+    shown = [*range(3), *range(6, 300)]
+    assert sorted(strategies.get("aad")._choose(pool(shown, 3)).tolist()) == [3, 4, 5]

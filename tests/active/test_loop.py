@@ -331,25 +331,74 @@ def test_embeddings_of_the_detector_are_used():
     assert make().embeddings_.shape == X.shape
 
 
-def test_warm_start_goes_on_from_the_last_round():
-    class Warm(wc.HBOS):
-        uses_labels = True
+def epochs(loop):
+    return len(loop.refit()._current().detector.loss_curve_)
 
-        def __init__(self, *, warm_start=False, contamination="auto"):
-            super().__init__(contamination=contamination)
-            self.warm_start = warm_start
 
+def test_deep_detectors_train_on_from_the_fit_without_answers():
+    loop = make(wc.DeepSAD(epochs=200, pretrain_epochs=50, random_state=0))
+    first = loop.refit()._current()
+    before = first.detector.anomaly_score(X)
+    assert epochs(loop) == 200
+    for round_ in range(3):
+        loop.tell([round_, N - 1 - round_], [0, 1])
+        assert epochs(loop) == 400  # one batch an epoch: 200 steps, not a fifth
+    assert first.detector.anomaly_score(X).tolist() == before.tolist()
+    assert wc.metrics.auroc(Y, loop.scores_) > wc.metrics.auroc(Y, before)
+
+
+def test_a_refit_takes_a_share_of_the_epochs():
+    model = wc.DeepSAD(epochs=20, batch_size=4, milestones=(10,), pretrain=False)
+    model.set_params(random_state=0).fit(X)
+    assert len(model.refit(X, np.where(Y, 1.0, np.nan), share=0.5).loss_curve_) == 30
+    assert (model.epochs, model.milestones) == (20, (10,))
+    assert wc.metrics.auroc(Y, model.anomaly_score(X)) > 0.95
+    for share in (0, 1.5):
+        with pytest.raises(ParameterError, match=f"share={share}"):
+            model.refit(X, share=share)
+    with (
+        pytest.warns(UserWarning, match="reversed"),
+        pytest.raises(LabelError, match="all rows are labelled"),
+    ):
+        model.refit(X, np.ones(N))
+    with pytest.raises(DataError, match="expecting 3 features"):
+        model.refit(X[:, :2])
+    assert not hasattr(wc.AutoEncoder(), "refit")
+
+
+def test_a_long_table_is_fitted_on_a_sample_and_scored_whole():
+    loop = make(wc.DeepSAD(epochs=3, pretrain=False), fit_rows=40)
+    assert len(loop.ask(5)) == 5
+    assert loop.scores_.shape == (N,)
+    seen = []
+
+    class Counting(Nearest):
         def _fit(self, X, codes, auxiliary):
-            self.rounds_ = getattr(self, "rounds_", 0) + 1 if self.warm_start else 1
+            seen.append((len(X), int((codes == 1).sum())))
             super()._fit(X, codes, auxiliary)
 
-    loop = make(Warm())
-    first = loop.refit()._current().detector
-    for item in range(3):
-        loop.tell([item], [0])
-        loop.refit()
-    assert loop.detector_.rounds_ == 4
-    assert first.rounds_ == 1  # whoever holds the old one keeps it
+    loop = make(Counting(), fit_rows=40)
+    loop.refit()
+    outside = [i for i in range(N) if i not in loop._sample][:3]
+    loop.tell(outside, [1, 1, 1])
+    loop.refit()
+    assert seen == [(40, 0), (43, 3)]
+    assert make(Counting(), fit_rows=N)._sample is None
+
+
+def test_what_is_learnt_depends_on_the_answers_alone():
+    often, once = (
+        make(wc.DeepSAD(epochs=6, pretrain=False), random_state=3) for _ in range(2)
+    )
+    assert often.refit().scores_.tolist() == once.refit().scores_.tolist()
+    for item in (0, N - 1, 5):
+        often.tell([item], [int(Y[item])])
+        often.refit()
+    once.tell([0, N - 1, 5], [0, 1, 0])
+    assert often.detector_.anomaly_score(X).tolist() == once.refit().scores_.tolist()
+    # Without answers, as after an undo of all of them, it is the first fit again.
+    often.undo(3)
+    assert epochs(often) == 6
 
 
 # ------------------------------------------------------------------ looking back
@@ -377,6 +426,8 @@ def test_contradictions_find_flipped_answers(nearest):
     plain.tell(shown, said[shown])
     assert set(wrong) <= {one.item for one in plain.contradictions()}
     assert len(plain.contradictions()) <= 8
+    # Nothing need be hidden from a detector that learns no labels.
+    assert not [one for one in plain.contradictions() if "hidden" in one.reason]
 
 
 def test_nothing_contradicts_two_labels():
@@ -407,6 +458,9 @@ def test_covering_radius_shrinks():
         ({"budget": 2.5}, "budget=2.5"),
         ({"audit_share": 1.5}, "audit_share=1.5"),
         ({"annotator": " "}, "annotator=' '"),
+        ({"annotator": "the data"}, "came with"),
+        ({"ask_again": 0}, "ask_again=0"),
+        ({"fit_rows": -1}, "fit_rows=-1"),
         ({"strategy": "best"}, "no query strategy 'best'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,11 +62,17 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Session]]:
         annotator: str = "me",
         folder: Path = tmp_path,
         strategy: str = "positive",
+        labelling: Labelling | None = None,
+        **further: Any,
     ) -> Session:
-        data = training.read_for_training(str(source), Labelling())
+        data = training.read_for_training(str(source), labelling)
         choice = training.choose(data.kind, method, use_labels=True)
         settings = Settings(
-            folder=folder, budget=budget, strategy=strategy, annotator=annotator
+            folder=folder,
+            budget=budget,
+            strategy=strategy,
+            annotator=annotator,
+            **further,
         )
         session = Session(data, choice, settings)
         opened.append(session)

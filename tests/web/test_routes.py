@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from whitecrow.active import Store, replay
 from whitecrow.errors import DataError
 from whitecrow.web.session import STORE, Session
+from whitecrow.workflow.inputs import Labelling
 
 Make = Callable[..., Session]
 
@@ -251,6 +253,145 @@ def test_the_budget_ends_the_questions(make: Make, table: Path) -> None:
     reply = client.get("/api/state").json()
     assert reply["queue"] == []
     assert reply["state"]["left"] == 0
+
+
+# -------------------------------------------------------------- two answers to a row
+
+
+def test_a_row_is_asked_again_blindly(make: Make, table: Path) -> None:
+    session = make(table, ask_again=5)
+    client = client_of(session)
+    seen: list[int] = []
+    while True:
+        question = first(client)
+        if question["id"] in seen:
+            break
+        seen.append(question["id"])
+        answer(client, question, "anomaly" if len(seen) % 2 else "normal")
+    before = state(client)
+    assert before["agreement"] == []
+    assert question["answer"] is None
+    assert question["why"] == session.loop.why(question["id"])
+    assert "again" not in question["why"]
+    assert question["id"] not in {one["id"] for one in before["decisions"]}
+    found = client.get("/api/rows", params={"q": str(question["id"])}).json()["rows"]
+    assert [one["answer"] for one in found] == [None]
+
+    # The other answer: both are kept, and the page asks which it is.
+    was = "anomaly" if seen.index(question["id"]) % 2 == 0 else "normal"
+    other = "normal" if was == "anomaly" else "anomaly"
+    now = answer(client, question, other)["state"]
+    (conflict,) = now["conflicts"]
+    assert conflict["text"] == f"You said {was} first, and {other} when asked again."
+    assert (conflict["id"], conflict["answer"]) == (question["id"], "disputed")
+    (agreed,) = now["agreement"]
+    assert agreed["text"] == "me, asked again: the same answer to 0 of 1 row."
+    assert agreed["words"] == ["anomaly", "normal"]
+    found = client.get("/api/rows", params={"show": "check"}).json()["rows"]
+    assert [one["id"] for one in found] == [question["id"]]
+    lines = client.get("/api/export/agreement").text.splitlines()
+    assert lines[1:] == [f'"me","me","{was}","{other}",1']
+
+    decided = answer(client, {"id": conflict["id"], "seen": conflict["seq"]}, other)
+    assert decided["state"]["conflicts"] == []
+    assert decided["state"]["agreement"] == now["agreement"]
+    exported = pq.read_table(io.BytesIO(client.get("/api/export/parquet").content))
+    again = {line["item"]: line["again"] for line in exported.to_pylist()}
+    assert again[question["id"]] == f"me: {was}, then {other}"
+
+
+def test_annotators_side_by_side(make: Make, table: Path, tmp_path: Path) -> None:
+    ann, bob = make(table, annotator="ann"), make(table, annotator="bob")
+    for row, one, other in ((1, "normal", "normal"), (2, "anomaly", "normal")):
+        ann.answer(row, one, None)
+        bob.answer(row, other, None)
+    ann.answer(3, "normal", None)
+    status = bob.status()
+    (agreed,) = status["agreement"]
+    assert agreed["text"] == "ann and bob: the same answer to 1 of 2 rows (kappa 0.00)."
+    assert (agreed["side"], agreed["top"]) == ("ann", "bob")
+    assert agreed["counts"] == [[0, 1], [0, 1]]
+    (conflict,) = status["conflicts"]
+    assert conflict["text"] == "ann says anomaly, bob says normal."
+    assert (conflict["id"], conflict["answer"]) == (2, "normal")
+    # Who has not answered is asked, too: theirs decides.
+    eve = make(table, annotator="eve")
+    (conflict,) = eve.status()["conflicts"]
+    assert (conflict["answer"], conflict["seq"]) == (None, None)
+    eve.answer(2, "anomaly", None)
+    assert bob.status()["conflicts"] == []
+    written = ann.write()
+    assert "agreement.csv" in {path.name for path in written}
+    report = (tmp_path / "report.html").read_text()
+    assert "ann and bob: the same answer to 1 of 2 rows" in report
+
+
+# ------------------------------------------------------------------ labels of the data
+
+
+@pytest.fixture
+def labelled(table: Path, tmp_path: Path) -> Path:
+    """The table, with labels of every tenth row; one of them is wrong."""
+    lines = table.read_text().splitlines()
+    lines[0] += ",known"
+    for row in range(80):
+        known = row % 10 == 5
+        lines[row + 1] += "," + (str(int(row == 75)) if known else "")
+    path = tmp_path / "labelled.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_labels_of_the_data_are_given_answers(
+    make: Make, labelled: Path, table: Path
+) -> None:
+    column = Labelling(column="known")
+    settings = {"labelling": column, "use_labels": True, "method": "deep_sad"}
+    session = make(labelled, **settings)
+    status = session.status()
+    assert status["model"] == "The detector has learnt from 8 labels of the data."
+    assert (status["used"], status["decisions"]) == (0, [])
+    assert sum(status["counts"].values()) == 0
+    assert session.loop.labels_[75] == 1
+    assert not {one["id"] for one in session.queue()} & set(range(5, 80, 10))
+    near = session.queue()[0]["neighbours"]
+    assert {one["id"] for one in near} <= set(range(5, 80, 10))
+    session.answer(75, "normal", None)
+    assert session.status()["conflicts"][0]["text"] == (
+        "me says normal, the data says anomaly."
+    )
+    session.close()
+    again = make(labelled, **settings)  # nothing is told twice
+    told = [event for event in again.loop.events if event.kind == "answered"]
+    assert len(told) == 9
+    with pytest.raises(DataError, match="has no labels"):
+        make(table, use_labels=True)
+
+
+def test_what_a_method_without_labels_makes_of_answers(
+    make: Make, table: Path, pictures: Path, tmp_path: Path
+) -> None:
+    plain = make(table).status()["model"]
+    assert plain == (
+        "HBOS does not learn from labels: its scores stay. The answers will decide "
+        "which scores count as anomalies."
+    )
+    (tmp_path / "p").mkdir()
+    shown = make(pictures, method="padim", strategy="aad", folder=tmp_path / "p")
+    before = shown.model.threshold_
+    for row in range(30):
+        shown.answer(row, "anomaly" if row % 8 == 3 else "normal", None)
+    while shown.status()["busy"]:
+        time.sleep(0.05)
+    status = shown.status()
+    assert status["model"] == (
+        "PaDiM does not learn from labels: its scores stay. The answers decide what is "
+        "asked next and which scores count as anomalies."
+    )
+    assert shown.model.threshold_ != before
+    texts = [status["quality"]["text"], *(one["why"] for one in shown.queue())]
+    texts += [one["text"] for one in status["conflicts"]]
+    assert not [text for text in texts if "row" in text]
 
 
 # ------------------------------------------------------------------------ in and out

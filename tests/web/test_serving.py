@@ -85,6 +85,9 @@ def test_an_old_address_does_not_open_a_new_start(serve: Serve, table: Path) -> 
         (("--port", "99999"), "--port 99999"),
         (("--host", "192.0.2.1"), "cannot listen"),
         (("--annotator", " "), "annotator"),
+        (("--annotator", "the data"), "came with"),
+        (("--ask-again", "-3"), "ask_again=-3"),
+        (("--use-labels",), "has no labels; name their column with --label-column"),
     ],
 )
 def test_bad_options_are_one_line(
@@ -99,6 +102,25 @@ def test_bad_options_are_one_line(
     told, err = capsys.readouterr()
     assert (told, err.count("\n")) == ("", 1)
     assert said in err
+
+
+def test_labels_of_the_data_are_used_where_asked_for(
+    serve: Serve, table: Path, tmp_path: Path
+) -> None:
+    lines = table.read_text().splitlines()
+    known = [
+        "known",
+        *(str(int(row >= 72)) if row % 8 == 7 else "" for row in range(80)),
+    ]
+    path = tmp_path / "labelled.csv"
+    path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, known, strict=True)))
+    words = ("--label-column", "known", "--use-labels", "--model.epochs", "3")
+    server = serve(path, *words, "--budget", "9", "--ask-again", "0")
+    with server.client() as client:
+        reply = client.get("/api/state").json()
+    assert reply["state"]["left"] == 9
+    assert reply["state"]["model"].endswith("learnt from 10 labels of the data.")
+    assert not [one for one in reply["queue"] if one["id"] % 8 == 7]
 
 
 def test_a_taken_port_is_one_line(

@@ -19,7 +19,7 @@ _HOMES = {
     "replay": "whitecrow.active.log",
     "simulate": "whitecrow.active.annotator",
 }
-_MODULES = ("exchange", "ratio", "strategies")
+_MODULES = ("agreement", "exchange", "ratio", "strategies")
 
 __all__ = [
     "Annotator",
@@ -27,6 +27,7 @@ __all__ = [
     "Loop",
     "MemoryLog",
     "Store",
+    "agreement",
     "exchange",
     "ratio",
     "replay",

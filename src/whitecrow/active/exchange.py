@@ -31,6 +31,8 @@ _SCHEMA = pa.schema(
         ("answer", pa.string()),
         ("annotators", pa.string()),
         ("agree", pa.bool_()),
+        ("votes", pa.string()),
+        ("again", pa.string()),
         ("strategy", pa.string()),
         ("score", pa.float64()),
         ("content", pa.string()),
@@ -52,8 +54,9 @@ def table(loop: Loop) -> pa.Table:
     pyarrow.Table
         `item` (row number), `label` (1 anomaly, 0 normal, missing where nobody is sure
         or the annotators disagree), `answer` in words, `annotators`, whether they
-        `agree`, `strategy` and `score` when asked, `content` (hash of the row) and
-        `time` of the last answer.
+        `agree`, the `votes` of each, the answers of those who were asked `again` (where
+        nobody was, missing), `strategy` and `score` when asked, `content` (hash of the
+        row) and `time` of the last answer.
 
     Examples
     --------
@@ -136,12 +139,23 @@ def _line(item: int, verdict: str, state: State) -> dict[str, Any]:
         "label": _LABELS.get(verdict),
         "answer": verdict,
         "annotators": ", ".join(sorted(votes)),
-        "agree": len(said) <= 1,
+        "agree": len(said) <= 1 and verdict != log.DISPUTED,
+        "votes": ", ".join(f"{who}: {vote}" for who, vote in sorted(votes.items())),
+        "again": _again(item, state),
         "strategy": last.strategy,
         "score": last.score,
         "content": last.content,
         "time": last.time,
     }
+
+
+def _again(item: int, state: State) -> str | None:
+    twice = [
+        f"{who}: {both[item][0].answer}, then {both[item][1].answer}"
+        for who, both in sorted(state.repeats.items())
+        if item in both
+    ]
+    return ", ".join(twice) or None
 
 
 def _age(event: log.Event) -> int:

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 
 from whitecrow import labels, threshold
 from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.detectors.padim import derivatives
 from whitecrow.ratio import among_unlabelled
 from whitecrow.scaling import Scaler, to_unit
 
-__all__ = ["Fitted", "content_hash", "embed", "fit", "with_threshold"]
+__all__ = ["Fitted", "content_hash", "embed", "fit", "goes_on", "with_threshold"]
+
+_PICTURES_AT_ONCE = 16
 
 # Anomalies are in the minority.
 _LARGEST_RATIO = 0.5
@@ -59,23 +63,42 @@ def fit(
     seed: int,
     ratio: Callable[[], float],
     before: Fitted | None = None,
+    sample: NDArray[np.int64] | None = None,
 ) -> Fitted:
-    """Fit a copy of a detector with labels, from where `before` stopped if it can.
+    """Fit a copy of a detector with labels.
 
-    A detector without a use for labels is fitted once: its scores would be the same.
-    One that would estimate the share of anomalies from its labels is told what
-    `ratio` says of all rows: it cannot know which of the labels are a fair sample.
+    Parameters
+    ----------
+    detector : Detector
+        Unfitted.
+    X : array-like with n rows
+    codes : ndarray of int8, shape (n,)
+        Labels.
+    seed : int
+        For a detector that has none.
+    ratio : callable
+        The share of anomalies among all rows. A detector that would estimate it from
+        its labels is told: it cannot know which of them are a fair sample.
+    before : Fitted or None
+        The same detector, fitted without labels; it stays as it is. A detector without
+        a use for labels is not fitted again, as its scores would be the same. One that
+        can train on does so from there: `goes_on` says which.
+    sample : ndarray of int64, optional
+        Rows to fit on, beside those with a label; all by default. All are scored.
     """
     if before is not None and not detector.uses_labels:
         # A copy of its own, for a threshold of its own.
         return replace(before, detector=copy.copy(before.detector), codes=codes)
     y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
-    fresh = _fresh(detector, seed, before)
-    answers = codes[codes != labels.UNLABELLED] == labels.ANOMALY
-    if len(answers) and detector.get_params(deep=False).get("ratio") == "estimate":
-        rest = among_unlabelled(ratio(), n=len(codes), y=answers)
-        fresh.set_params(ratio=min(rest, _LARGEST_RATIO))
-    fitted = fresh.fit(X, y)
+    rows, known = X, y
+    if sample is not None:
+        chosen = np.union1d(sample, np.flatnonzero(codes != labels.UNLABELLED))
+        rows, known = _safe_indexing(X, chosen), y[chosen]
+    if before is not None and goes_on(detector):
+        again: Any = copy.deepcopy(before.detector)
+        fitted = again.refit(rows, known)
+    else:
+        fitted = _fresh(detector, seed, codes, ratio).fit(rows, known)
     scores = fitted.anomaly_score(X)
     return Fitted(
         detector=fitted,
@@ -94,14 +117,26 @@ def _places(scores: Scores) -> NDArray[np.float64]:
     return places
 
 
-def _fresh(detector: Detector, seed: int, before: Fitted | None) -> Detector:
-    parameters = detector.get_params(deep=False)
-    if before is not None and "warm_start" in parameters:
-        # A copy: the detector of the last round goes on answering meanwhile.
-        return copy.deepcopy(before.detector).set_params(warm_start=True)
+def goes_on(detector: Detector) -> bool:
+    """Whether a fit with labels can start from one without them.
+
+    Better than from the fit of the last round: what is learnt depends on the answers
+    alone, and not on when they were learnt from.
+    """
+    return not detector.uses_labels or hasattr(detector, "refit")
+
+
+def _fresh(
+    detector: Detector, seed: int, codes: labels.Codes, ratio: Callable[[], float]
+) -> Detector:
     fresh = clone(detector)
+    parameters = detector.get_params(deep=False)
     if "random_state" in parameters and parameters["random_state"] is None:
         fresh.set_params(random_state=seed)
+    answers = codes[codes != labels.UNLABELLED] == labels.ANOMALY
+    if len(answers) and parameters.get("ratio") == "estimate":
+        rest = among_unlabelled(ratio(), n=len(codes), y=answers)
+        fresh.set_params(ratio=min(rest, _LARGEST_RATIO))
     return fresh
 
 
@@ -125,18 +160,46 @@ def with_threshold(fitted: Fitted, ratio: float) -> Detector:
 
 
 def embed(detector: Any, X: Any) -> NDArray[Any]:
-    """What the detector has learnt to see in each row, or the scaled rows."""
+    """What the detector has learnt to see in each row.
+
+    Of one that has no codes, the scaled rows, or the `texture` of pictures.
+    """
     if hasattr(detector, "embed"):
         found = np.asarray(detector.embed(X))
         return found.reshape(len(found), -1)
     rows: Rows = np.asarray(X)
-    if rows.ndim == 2:
-        return Scaler.fit(rows, "standard").transform(rows)
-    return to_unit(rows).reshape(len(rows), -1)
+    columns = rows if rows.ndim == 2 else texture(rows)
+    return Scaler.fit(columns, "standard").transform(columns)
+
+
+def texture(pictures: Rows) -> NDArray[np.float32]:
+    """How strong edges, lines and spots of four sizes are: mean, spread, and the most.
+
+    Pixels would say less: a crack is a crack in any place. Light does not count.
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, c, h, w)
+
+    Returns
+    -------
+    ndarray of shape (n, 63 c)
+    """
+    found = []
+    for start in range(0, len(pictures), _PICTURES_AT_ONCE):
+        some = to_unit(pictures[start : start + _PICTURES_AT_ONCE])
+        some = some - some.mean(axis=(1, 2, 3), keepdims=True)
+        some /= np.maximum(some.std(axis=(1, 2, 3), keepdims=True), 1e-6)
+        maps = np.abs(derivatives(some)).reshape(len(some), -1, 21 * some.shape[1])
+        strong = np.quantile(maps, 0.99, axis=1)
+        found.append(np.concatenate([maps.mean(1), maps.std(1), strong], axis=1))
+    return np.concatenate(found).astype(np.float32)
 
 
 def content_hash(values: NDArray[Any]) -> str:
     """Hash of shape, type and values of an array."""
     whole = np.ascontiguousarray(values)
     head = f"{whole.dtype.str}{whole.shape}".encode()
-    return hashlib.blake2b(head + whole.tobytes(), digest_size=16).hexdigest()
+    found = hashlib.blake2b(head, digest_size=16)
+    found.update(whole.data)  # without a copy: it may be most of the memory
+    return found.hexdigest()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 __all__ = [
+    "AGAIN",
     "ANOMALY",
     "ANSWERS",
     "DISPUTED",
+    "GIVEN",
     "NORMAL",
     "SKIP",
     "UNSURE",
@@ -37,7 +40,14 @@ ANOMALY, NORMAL, UNSURE, SKIP = "anomaly", "normal", "unsure", "skip"
 ANSWERS = (ANOMALY, NORMAL, UNSURE, SKIP)
 
 DISPUTED = "disputed"
-"""Verdict on a row that as many annotators call an anomaly as call normal."""
+"""Verdict on a row that as many annotators call an anomaly as call normal, and vote of
+one who gave two answers to the same question and has not decided yet."""
+
+AGAIN = "again"
+"""Strategy of a question that the same annotator has answered before."""
+
+GIVEN = "the data"
+"""Annotator of the labels that the data came with; they cost no question."""
 
 
 @dataclass(frozen=True)
@@ -146,22 +156,42 @@ class State:
     Attributes
     ----------
     asked : dict of int to Event
-        The last question about each row, in the order of the questions.
+        The last question about each row, in the order of the questions; those that ask
+        again are not among them.
     answers : dict of str to (dict of int to Event)
         For each annotator the answer that counts for each row: the latest one that
         was not undone.
     rounds : int
         Rounds of questions so far.
+    again : dict of str to (dict of int to Event)
+        For each annotator the open questions that ask again.
+    repeats : dict of str to (dict of int to (Event, Event))
+        For each annotator the rows that were asked again: the first answer, and that
+        to the second question. A second question that was skipped counts as none.
+    order : tuple of int
+        Rows in the order of their first answers.
     """
 
-    asked: dict[int, Event]
-    answers: dict[str, dict[int, Event]]
-    rounds: int
+    asked: dict[int, Event] = field(default_factory=dict)
+    answers: dict[str, dict[int, Event]] = field(default_factory=dict)
+    rounds: int = 0
+    again: dict[str, dict[int, Event]] = field(default_factory=dict)
+    repeats: dict[str, dict[int, tuple[Event, Event]]] = field(default_factory=dict)
+    order: tuple[int, ...] = ()
+
+    def torn(self, annotator: str) -> dict[int, tuple[Event, Event]]:
+        """Rows that got two different answers of which none was chosen since."""
+        mine = self.answers.get(annotator, {})
+        return {
+            item: both
+            for item, both in self.repeats.get(annotator, {}).items()
+            if mine.get(item) is both[1] and both[0].answer != both[1].answer
+        }
 
     def votes(self, item: int) -> dict[str, str]:
         """Annotator -> answer, for one row."""
         return {
-            who: str(given[item].answer)
+            who: DISPUTED if item in self._torn[who] else str(given[item].answer)
             for who, given in self.answers.items()
             if item in given
         }
@@ -174,22 +204,22 @@ class State:
         """
         votes = list(self.votes(item).values())
         yes, no = votes.count(ANOMALY), votes.count(NORMAL)
-        if yes or no:
-            return DISPUTED if yes == no else ANOMALY if yes > no else NORMAL
+        if yes != no:
+            return ANOMALY if yes > no else NORMAL
+        if yes or DISPUTED in votes:
+            return DISPUTED
         if not votes:
             return None
         return UNSURE if UNSURE in votes else SKIP
 
     def verdicts(self) -> dict[int, str]:
         """Row -> verdict, for every row with an answer, in order of first answers."""
-        given = [event for one in self.answers.values() for event in one.values()]
-        items = dict.fromkeys(e.item for e in sorted(given, key=lambda e: e.seq))
-        return {item: str(self.verdict(item)) for item in items if item is not None}
+        return dict(self._verdicts)
 
     def codes(self, n: int) -> labels.Codes:
         """Labels to train with: rows that nobody is sure of stay unlabelled."""
         codes = np.full(n, labels.UNLABELLED)
-        for item, verdict in self.verdicts().items():
+        for item, verdict in self._verdicts.items():
             if verdict in _CODES:
                 codes[item] = _CODES[verdict]
         return codes
@@ -197,27 +227,50 @@ class State:
     def pending(self, annotator: str) -> list[int]:
         """Rows that an annotator was asked about and nobody has dealt with since."""
         mine = self.answers.get(annotator, {})
-        return [
-            item
+        waiting = {
+            item: question.seq
             for item, question in self.asked.items()
             if question.annotator == annotator
             and (item not in mine or mine[item].seq < question.seq)
             and self.verdict(item) in (None, SKIP)
-        ]
+        }
+        again = self.again.get(annotator, {})
+        waiting |= {item: question.seq for item, question in again.items()}
+        return sorted(waiting, key=lambda item: waiting[item])
 
     def waiting(self) -> set[int]:
         """Rows that anybody is being asked about."""
         askers = {str(question.annotator) for question in self.asked.values()}
         return {item for who in askers for item in self.pending(who)}
 
+    def judged(self) -> dict[int, str]:
+        """Row -> verdict, where somebody answered with more than "skip".
+
+        Labels that came with the data are no answers, but count in the verdict.
+        """
+        people = [given for who, given in self.answers.items() if who != GIVEN]
+        return {
+            item: verdict
+            for item, verdict in self._verdicts.items()
+            if verdict != SKIP and any(item in given for given in people)
+        }
+
     def spent(self) -> int:
-        """Rows with an answer other than "skip"."""
-        return sum(verdict != SKIP for verdict in self.verdicts().values())
+        """Rows with an answer other than "skip" that somebody was there to give."""
+        return len(self.judged())
+
+    @cached_property
+    def _torn(self) -> dict[str, dict[int, tuple[Event, Event]]]:
+        return {who: self.torn(who) for who in self.answers}
+
+    @cached_property
+    def _verdicts(self) -> dict[int, str]:
+        return {item: str(self.verdict(item)) for item in self.order}
 
     def settled(self, rounds_of_rest: int) -> NDArray[np.int64]:
         """Rows that are not to be asked about: answered, or skipped of late."""
         items = []
-        for item, verdict in self.verdicts().items():
+        for item, verdict in self._verdicts.items():
             if verdict != SKIP or self._last_round(item) + rounds_of_rest > self.rounds:
                 items.append(item)
         return np.array(items, dtype=np.int64)
@@ -251,19 +304,38 @@ def replay(events: Iterable[Event]) -> State:
     """
     ordered = sorted(events, key=lambda event: event.seq)
     undone = {event.target for event in ordered if event.kind == "undone"}
-    asked: dict[int, Event] = {}
-    answers: dict[str, dict[int, Event]] = {}
-    rounds = 0
+    state, order, rounds = State(), dict[int, None](), 0
     for event in ordered:
-        if event.item is None:
-            continue
         if event.kind == "asked":
-            asked.pop(event.item, None)  # to the end: the order of last questions
-            asked[event.item] = event
             rounds = max(rounds, event.round or 0)
+            _ask(state, event)
         elif event.kind == "answered" and event.seq not in undone:
-            answers.setdefault(str(event.annotator), {})[event.item] = event
-    return State(asked, answers, rounds)
+            _take(state, event, order)
+    return replace(state, rounds=rounds, order=tuple(order))
+
+
+def _ask(state: State, question: Event) -> None:
+    assert question.item is not None
+    if question.strategy == AGAIN:
+        mine = state.again.setdefault(str(question.annotator), {})
+        mine[question.item] = question
+    else:
+        state.asked.pop(question.item, None)  # to the end: the order of last questions
+        state.asked[question.item] = question
+
+
+def _take(state: State, answer: Event, order: dict[int, None]) -> None:
+    assert answer.item is not None
+    who, item = str(answer.annotator), answer.item
+    state.again.get(who, {}).pop(item, None)
+    mine = state.answers.setdefault(who, {})
+    first = mine.get(item)
+    if answer.strategy == AGAIN and first is not None:
+        if answer.answer == SKIP:
+            return  # nothing new is said
+        state.repeats.setdefault(who, {})[item] = (first, answer)
+    mine[item] = answer
+    order.setdefault(item)
 
 
 def latest(events: Iterable[Event], annotator: str, n: int) -> list[Event]:

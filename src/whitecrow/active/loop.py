@@ -6,6 +6,7 @@ Its state is a pure function of a log (`whitecrow.active.log`), which a `Store` 
 Two kinds of questions take turns. Most are chosen by a strategy, to find anomalies or
 to teach the detector. The others are an audit: the first rows of a random order of all
 rows, so that their answers say how many anomalies there are whatever the strategy does.
+A third kind is there on demand: a row that the annotator answered long ago, again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ __all__ = ["Contradiction", "History", "Loop"]
 
 Ids = NDArray[np.int64]
 
-AUDIT = "audit"
+AUDIT, AGAIN = "audit", log.AGAIN
 
 # Fewer random questions say next to nothing about the share of anomalies.
 _FEWEST_AUDITED = 5
@@ -109,6 +110,13 @@ class Loop:
         Where answers are kept, and continued; None keeps them in memory.
     annotator : str, default="me"
         Who answers. Several annotators may share a store.
+    ask_again : int or None, default=None
+        After so many questions, one is about a row that the annotator answered at least
+        as many answers ago, for `whitecrow.active.agreement`; None asks nothing twice.
+
+    fit_rows : int or None, default=None
+        Most rows to fit on, drawn at random; those with a label come on top. All rows
+        are scored, and asked about. None fits on all.
 
     Raises
     ------
@@ -149,24 +157,37 @@ class Loop:
         random_state: int | np.random.Generator | None = None,
         store: Log | None = None,
         annotator: str = "me",
+        ask_again: int | None = None,
+        fit_rows: int | None = None,
     ) -> None:
-        _check(budget, audit_share, annotator)
+        _check(
+            audit_share,
+            annotator,
+            budget=budget,
+            ask_again=ask_again,
+            fit_rows=fit_rows,
+        )
         self.detector = _detector(detector)
         self.X: Any = X if hasattr(X, "columns") else np.asarray(X)
         self.rows = _rows(X, self.detector)
         self.strategy, self._choice = _strategy(strategy)
         self.budget, self.audit_share = budget, audit_share
-        self.annotator = annotator
+        self.annotator, self.ask_again = annotator, ask_again
         self._log: Log = MemoryLog() if store is None else store
         self._events: list[Event] = []
         self._state = log.replay([])
         self._seed = self._open(random_state)
         self._order = np.random.default_rng([self._seed, 0]).permutation(self.n)
+        few = fit_rows is None or fit_rows >= self.n
+        self._sample = None if few else np.sort(self._order[:fit_rows])
+        self._goes_on = fitting.goes_on(self.detector)
         self._fitted: fitting.Fitted | None = None
         self._first: fitting.Fitted | None = None
+        self._forest: Scores | None = None
         self._ready: list[_Question] = []
         self._lock = threading.RLock()  # the state, for moments
-        self._busy = threading.Lock()  # fitting, for long
+        # Fitting and choosing take long: nobody who answers waits for them.
+        self._busy, self._choosing = threading.Lock(), threading.RLock()
 
     # --- questions and answers --------------------------------------------------------
 
@@ -204,7 +225,7 @@ class Loop:
             return True
         return len(self.state.settled(_REST)) >= self.n
 
-    def ask(self, k: int = 1) -> Ids:
+    def ask(self, k: int = 1, *, spare: int = 0) -> Ids:
         """The next questions.
 
         Those that were asked before and not answered come first, so that asking again
@@ -214,6 +235,9 @@ class Loop:
         ----------
         k : int, default=1
             How many; fewer come back where budget or rows run out, none at the end.
+        spare : int, default=0
+            Where questions must be chosen, choose so many more, as `prepare` does: the
+            next `ask` hands them out at once, whatever was answered in between.
 
         Returns
         -------
@@ -225,7 +249,7 @@ class Loop:
         missing = self._room(k) - len(open_)
         if missing > 0:
             self._catch_up(missing)
-            open_ += self._hand_out(missing)
+            open_ += self._hand_out(missing, spare)
         return np.array(open_, dtype=np.int64)
 
     def why(self, id: int) -> str:
@@ -237,7 +261,7 @@ class Loop:
             )
         return str(question.reason)
 
-    def tell(self, ids: ArrayLike, answers: Any) -> None:
+    def tell(self, ids: ArrayLike, answers: Any, *, given: bool = False) -> None:
         """Take answers; when this returns, a `Store` has them on disk.
 
         Parameters
@@ -247,6 +271,9 @@ class Loop:
         answers : sequence of length k
             1 or "anomaly", 0 or "normal", "unsure" (not asked again, and not learnt
             from) or "skip" (may be asked again after three rounds).
+        given : bool, default=False
+            These are labels that the data came with: answers of nobody here, which cost
+            no budget.
 
         Raises
         ------
@@ -254,15 +281,16 @@ class Loop:
             When an answer or a row number is none; then nothing is taken.
         """
         items, words = _checked(ids, answers, self.n)
+        who = log.GIVEN if given else self.annotator
         with self._lock:
             state = self.state
-            mine = state.answers.get(self.annotator, {})
-            pending = set(state.pending(self.annotator))
+            mine = state.answers.get(who, {})
+            open_ = {*state.pending(who), *state.torn(who)}
             news = [
-                self._answer(item, word, state)
+                self._answer(item, word, state, who)
                 for item, word in zip(items, words, strict=True)
                 # A page that sends an answer twice has said one thing.
-                if item in pending or item not in mine or mine[item].answer != word
+                if item in open_ or item not in mine or mine[item].answer != word
             ]
             self._log.append(news)
 
@@ -303,9 +331,11 @@ class Loop:
         `ask` hands them out.
         """
         _check_count("k", k)
-        self.refit()
-        with self._lock:
-            self._ready = self._choose(k)
+        with self._busy:
+            self._learn(keep=True)
+        chosen = self._choose(k)  # meanwhile `ask` hands out the earlier ones
+        with self._choosing:
+            self._ready = chosen
 
     @property
     def detector_(self) -> Detector:
@@ -335,6 +365,11 @@ class Loop:
         return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
 
     @property
+    def learns(self) -> bool:
+        """Whether answers decide what is asked next, beside what they teach."""
+        return "answers" in getattr(self._choice, "needs", ())
+
+    @property
     def labels_(self) -> NDArray[np.float64]:
         """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
         codes = self.state.codes(self.n)
@@ -359,16 +394,21 @@ class Loop:
     def history(self) -> History:
         """What each question brought, beside the list ranked without any answer."""
         state = self.state
-        verdicts = {i: v for i, v in state.verdicts().items() if v != log.SKIP}
-        items = np.array(list(verdicts), dtype=np.int64)
+        items = np.array(list(state.judged()), dtype=np.int64)
         codes = state.codes(self.n)
-        ranked = np.argsort(-self._unlabelled().scores, kind="stable")[: len(items)]
+        ranked = self._ranking(state)[: len(items)]
         return History(
             items,
             np.cumsum(codes[items] == labels.ANOMALY),
             np.cumsum(codes[ranked] == labels.ANOMALY),
             np.cumsum(codes[ranked] == labels.UNLABELLED),
         )
+
+    def _ranking(self, state: State) -> Ids:
+        """Rows by score without any answer, but for those that nobody need look at."""
+        order = np.argsort(-self._unlabelled().scores, kind="stable")
+        given = np.array(list(state.answers.get(log.GIVEN, {})), dtype=np.int64)
+        return order[~np.isin(order, given)] if len(given) else order
 
     def contradictions(self) -> list[Contradiction]:
         """Labelled rows whose score says the opposite: please look again.
@@ -390,7 +430,11 @@ class Loop:
         if high <= low:
             return []  # scores that say nothing contradict nothing
         wrong = (normal & (scores > high)) | (odd & (scores < low))
-        return [_contradiction(int(i), codes, scores) for i in np.flatnonzero(wrong)]
+        hidden = self.detector.uses_labels
+        return [
+            _contradiction(int(i), codes, scores, hidden=hidden)
+            for i in np.flatnonzero(wrong)
+        ]
 
     def covering_radius(self) -> float:
         """Largest distance from a row to the nearest one that was asked or answered."""
@@ -421,12 +465,13 @@ class Loop:
         return int(told["seed"])
 
     def _event(self, kind: str, item: int | None, **values: Any) -> Event:
-        return Event(
-            kind, item=item, annotator=self.annotator, time=time.time(), **values
-        )
+        values.setdefault("annotator", self.annotator)
+        return Event(kind, item=item, time=time.time(), **values)
 
-    def _answer(self, item: int, word: str, state: State) -> Event:
-        question = state.asked.get(item)
+    def _answer(self, item: int, word: str, state: State, who: str) -> Event:
+        question = state.again.get(who, {}).get(item) or state.asked.get(item)
+        if who == log.GIVEN:
+            question = None
         # The round of now, not of the question: a skipped row rests from now on.
         extra: dict[str, Any] = {"round": state.rounds}
         if question is not None:
@@ -438,7 +483,8 @@ class Loop:
                 "model": question.model,
             }
         content = fitting.content_hash(self.rows[item])
-        return self._event("answered", item, answer=word, content=content, **extra)
+        extra |= {"answer": word, "annotator": who, "content": content}
+        return self._event("answered", item, **extra)
 
     def _room(self, k: int) -> int:
         """How many questions may be open at a time."""
@@ -450,8 +496,7 @@ class Loop:
 
     def _catch_up(self, k: int) -> None:
         """Learn before choosing, unless questions wait or another thread is at it."""
-        with self._lock:
-            enough = len(self._still_open(self._ready)) >= k
+        enough = len(self._still_open(self._ready)) >= k
         if enough or not (self._fitted is None or self.stale):
             return
         if self._busy.acquire(blocking=self._fitted is None):
@@ -460,18 +505,21 @@ class Loop:
             finally:
                 self._busy.release()
 
-    def _learn(self) -> None:
+    def _learn(self, *, keep: bool = False) -> None:
         if not self.stale:
             return
-        codes = self.state.codes(self.n)
-        fitted = self._train(codes, self._fitted)
-        with self._lock:
+        fitted = self._train(self.state.codes(self.n))
+        with self._choosing:
             self._fitted = fitted
-            if not (codes != labels.UNLABELLED).any():
-                self._first = fitted
-            self._ready = []  # chosen by a detector that knew less
+            if not keep:
+                self._ready = []  # chosen by a detector that knew less
 
-    def _train(
+    def _train(self, codes: labels.Codes) -> fitting.Fitted:
+        if not (codes != labels.UNLABELLED).any():
+            return self._unlabelled()
+        return self._fit(codes, self._unlabelled() if self._goes_on else None)
+
+    def _fit(
         self, codes: labels.Codes, before: fitting.Fitted | None
     ) -> fitting.Fitted:
         return fitting.fit(
@@ -481,6 +529,7 @@ class Loop:
             seed=self._seed,
             ratio=lambda: self.ratio().estimate,
             before=before,
+            sample=self._sample,
         )
 
     def _current(self) -> fitting.Fitted:
@@ -492,18 +541,23 @@ class Loop:
     def _unlabelled(self) -> fitting.Fitted:
         """The detector as it was before any answer."""
         if self._first is None:
-            codes = np.full(self.n, labels.UNLABELLED)
-            self._first = self._train(codes, None)
+            self._first = self._fit(np.full(self.n, labels.UNLABELLED), None)
         return self._first
 
-    def _hand_out(self, k: int) -> list[int]:
-        with self._lock:
-            chosen = self._still_open(self._ready)[:k]
+    def _hand_out(self, k: int, spare: int) -> list[int]:
+        with self._choosing:
+            again = self._due_again(k)
+            k -= len(again)
+            chosen = self._still_open(self._ready)
             if len(chosen) < k:
-                taken = [question.item for question in chosen]
-                chosen += self._choose(k - len(chosen), taken)
-            number = self.state.rounds + 1
-            self._log.append([self._asked(question, number) for question in chosen])
+                chosen += self._choose(k - len(chosen) + spare, chosen)
+                self._ready = chosen
+            chosen = chosen[:k]
+            with self._lock:
+                # Somebody may have answered one while the others were chosen.
+                chosen = self._still_open(chosen) + again
+                number = self.state.rounds + 1
+                self._log.append([self._asked(question, number) for question in chosen])
             handed = {question.item for question in chosen}
             self._ready = [q for q in self._ready if q.item not in handed]
             return [question.item for question in chosen]
@@ -533,46 +587,97 @@ class Loop:
         # With nothing else left, what another annotator left open is asked again.
         return closed if len(closed) < self.n else set(state.settled(_REST).tolist())
 
-    def _choose(self, k: int, taken: Iterable[int] = ()) -> list[_Question]:
-        """The next k questions: due audits, the others by the strategy."""
-        closed = {*self._closed(), *taken}
+    def _choose(self, k: int, before: Sequence[_Question] = ()) -> list[_Question]:
+        """The next k questions after some: due audits, the others by the strategy."""
+        closed = {*self._closed(), *(question.item for question in before)}
         k = min(k, self.n - len(closed))
         if k <= 0:
             return []
-        audits = self._next_audits(self._audits_due(k), closed)
-        chosen = [_Question(item, AUDIT, _AUDIT_REASON) for item in audits]
-        if k > len(chosen):
-            chosen = self._by_strategy(k - len(chosen), {*closed, *audits}) + chosen
-        return chosen
+        due = self._audits_due(k, before)
+        audits = [
+            _Question(item, AUDIT, _AUDIT_REASON)
+            for item in self._next_audits(sum(due), closed)
+        ]
+        closed |= {question.item for question in audits}
+        rest = k - len(audits)
+        others = self._by_strategy(rest, closed) if rest else []
+        return [audits.pop(0) if audit else others.pop(0) for audit in due]
 
     def _by_strategy(self, k: int, closed: set[int]) -> list[_Question]:
         fitted = self._current()
+        scores, points = fitted.scores, fitted.embeddings
+        if self.rows.ndim == 2 and getattr(self._choice, "sees", "") == "columns":
+            scores, points = self._ranked_by_columns(fitted), self.rows
+        answers = self.labels_
         ids = self._choice.query(
-            scores=fitted.scores,
-            embeddings=fitted.embeddings,
+            scores=scores,
+            embeddings=points,
             k=k,
             random_state=np.random.default_rng([self._seed, 1, len(self._events)]),
             labelled=np.array(sorted(closed), dtype=np.int64),
             ratio=self.ratio()[0],
-            answers=self.labels_,
+            answers=answers,
         )
+        told: dict[str, Any] = {"answers": answers} if self.learns else {}
+        why = (self._choice.why(i, shown=len(closed), **told) for i in range(len(ids)))
         return [
-            _Question(int(item), self.strategy, self._choice.why(i, shown=len(closed)))
-            for i, item in enumerate(ids)
+            _Question(int(item), self.strategy, reason)
+            for item, reason in zip(ids, why, strict=True)
         ]
+
+    def _ranked_by_columns(self, fitted: fitting.Fitted) -> Scores:
+        """Scores for a strategy that learns itself: no answer is to count twice.
+
+        Where those of the detector have learnt, an isolation forest's take their place.
+        """
+        if not self.detector.uses_labels:
+            return fitted.scores
+        if self._forest is None:
+            forest = _table.method("isolation_forest").cls(random_state=self._seed)
+            rows = self.rows if self._sample is None else self.rows[self._sample]
+            self._forest = forest.fit(rows).anomaly_score(self.rows)
+        return self._forest
+
+    def _due_again(self, k: int) -> list[_Question]:
+        """A row to ask again, where the next k questions hold the place of one."""
+        if self.ask_again is None:
+            return []
+        asked = [
+            event
+            for event in self.events
+            if event.kind == "asked" and event.annotator == self.annotator
+        ]
+        before = {event.item for event in asked if event.strategy == AGAIN}
+        if (len(asked) + k) // self.ask_again <= len(before):
+            return []
+        mine = self.state.answers.get(self.annotator, {}).values()
+        oldest = sorted(mine, key=lambda event: event.seq)[: -self.ask_again]
+        open_ = [
+            _Question(event.item, AGAIN, event.reason)
+            for event in oldest
+            # What somebody looked up is known to have been answered.
+            if event.item is not None
+            and event.item not in before
+            and event.answer in _WORDS.values()
+            and event.reason
+        ]
+        rng = np.random.default_rng([self._seed, 3, len(self._events)])
+        return [open_[rng.integers(len(open_))]] if open_ else []
 
     # --- audit ------------------------------------------------------------------------
 
-    def _audits_due(self, k: int) -> int:
-        """Audits among the next k questions, so that their share stays as set."""
+    def _audits_due(self, k: int, before: Sequence[_Question] = ()) -> list[bool]:
+        """Which of the next k questions are audits, so that their share is as set."""
         share = self.audit_share
-        if not share:
-            return 0
-        if self.budget:
+        if share and self.budget:
             share = min(1.0, max(share, _FEWEST_AUDITED / self.budget))
-        asked = self.state.asked.values()
-        done = sum(question.strategy == AUDIT for question in asked)
-        return min(k, max(0, int(share * (len(asked) + k) + 0.5) - done))
+        asked = [question.strategy for question in self.state.asked.values()]
+        asked += [question.strategy for question in before]
+        done, due = asked.count(AUDIT), list[bool]()
+        for place in range(len(asked) + 1, len(asked) + k + 1):
+            due.append(int(share * place + 0.5) > done)
+            done += due[-1]
+        return due
 
     def _next_audits(self, count: int, closed: set[int]) -> list[int]:
         """The first rows of the random order that are open.
@@ -615,7 +720,7 @@ class Loop:
         for number in range(fold.max() + 1):
             hidden = fold == number
             known = np.where(hidden, labels.UNLABELLED, codes)
-            scores[hidden] = self._train(known, None).scores[hidden]
+            scores[hidden] = self._train(known).scores[hidden]
         return scores
 
 
@@ -649,9 +754,10 @@ def _strategy(given: Any) -> tuple[str, Any]:
     return str(getattr(choice, "name", type(choice).__name__)), choice
 
 
-def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
-    if budget is not None:
-        _check_count("budget", budget)
+def _check(audit_share: Any, annotator: Any, **counts: Any) -> None:
+    for name, value in counts.items():
+        if value is not None:
+            _check_count(name, value)
     if not 0 <= audit_share <= 1:
         raise ParameterError(
             f"audit_share={audit_share!r} is not in [0, 1]; 0.2 asks one question in "
@@ -660,6 +766,11 @@ def _check(budget: Any, audit_share: Any, annotator: Any) -> None:
     if not isinstance(annotator, str) or not annotator.strip():
         raise ParameterError(
             f"annotator={annotator!r} is no name; use for example 'me'"
+        )
+    if annotator == log.GIVEN:
+        raise ParameterError(
+            f"annotator={annotator!r} is the name of the labels that the data came "
+            "with; use another one"
         )
 
 
@@ -700,7 +811,9 @@ def _word(answer: Any) -> str:
     )
 
 
-def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradiction:
+def _contradiction(
+    item: int, codes: labels.Codes, scores: Scores, *, hidden: bool
+) -> Contradiction:
     other = labels.NORMAL if codes[item] == labels.ANOMALY else labels.ANOMALY
     label = _WORDS[int(codes[item])]
     beyond = scores[codes == other] < scores[item]
@@ -708,7 +821,8 @@ def _contradiction(item: int, codes: labels.Codes, scores: Scores) -> Contradict
     side = "above" if other == labels.ANOMALY else "below"
     against = "anomalies" if other == labels.ANOMALY else "normal rows"
     reason = (
-        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against} "
-        "when its own label is hidden"
+        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against}"
     )
+    if hidden:
+        reason += " when its own label is hidden"
     return Contradiction(item, label, float(scores[item]), reason)

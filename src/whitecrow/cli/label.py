@@ -26,9 +26,11 @@ def command(
     output: Annotated[str, Parameter(name=["--output", "-o"])],
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
-    strategy: str = "mixed",
+    strategy: str = "aad",
     budget: int = 100,
     annotator: str = "me",
+    use_labels: Flag = False,
+    ask_again: int = 20,
     picture_size: int | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -45,16 +47,21 @@ def command(
     data
         A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
         folder of pictures, or a name from `whitecrow data list`. Labels that they have
-        only measure the detector.
+        only measure the detector, unless `--use-labels` is given.
     output
         A folder for the answers and what comes of them.
     strategy
-        How questions are chosen: `mixed`, `positive`, `margin`, `kmeans`, `random` and
-        others.
+        How questions are chosen: `aad` finds most anomalies, `mixed` and `kmeans` cover
+        the data too; also `positive`, `margin`, `random` and others.
     budget
         How many questions to answer; a skipped one costs nothing.
     annotator
         Who answers. Several people may label into one folder, each with a page.
+    use_labels
+        Learn from the labels of the data too, as from answers of somebody else.
+    ask_again
+        After so many questions, ask one again that was answered long ago, without its
+        answer, to see how sure the answers are; 0 asks nothing twice.
     picture_size
         Side in pixels that pictures are scaled to.
     host
@@ -78,7 +85,12 @@ def command(
             # What learns from labelled pictures takes minutes for a fit.
             choice = method.choose(rows.kind, use_labels=rows.kind == "table")
             settings = Settings(
-                folder=folder, budget=budget, strategy=strategy, annotator=annotator
+                folder=folder,
+                budget=budget,
+                strategy=strategy,
+                annotator=annotator,
+                use_labels=use_labels,
+                ask_again=ask_again or None,
             )
             session = Session(rows, choice, settings)
             closing.callback(session.close)

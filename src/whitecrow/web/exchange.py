@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whitecrow.active import exchange
+from whitecrow.active import agreement, exchange
 from whitecrow.data.wording import describe
 from whitecrow.errors import LabelError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from whitecrow.active import Loop
     from whitecrow.workflow.inputs import Input
 
-__all__ = ["EXPORTS", "Export", "read", "write"]
+__all__ = ["EXPORTS", "Export", "agreement_csv", "read", "write"]
 
 _SUFFIXES = (".csv", ".parquet", ".json")
 
@@ -31,12 +31,12 @@ class Export:
 
     Attributes
     ----------
-    suffix, media_type : str
+    name, media_type : str
     content : callable
         From the loop and its data to the content of a file.
     """
 
-    suffix: str
+    name: str
     media_type: str
     content: Callable[[Loop, Input], bytes]
 
@@ -50,6 +50,15 @@ def table(loop: Loop, data: Input) -> pa.Table:
         return found
     paths = [data.pictures.paths[item] for item in found["item"].to_pylist()]
     return found.add_column(1, "path", pa.array(paths, pa.string()))
+
+
+def agreement_csv(loop: Loop) -> bytes:
+    """How often two answers to one row were the same: `agreement.table` as CSV."""
+    import pyarrow.csv as pa_csv
+
+    stream = io.BytesIO()
+    pa_csv.write_csv(agreement.table(loop.state), stream)
+    return stream.getvalue()
 
 
 def write(path: Path, loop: Loop, data: Input) -> None:
@@ -114,8 +123,13 @@ def _seen(data: Input, row: int) -> dict[str, Any]:
     return dict(describe(data.table, row))
 
 
+def _agreement(loop: Loop, data: Input) -> bytes:
+    return agreement_csv(loop)
+
+
 EXPORTS: dict[str, Export] = {
-    "csv": Export(".csv", "text/csv; charset=utf-8", _csv),
-    "parquet": Export(".parquet", "application/vnd.apache.parquet", _parquet),
-    "json": Export(".json", "application/json", _label_studio),
+    "csv": Export("labels.csv", "text/csv; charset=utf-8", _csv),
+    "parquet": Export("labels.parquet", "application/vnd.apache.parquet", _parquet),
+    "json": Export("labels.json", "application/json", _label_studio),
+    "agreement": Export("agreement.csv", "text/csv; charset=utf-8", _agreement),
 }

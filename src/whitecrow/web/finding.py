@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whitecrow.active.log import ANSWERS
 from whitecrow.data.wording import shown
 from whitecrow.errors import ParameterError
-from whitecrow.report.content import score_text, spread
+from whitecrow.report.content import score_text
 
 if TYPE_CHECKING:
     from whitecrow.web.session import Session
@@ -20,6 +20,9 @@ __all__ = ["find"]
 
 MOST = 50
 FILTERS = ("all", "open", *ANSWERS, "check")
+
+# What the text of a number, or a part of it, looks like.
+_NUMBER = re.compile(r"^(?:[-+\d.e]+|nan?|in?f?)$", re.IGNORECASE)
 
 Mask = NDArray[np.bool_]
 
@@ -48,8 +51,9 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
     rows = np.flatnonzero(hits & _shown(session, show))
     scores = session.loop.scores_
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
-    width = spread(scores)
+    width = session.spread()
     state = session.loop.state
+    blind = session.again(state)
     thing = "picture" if session.data.pictures else "row"
     things = thing if len(rows) == 1 else f"{thing}s"
     more = f", the {MOST} with the highest scores" if len(rows) > MOST else ""
@@ -59,7 +63,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
             {
                 "id": int(row),
                 "name": session.name(int(row)),
-                "answer": state.verdict(int(row)),
+                "answer": None if int(row) in blind else state.verdict(int(row)),
                 "score": score_text(float(scores[row]), width),
                 "text": _cell(session, int(row), column),
             }
@@ -152,6 +156,8 @@ def _anywhere(session: Session, text: str) -> Mask:
     frame = session.data.table
     mask = np.zeros(frame.num_rows, dtype=bool)
     for cells in frame.columns:
+        if pa.types.is_floating(cells.type) and not _NUMBER.search(text):
+            continue  # as text, a million numbers take a second
         try:
             words = cells.cast(pa.string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

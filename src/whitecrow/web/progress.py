@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.active.log import ANOMALY, NORMAL
+from whitecrow.active.agreement import WORDS, Agreement, measure
+from whitecrow.active.log import ANOMALY, DISPUTED, GIVEN, NORMAL
 from whitecrow.metrics.ranking import auroc
 from whitecrow.report.charts import curve
 from whitecrow.workflow.quality import percent
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from whitecrow.active import Loop
     from whitecrow.active.log import State
 
-__all__ = ["Finishing", "Measures"]
+__all__ = ["Finishing", "Measures", "agreement", "disagreements"]
 
 _FEWEST = 3  # of each class, for an AUROC that is more than chance
 
@@ -32,7 +33,7 @@ class Measures:
     Attributes
     ----------
     found, quality : dict
-        Charts: `path` and `list` in a viewBox of 100 x 100, their ends, `text`.
+        Charts: `path`, `list` and `band` in a viewBox of 100 x 100, their ends, `text`.
     ratio : dict
         `estimate`, `low`, `high` and `scale` (the whole bar), `text`.
     model : str
@@ -60,12 +61,7 @@ class Measures:
         """
         started = time.perf_counter()
         codes = loop.state.codes(loop.n)
-        n_learnt = int((codes != labels.UNLABELLED).sum())
-        self.model = (
-            f"The detector has learnt from {n_learnt} answers."
-            if n_learnt
-            else "The detector has not learnt from answers yet."
-        )
+        self.model = _learnt(loop)
         self.found = _found(loop)
         self.ratio = _ratio(loop)
         self.quality = self._quality(loop, codes, truth)
@@ -78,8 +74,12 @@ class Measures:
             points = _by_answers(loop.state)
             what = "where each answer judges the scores from before it"
         else:
-            points = self._remembered(loop.spent, _on_truth(loop.scores_, codes, truth))
-            what = "on the rows without an answer, by the labels that the data have"
+            learns = loop.detector.uses_labels
+            # Of scores that have not learnt them, rows with an answer are as fair.
+            fair = codes == labels.UNLABELLED if learns else np.full(loop.n, True)
+            which = "the rows without an answer" if learns else "all rows"
+            points = self._remembered(loop.spent, _on_truth(loop.scores_, fair, truth))
+            what = f"on {which}, by the labels that the data have"
         if not points:
             text = f"Shown from {_FEWEST} anomalies and {_FEWEST} normal rows on."
             return {"path": "", "text": text}
@@ -91,6 +91,79 @@ class Measures:
             self._points = [point for point in self._points if point[0] < spent]
             self._points.append((spent, value))
         return self._points
+
+
+def _learnt(loop: Loop) -> str:
+    """What the answers have changed."""
+    sure = [v for v in loop.state.judged().values() if v in (ANOMALY, NORMAL)]
+    given = loop.state.answers.get(GIVEN, {})
+    if not loop.detector.uses_labels:
+        return _not_learnt(loop, bool(sure or given))
+    known = [counted(len(sure), "answer")] if sure else []
+    if given:
+        known.append(counted(len(given), "label") + " of the data")
+    if not known:
+        return "The detector has not learnt from answers yet."
+    return f"The detector has learnt from {' and '.join(known)}."
+
+
+def _not_learnt(loop: Loop, answered: bool) -> str:
+    """The same for a method that ranks without labels."""
+    auto = loop.detector.get_params(deep=False).get("contamination", "auto") == "auto"
+    uses = ["what is asked next"] if loop.learns else []
+    uses += ["which scores count as anomalies"] if auto else []
+    said = (
+        f"{type(loop.detector).__name__} does not learn from labels: its scores stay."
+    )
+    if not uses:
+        return f"{said} The answers say how many anomalies there are."
+    verb = "decide" if answered else "will decide"
+    return f"{said} The answers {verb} {' and '.join(uses)}."
+
+
+def counted(n: int, what: str) -> str:
+    """A number with its noun."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def agreement(state: State) -> list[dict[str, Any]]:
+    """Who agrees with whom, and with themselves: sentences, and counts for a table."""
+    return [_agreement(one) for one in measure(state)]
+
+
+def _agreement(one: Agreement) -> dict[str, Any]:
+    again = one.annotator == one.other
+    said = f"the same answer to {one.same:,} of {counted(one.n, 'row')}"
+    if again:
+        text = f"{one.annotator}, asked again: {said}."
+    else:
+        kappa = "" if np.isnan(one.kappa) else f" (kappa {one.kappa:.2f})"
+        text = f"{one.annotator} and {one.other}: {said}{kappa}."
+    used = (one.counts + one.counts.T).any(axis=0)
+    return {
+        "text": text,
+        "side": "first answer" if again else one.annotator,
+        "top": "asked again" if again else one.other,
+        "words": [WORDS[i] for i in np.flatnonzero(used)],
+        "counts": one.counts[used][:, used].tolist(),
+    }
+
+
+def disagreements(state: State, annotator: str) -> dict[int, str]:
+    """Rows with two answers, of which neither counts until somebody decides."""
+    found = {
+        item: f"You said {first.answer} first, and {second.answer} when asked again."
+        for item, (first, second) in state.torn(annotator).items()
+    }
+    for item, verdict in state.verdicts().items():
+        if verdict == DISPUTED and item not in found:
+            votes = sorted(state.votes(item).items())
+            said = (f"{who} says {_BOTH.get(vote, vote)}" for who, vote in votes)
+            found[item] = ", ".join(said) + "."
+    return found
+
+
+_BOTH = {DISPUTED: "one, then the other"}
 
 
 def _quality_chart(points: list[tuple[int, float]], what: str) -> Chart:
@@ -122,9 +195,9 @@ def _by_answers(state: State) -> list[tuple[int, float]]:
 
 
 def _on_truth(
-    scores: NDArray[np.float64], codes: labels.Codes, truth: labels.Codes
+    scores: NDArray[np.float64], fair: NDArray[np.bool_], truth: labels.Codes
 ) -> float | None:
-    fair = (codes == labels.UNLABELLED) & (truth != labels.UNLABELLED)
+    fair = fair & (truth != labels.UNLABELLED)
     odd = truth[fair] == labels.ANOMALY
     return _auroc(np.column_stack([odd, scores[fair]]))
 
@@ -142,16 +215,20 @@ def _found(loop: Loop) -> Chart:
     n = len(history.items)
     if not n:
         return {"path": "", "text": "Nothing is answered yet."}
-    mine, ranked = history.found, history.ranked
-    top = max(int(mine[-1]), int(ranked[-1]), 1)
+    mine, least = history.found, history.ranked
+    most = least + history.ranked_unknown
+    top = max(int(mine[-1]), int(most[-1]), 1)
     x = np.r_[0, np.arange(1, n + 1)] / n
-    low, unknown = int(ranked[-1]), int(history.ranked_unknown[-1])
-    other = f"{low} to {low + unknown}" if unknown else str(low)
+    low, high = int(least[-1]), int(most[-1])
+    other = f"{low} to {high}" if high > low else str(low)
+    band = np.r_[0, most, least[::-1], 0] / top
     return {
         "path": curve(x, np.r_[0, mine] / top),
-        "list": curve(x, np.r_[0, ranked] / top),
+        "list": curve(x, np.r_[0, least] / top),
+        "band": curve(np.r_[x, x[::-1]], band) if high > low else "",
         "text": f"{int(mine[-1])} in {n} questions; the first {n} of the score-ranked "
-        f"list hold {other}" + (" (the line shows the least)." if unknown else "."),
+        f"list hold {other}"
+        + (", as nobody has judged all of them (shaded)." if high > low else "."),
         "x0": "0",
         "x1": str(n),
         "y0": "0",

@@ -122,7 +122,7 @@ def _export(session: Session, request: Request) -> Response:
     if export is None:
         raise HTTPException(404)
     content = export.content(session.loop, session.data)
-    headers = {"Content-Disposition": f'attachment; filename="labels{export.suffix}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{export.name}"'}
     return Response(content, media_type=export.media_type, headers=headers)
 
 
@@ -146,7 +146,7 @@ def _picture_row(session: Session, request: Request) -> int:
 
 
 def _shown(session: Session) -> dict[str, Any]:
-    return {"state": session.status(), "queue": session.queue()}
+    return {"state": session.status(), "queue": session.queue(ready=True)}
 
 
 # ------------------------------------------------------------------------ changing

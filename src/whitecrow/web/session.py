@@ -7,6 +7,7 @@ of the person. Answers that come during a fit are learnt from in the next one.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.active import Event, Loop, Store
+from whitecrow.active import Event, Loop, Store, agreement
 from whitecrow.active.log import ANSWERS, SKIP, State, latest
 from whitecrow.active.loop import Contradiction
 from whitecrow.errors import DataError, LabelError, UserError
+from whitecrow.report import content
 from whitecrow.train import on_log
 from whitecrow.web import exchange, progress, views
 from whitecrow.workflow import training
@@ -38,6 +40,10 @@ __all__ = ["STORE", "Conflict", "Session", "Settings"]
 STORE = "answers.db"
 AHEAD = 5
 """Questions that are ready: what a person answers during one fit."""
+_READY = 4 * AHEAD  # chosen, so that handing them out takes no time
+FIT_ROWS = 20_000
+"""Of a longer table so many rows are fitted on, beside those with an answer: a person
+waits for it. All rows are scored, and asked about."""
 _CHECK_EVERY = 5  # answers between two looks for contradictions, which take five fits
 _FEWEST_TO_CHECK = 20  # before that, what a detector says against an answer is noise
 _MOST_CONFLICTS = 10
@@ -56,6 +62,10 @@ class _ClosedError(Exception):
     """The page was closed during a fit."""
 
 
+class _LaterError(Exception):
+    """Somebody answered while answers were checked, which can wait."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the command line decides.
@@ -67,12 +77,18 @@ class Settings:
     budget : int or None
     strategy : str
     annotator : str
+    use_labels : bool
+        Labels of the data are learnt from, as answers of `whitecrow.active.log.GIVEN`.
+    ask_again : int or None
+        As for `Loop`.
     """
 
     folder: Path
     budget: int | None
     strategy: str
     annotator: str
+    use_labels: bool = False
+    ask_again: int | None = None
 
 
 class Session:
@@ -88,12 +104,17 @@ class Session:
     Raises
     ------
     DataError
-        The folder holds answers about other data.
+        The folder holds answers about other data, or there are no labels to use.
     ParameterError
         When the method, the strategy or the budget are none.
     """
 
     def __init__(self, data: Input, choice: Choice, settings: Settings) -> None:
+        if settings.use_labels and data.codes is None:
+            raise DataError(
+                f"--use-labels: {data.source} has no labels; name their column with "
+                "--label-column"
+            )
         self.data, self.choice, self.settings = data, choice, settings
         self.X, self.encoder = training.encoded(data)
         self.store = Store(settings.folder / STORE)
@@ -106,7 +127,10 @@ class Session:
                 random_state=choice.seed,
                 store=self.store,
                 annotator=settings.annotator,
+                ask_again=settings.ask_again,
+                fit_rows=FIT_ROWS,
             )
+            self._give()
         except BaseException:
             self.store.close()
             raise
@@ -116,13 +140,27 @@ class Session:
         self.strips: dict[str, Strip] = {}
         self._heats: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
         self._views: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._spread: tuple[NDArray[np.float64], float] | None = None
         self._checked_at = 0
         self._conflicts: list[Contradiction] = []
         self._turn = threading.Lock()  # one change at a time
         self._learn, self._fill = threading.Event(), threading.Event()
-        self._closed, self._busy = False, False
+        self._closed, self._busy, self._checking = False, False, False
         self._problem = ""
         self._threads: list[threading.Thread] = []
+
+    def _give(self) -> None:
+        """Take the labels of the data for answers; those that are there stay."""
+        if not self.settings.use_labels:
+            return
+        assert self.data.codes is not None
+        rows = np.flatnonzero(self.data.codes != labels.UNLABELLED)
+        self.loop.tell(rows, self.data.codes[rows].tolist(), given=True)
+
+    @property
+    def _truth(self) -> labels.Codes | None:
+        """Labels of the data that nobody learns from."""
+        return None if self.settings.use_labels else self.data.codes
 
     def start(self) -> None:
         """Fit, choose the first questions, and begin to prepare more.
@@ -132,9 +170,11 @@ class Session:
         UserError
             What the method refuses about the data.
         """
+        self.loop.prepare(_READY)
         self.loop.ask(AHEAD)
         self.model = self.loop.detector_
-        self.measures.look(self.loop, self.data.codes)
+        self.measures.look(self.loop, self._truth)
+        self.queue()  # explains the first questions, and draws what all share
         for work, wake in (
             (self._learn_once, self._learn),
             (self._fill_once, self._fill),
@@ -234,16 +274,23 @@ class Session:
         with replacing(folder / "labels.parquet") as temporary:
             exchange.write(temporary, self.loop, self.data)
         found = report_on(self._fitted(state), folder)
-        return [folder / "labels.parquet", found.model, found.report, found.scores]
+        written = [folder / "labels.parquet"]
+        if agreement.measure(state):
+            written.append(folder / "agreement.csv")
+            with replacing(written[-1]) as temporary:
+                temporary.write_bytes(exchange.agreement_csv(self.loop))
+        return [*written, found.model, found.report, found.scores]
 
     # --- what the page shows ----------------------------------------------------------
 
-    def queue(self) -> list[dict[str, Any]]:
-        """The next questions."""
+    def queue(self, *, ready: bool = False) -> list[dict[str, Any]]:
+        """The next questions; those that are `ready` take no time, and one at least."""
         state = self.loop.state
         if self._left(state) == 0:
             return []
         rows = state.pending(self.settings.annotator)[: min(AHEAD, self._left(state))]
+        if ready:
+            rows = [row for row in rows if row in self._views] or rows[:1]
         return [self.question(row, state) for row in rows]
 
     def question(self, row: int, state: State | None = None) -> dict[str, Any]:
@@ -253,18 +300,25 @@ class Session:
         asked, mine = state.asked.get(row), self._mine(row, state)
         shown = self._view(row)
         columns = [one["column"] for one in shown["reasons"] or ()]
+        blind = row in self.again(state)
         return shown | {
             "neighbours": views.neighbours(self, row, state, columns),
-            "why": str(asked.reason) if asked else "",
-            "answer": mine.answer if mine else None,
+            "why": self.worded(str(asked.reason)) if asked else "",
+            "answer": mine.answer if mine and not blind else None,
             "seen": mine.seq if mine else None,
         }
+
+    def again(self, state: State | None = None) -> set[int]:
+        """Rows that are asked again: their answer is not shown."""
+        state = state or self.loop.state
+        return set(state.again.get(self.settings.annotator, {}))
 
     def status(self) -> dict[str, Any]:
         """Progress and the last decisions."""
         state = self.loop.state
         verdicts = list(state.verdicts().values())
-        spent, n = state.spent(), self.data.n_rows
+        judged = list(state.judged().values())
+        spent, n = len(judged), self.data.n_rows
         own = latest(self.loop.events, self.settings.annotator, len(self.loop.events))
         return {
             "n_rows": n,
@@ -272,30 +326,46 @@ class Session:
             "budget": self.settings.budget or n,
             "left": self._left(state),
             "open": n - sum(verdict != SKIP for verdict in verdicts),
-            "counts": {word: verdicts.count(word) for word in ANSWERS},
+            "counts": {word: judged.count(word) for word in ANSWERS}
+            | {SKIP: verdicts.count(SKIP)},
             "last": own[0].seq if own else None,
-            "decisions": self._decisions(own),
+            "decisions": self._decisions(own, state),
             "conflicts": self._to_check(state),
             "busy": self._busy or self._learn.is_set() or self.finishing.running,
-            "model": self._problem or self.measures.model,
+            "model": self._problem or self.worded(self.measures.model),
             "found": self.measures.found,
             "ratio": self.measures.ratio,
-            "quality": self.measures.quality,
+            "quality": self._quality(),
+            "agreement": self._agreement(state),
             "finish": self.finishing.status(),
         }
 
-    def conflicts(self) -> dict[int, str]:
-        """Rows whose answer the detector contradicts, and why."""
-        state = self.loop.state
-        return {
-            one.item: one.reason
+    def conflicts(self, state: State | None = None) -> dict[int, str]:
+        """Rows to decide about, and why: two answers, two people, or the detector."""
+        state = state or self.loop.state
+        found = progress.disagreements(state, self.settings.annotator)
+        return found | {
+            one.item: self.worded(one.reason)
             for one in self._conflicts
             if state.verdict(one.item) == one.label
         }
 
+    def worded(self, text: str) -> str:
+        """A sentence of the engine, which calls everything a row."""
+        if self.data.pictures is None:
+            return text
+        return re.sub(r"\brow(s?)\b", r"picture\1", text)
+
     def name(self, row: int) -> str:
         """What a person calls a row."""
         return self.data.pictures.paths[row] if self.data.pictures else f"Row {row}"
+
+    def spread(self) -> float:
+        """Width of the scores, by which they are rounded."""
+        scores = self.loop.scores_
+        if self._spread is None or self._spread[0] is not scores:
+            self._spread = scores, content.spread(scores)
+        return self._spread[1]
 
     def heat(self, row: int) -> NDArray[np.float64]:
         """Where a picture is odd."""
@@ -318,11 +388,13 @@ class Session:
         if not 0 <= row < self.data.n_rows:
             raise LabelError(f"there is no row {row}")
 
-    def _decisions(self, own: list[Event]) -> list[dict[str, Any]]:
+    def _decisions(self, own: list[Event], state: State) -> list[dict[str, Any]]:
         """The last own decisions, each row once, with how deep its undo is."""
         rows: dict[int, dict[str, Any]] = {}
+        hidden = {None, *self.again(state)}
         for depth, event in enumerate(own[: 4 * _DECISIONS], start=1):
-            if event.item is not None and event.item not in rows:
+            if event.item not in rows and event.item not in hidden:
+                assert event.item is not None
                 rows[event.item] = self._decision(event) | {"depth": depth}
         return list(rows.values())[:_DECISIONS]
 
@@ -336,11 +408,15 @@ class Session:
         }
 
     def _to_check(self, state: State) -> list[dict[str, Any]]:
+        blind = self.again(state)
         found = []
-        for row, why in self.conflicts().items():
-            mine = self._mine(row, state)
-            if mine is not None:
-                found.append(self._decision(mine) | {"text": why})
+        for row, why in self.conflicts(state).items():
+            if row not in blind:
+                mine = self._mine(row, state)
+                vote = state.votes(row).get(self.settings.annotator)
+                entry = {"id": row, "name": self.name(row), "text": why}
+                entry |= {"answer": vote, "seq": mine.seq if mine else None}
+                found.append(entry)
         return found[:_MOST_CONFLICTS]
 
     def _view(self, row: int) -> dict[str, Any]:
@@ -377,19 +453,21 @@ class Session:
         """Called after each epoch of a fit: the place to stop one."""
         if self._closed:
             raise _ClosedError
+        if self._checking and self._learn.is_set():
+            raise _LaterError
 
     def _fill_once(self) -> None:
-        self.loop.ask(AHEAD)
+        self.loop.ask(AHEAD, spare=_READY)
         self.queue()  # explains what is new, before anybody waits for it
 
     def _learn_once(self) -> None:
         self._busy = True
         try:
-            self.loop.prepare(AHEAD)
+            self.loop.prepare(_READY)
             if not self.loop.stale:  # otherwise this would fit once more
                 self.model = self.loop.detector_
                 self._heats.clear()
-            self.measures.look(self.loop, self.data.codes)
+            self.measures.look(self.loop, self._truth)
             self._fill.set()
             self._check()
         finally:
@@ -399,9 +477,16 @@ class Session:
         """Look for contradictions, unless somebody answers: this takes long."""
         spent = self.loop.spent
         due = abs(spent - self._checked_at) >= _CHECK_EVERY
-        if due and spent >= _FEWEST_TO_CHECK and not self._learn.is_set():
+        if not due or spent < _FEWEST_TO_CHECK or self._learn.is_set():
+            return
+        self._checking = True
+        try:
             self._conflicts = self.loop.contradictions()
             self._checked_at = spent
+        except _LaterError:
+            pass  # an answer came: it is learnt first
+        finally:
+            self._checking = False
 
     def _finish(self) -> None:
         try:
@@ -420,12 +505,25 @@ class Session:
             detector=detector,
             encoder=self.encoder,
             X=self.X,
-            data=replace(self.data, codes=codes),
+            data=replace(self.data, codes=codes, notes=self._notes(state)),
             choice=self.choice,
             scores=np.asarray(self.loop.scores_, dtype=np.float64),
             labels_used=detector.uses_labels,
             seconds=self.measures.seconds,
         )
+
+    def _quality(self) -> dict[str, Any]:
+        chart = self.measures.quality
+        return chart | {"text": self.worded(chart["text"])}
+
+    def _notes(self, state: State) -> tuple[str, ...]:
+        """What the report says of the data and of those who labelled them."""
+        said = (one["text"] for one in self._agreement(state))
+        return (*self.data.notes, *said)
+
+    def _agreement(self, state: State) -> list[dict[str, Any]]:
+        found = progress.agreement(state)
+        return [one | {"text": self.worded(one["text"])} for one in found]
 
 
 def _keep(cache: OrderedDict[int, Item], key: int, value: Item) -> None:

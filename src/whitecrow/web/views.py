@@ -31,7 +31,7 @@ _LARGE, _SMALL = 768, 160
 def question(session: Session, row: int) -> dict[str, Any]:
     """What the page shows about a row, whatever the answers are."""
     scores = session.loop.scores_
-    width = content.spread(scores)
+    width = session.spread()
     common = {
         "id": row,
         "name": session.name(row),

@@ -31,7 +31,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.tree import ExtraTreeRegressor
 
-from whitecrow.active.strategies import ranks
+from whitecrow.active.strategies import distances, ranks
 from whitecrow.active.strategies.interface import Floats, Ids, Pool, Seed, Strategy
 from whitecrow.errors import ParameterError
 from whitecrow.scaling import Scaler
@@ -44,6 +44,9 @@ Rows = NDArray[np.float32]
 # A tree of 256 rows is cut eight times deep at most: one bit each.
 _DEPTH = 8
 _MAX_SAMPLES = 2**_DEPTH
+
+# Of a larger pool, so many rows with the highest scores and as many others are ranked.
+_LARGE = 100_000
 
 _BASE = -0.8
 _PRIOR = 0.25
@@ -105,6 +108,8 @@ class AAD(Strategy):
 
     name: ClassVar[str] = "aad"
     needs: ClassVar[frozenset[str]] = frozenset({"scores", "embeddings", "answers"})
+    # What a network has learnt to ignore may be what the answers are about.
+    sees: ClassVar[str] = "columns"
 
     n_trees: int = 100
     patience: int = 6
@@ -162,12 +167,13 @@ class AAD(Strategy):
         known = np.flatnonzero(~np.isnan(pool.answers))
         if not len(known):
             return ranks.highest(pool.scores, pool, pool.k)
-        updated = _posterior(pool, known, self.n_trees)
+        rows = _candidates(pool, known)
+        updated = np.full(pool.n, -np.inf)
+        updated[rows] = _posterior(pool, rows, known, self.n_trees)
         ids = ranks.highest(updated, pool, pool.k)
         if not self._doubts(pool.answers[known]):
             return ids
-        # Odd places of the whole session, so that it also holds for k = 1.
-        explore = (len(known) + np.arange(pool.k)) % 2 == 1
+        explore = _explores(len(known) + np.arange(pool.k))
         at_random = pool.rng.permutation(np.flatnonzero(pool.free))
         return _interleave(ids, at_random, explore)
 
@@ -175,10 +181,27 @@ class AAD(Strategy):
         """Whether nothing was found for so long that the scores are in doubt."""
         return len(answers) >= self.patience and not answers.any()
 
+    def why(
+        self, position: int, *, shown: int = 0, answers: ArrayLike | None = None
+    ) -> str:
+        """Why a row was chosen; see `Strategy.why`."""
+        given = np.asarray([] if answers is None else answers, dtype=np.float64)
+        known = given[~np.isnan(given)]
+        if self._doubts(known) and _explores(len(known) + position):
+            return "at random, as nothing was found where the scores are high"
+        if len(known):
+            return f"number {position + 1} by score and by the answers so far"
+        return super().why(position, shown=shown)
+
     def _why(self, position: int, place: int) -> str:
         if not place:
             return "the highest score among the rows not shown yet"
-        return f"number {position + 1} by score and by what the answers so far say"
+        return f"number {place + 1} by score"
+
+
+def _explores(place: Any) -> Any:
+    """Whether a place is a random row's: of the whole session, so also for k = 1."""
+    return place % 2 == 1
 
 
 def _interleave(ids: Ids, others: Ids, explore: NDArray[np.bool_]) -> Ids:
@@ -191,14 +214,28 @@ def _interleave(ids: Ids, others: Ids, explore: NDArray[np.bool_]) -> Ids:
     return mixed
 
 
-def _posterior(pool: Pool, known: Ids, n_trees: int) -> Floats:
-    """Expected target of each row, between normal (-1) and anomaly (1)."""
+def _candidates(pool: Pool, known: Ids) -> Ids:
+    """The rows to rank, in order: of a large pool, the highest scores and a sample."""
+    if pool.n <= _LARGE:
+        return np.arange(pool.n)
+    high = np.argpartition(-pool.scores, _LARGE // 2)[: _LARGE // 2]
+    sample = pool.rng.choice(pool.n, _LARGE // 2, replace=False)
+    free = np.flatnonzero(pool.free)[: pool.k]  # if all others have been shown
+    return np.unique(np.concatenate([high, sample, known, free]))
+
+
+def _posterior(pool: Pool, rows: Ids, known: Ids, n_trees: int) -> Floats:
+    """Expected target of some rows, between normal (-1) and anomaly (1)."""
     prior = _BASE + _PRIOR * ndtri((rankdata(pool.scores) - 0.5) / pool.n)
-    rows = Scaler.fit(pool.embeddings).transform(pool.embeddings, np.float32)
-    similarity = together(paths(rows, n_trees, pool.rng), known)
-    system = similarity[known] + _NOISE * np.eye(len(known))
+    points = pool.embeddings[rows]
+    codes = paths(Scaler.fit(points).transform(points, np.float32), n_trees, pool.rng)
+    answered = codes[np.searchsorted(rows, known)]
+    system = together(answered, answered) + _NOISE * np.eye(len(known))
     surprise = 2 * pool.answers[known] - 1 - prior[known]
-    updated: Floats = prior + similarity @ cho_solve(cho_factor(system), surprise)
+    updated: Floats = prior[rows]
+    weights = cho_solve(cho_factor(system), surprise)
+    for some in distances.tiles(len(rows), len(known)):
+        updated[some] += together(codes[some], answered) @ weights
     return updated
 
 
@@ -251,9 +288,9 @@ _COMMON = np.array(
 )
 
 
-def together(codes: Codes, known: Ids) -> Floats:
-    """Share of the cuts that each row passes with each known one, shape (n, m)."""
-    shares = np.empty((len(codes), len(known)))
-    for column, row in enumerate(known):
-        shares[:, column] = _COMMON[codes ^ codes[row]].mean(axis=1)
+def together(codes: Codes, others: Codes) -> Floats:
+    """Share of the cuts that each row passes with each other one, shape (n, m)."""
+    shares = np.empty((len(codes), len(others)))
+    for column, path in enumerate(others):
+        shares[:, column] = _COMMON[codes ^ path].mean(axis=1)
     return shares

@@ -73,11 +73,13 @@ class Strategy(ABC):
 
     Subclasses are frozen dataclasses whose fields are their parameters. They have a
     `name`, say in `needs` which inputs they read ("scores", "embeddings", "answers"),
-    and define `_choose` and `_why`.
+    and define `_choose` and `_why`. `sees` says what does best as embeddings of a
+    table: the "codes" of a detector, or the "columns".
     """
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]]
+    sees: ClassVar[str] = "codes"
 
     def query(
         self,
@@ -141,7 +143,9 @@ class Strategy(ABC):
     def _choose(self, pool: Pool) -> Ids:
         """`pool.k` distinct free rows of a checked pool."""
 
-    def why(self, position: int, *, shown: int = 0) -> str:
+    def why(
+        self, position: int, *, shown: int = 0, answers: ArrayLike | None = None
+    ) -> str:
         """Why a row was chosen, for the page.
 
         Parameters
@@ -150,6 +154,8 @@ class Strategy(ABC):
             Place in the answer of `query`, from 0.
         shown : int, default=0
             How many rows had been shown before that query.
+        answers : array-like of shape (n,), optional
+            As they were in that query, for strategies that read them.
         """
         return self._why(position, position + shown)
 

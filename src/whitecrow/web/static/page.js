@@ -276,6 +276,7 @@ function update(data) {
   showDecisions();
   $("check").hidden = !state.conflicts.length;
   fill($("conflicts"), ...state.conflicts.map((one) => entry(one)));
+  showAgreement();
   showFinish();
 }
 
@@ -291,6 +292,7 @@ function plot(box, chart, label) {
   if (!chart.path) return box.replaceChildren();
   box.setAttribute("aria-label", `${label}: ${chart.text}`);
   const svg = el("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", "aria-hidden": "true" });
+  if (chart.band) svg.append(el("path", { class: "unknown", d: chart.band }));
   if (chart.list) svg.append(el("path", { class: "list", d: chart.list }));
   svg.append(el("path", { d: chart.path }));
   box.replaceChildren(svg, ...["x0", "x1", "y0", "y1"].map((name) =>
@@ -307,6 +309,22 @@ function showRatio() {
   $("ratio").setAttribute("aria-label", ratio.text);
   $("ratio").replaceChildren(
     width(el("i"), scale * (ratio.high - ratio.low), scale * ratio.low), mark);
+}
+
+function showAgreement() {
+  const list = state.agreement;
+  $("agreement").hidden = $("agreement-link").hidden = !list.length;
+  $("agreements").replaceChildren(...list.map((one) => el("div", {},
+    el("p", { class: "hint" }, one.text), crossTable(one))));
+}
+
+function crossTable(one) {
+  const names = one.words.map((word) => el("th", { scope: "col" }, WORDS[word]));
+  const rows = one.words.map((word, i) => el("tr", {}, el("th", { scope: "row" }, WORDS[word]),
+    ...one.counts[i].map((n, j) => el("td", { class: n && i !== j ? "differ" : null }, String(n)))));
+  return el("table", { class: "cross" },
+    el("caption", {}, `down: ${one.side}; across: ${one.top}`),
+    el("tr", {}, el("td"), ...names), ...rows);
 }
 
 function showWaiting() {
@@ -338,6 +356,7 @@ function entry(one, index = null) {
     onclick: () => open(one.id) }, one.name);
   const select = el("select", { "aria-label": `answer for ${one.name}`,
     onchange: (event) => relabel(one, event.target.value) },
+  one.answer in WORDS ? null : el("option", { value: "", selected: true, disabled: true }, "which?"),
   ...Object.entries(WORDS).map(([key, word]) => el("option", { value: key, selected: key === one.answer }, word)));
   // Only answers that the log has in this order can be undone from here.
   const undoable = index !== null && one.depth > 0;
@@ -363,7 +382,7 @@ async function search() {
     $("hits").textContent = data.text;
     $("results").replaceChildren(...data.rows.map((one) => el("li", {},
       el("button", { type: "button", class: "open", onclick: () => open(one.id) }, one.name),
-      el("span", { class: `tag ${one.answer}` }, WORDS[one.answer] || ""),
+      el("span", { class: `tag ${one.answer}` }, WORDS[one.answer] || one.answer || ""),
       el("span", { class: "soft" }, `score ${one.score}`),
       one.text ? el("span", { class: "text" }, one.text) : null)));
   } catch (error) { $("hits").textContent = error.message; }

@@ -116,7 +116,7 @@ class AutoEncoder(ReconstructionDetector):
         dropout: float = 0.0,
         network: Any = "auto",
         scaling: str = "standard",
-        epochs: int = 50,
+        epochs: int = 20,
         batch_size: int = 64,
         lr: float = 1e-3,
         weight_decay: float = 0.0,

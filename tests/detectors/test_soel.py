@@ -19,6 +19,7 @@ from whitecrow import (
     train,
 )
 from whitecrow.deep import Members, TrainingSet
+from whitecrow.detectors import soel as soel_file
 from whitecrow.detectors.soel import METHODS, Alternating, Joint, LabelledOnly
 from whitecrow.errors import DataError, LabelError, ParameterError
 
@@ -164,14 +165,29 @@ def test_the_same_seed_gives_the_same_scores():
 # ------------------------------------------------------------------- ratio, labels
 
 
+def warmed_up(epochs):
+    return NeuTraLAD(random_state=3, epochs=epochs, device="cpu").fit(X)
+
+
 def test_the_ratio_is_estimated_after_the_warm_up():
-    """The published estimate counts for 20 answers, beside ten rows with an anomaly."""
+    """Nearest labels count for 20 answers, beside ten rows with one anomaly."""
     inner = NeuTraLAD(random_state=3, **SHORT)
     model = SOEL(inner, warm_up_epochs=2).fit(X, FEW)
-    warm = inner.set_params(epochs=2).fit(X).anomaly_score(X)
     queried = np.flatnonzero(np.isfinite(FEW))
-    published = ratio.iw_kde(scores=warm, queried=queried, y=FEW[queried])
-    share = (1 + 20 * published) / 30
+    known = ratio.nearest(
+        embeddings=warmed_up(2).embed(X), queried=queried, y=FEW[queried]
+    )
+    assert known > 0
+    rest = ratio.among_unlabelled((1 + 20 * known) / 30, n=400, y=FEW[queried])
+    assert model.ratio_ == pytest.approx(rest, rel=1e-6)
+
+
+def test_the_published_ratio():
+    inner = NeuTraLAD(random_state=3, **SHORT)
+    model = SOEL(inner, ratio="iw_kde", warm_up_epochs=2).fit(X, FEW)
+    queried = np.flatnonzero(np.isfinite(FEW))
+    scores = warmed_up(2).anomaly_score(X)
+    share = ratio.iw_kde(scores=scores, queried=queried, y=FEW[queried])
     rest = ratio.among_unlabelled(share, n=400, y=FEW[queried])
     assert model.ratio_ == pytest.approx(rest, rel=1e-6)
 
@@ -337,6 +353,14 @@ def test_several_methods_saved_and_loaded(tmp_path):
 def test_rows_that_are_all_equal():
     model = SOEL([NeuTraLAD(**SHORT), HSC(**SHORT)]).fit(np.ones((20, 3)))
     assert np.isfinite(model.anomaly_score(np.ones((2, 3)))).all()
+
+
+def test_a_part_of_many_rows_tells_where_they_are(monkeypatch):
+    monkeypatch.setattr(soel_file, "_MEASURED", 100)
+    assert len(set(soel_file._some(400))) == 100
+    assert_array_equal(soel_file._some(100), np.arange(100))
+    model = SOEL([NeuTraLAD(**SHORT), HSC(**SHORT)], random_state=0).fit(X, FEW)
+    assert 0 < model.ratio_ <= 0.5
 
 
 def test_no_method_at_all():

@@ -57,6 +57,7 @@ from whitecrow.supervision import (
 __all__ = ["SOEL", "Alternating", "Joint", "LabelledOnly"]
 
 METHODS = ("loe", "hard", "refine", "oc", "sup", "blind")
+RATIOS = ("estimate", "iw_kde")
 
 # What is assumed before anybody has looked: one anomaly among ten rows.
 _PRIOR_ANOMALIES, _PRIOR_ROWS = 1, 10
@@ -64,8 +65,8 @@ _PRIOR_ANOMALIES, _PRIOR_ROWS = 1, 10
 # Anomalies are in the minority, whatever an estimate says.
 _LARGEST_RATIO = 0.5
 
-# So many training rows tell the size of a method's codes.
-_MEASURED = 2000
+# So many training rows tell where all of them are: codes of a million fill a memory.
+_MEASURED = 5000
 
 
 class _Steps:
@@ -135,17 +136,19 @@ class SOEL(Detector):
     ----------
     detector : DeepDetector, list or tuple of them, or None
         The method underneath, or several; their parameters are set there. None takes
-        NeuTraL AD and the hypersphere classifier, three members of each, for tables,
+        NeuTraL AD and the hypersphere classifier, five members of each, for tables,
         and Deep SVDD for pictures.
     method : {"loe", "hard", "refine", "oc", "sup", "blind"}
         What the unlabelled rows are for: soft or hard latent outlier exposure;
         training without the most suspicious of them; all of them normal; labelled
         rows only; or all rows normal, whatever their label.
-    ratio : "estimate" or float in [0, 1)
+    ratio : {"estimate", "iw_kde"} or float in [0, 1)
         Share of anomalies among the unlabelled rows, for "loe", "hard" and "refine".
-        "estimate" takes the published one (`whitecrow.ratio.iw_kde`, from the scores
-        after the warm-up) for as many answers as there are, beside ten rows of which
-        one is an anomaly; at most 0.5, and 0.1 without labels.
+        "estimate" gives every row the label of the labelled row that is nearest after
+        the warm-up (`whitecrow.ratio.nearest`), which counts for as many answers as
+        there are, beside ten rows of which one is an anomaly. "iw_kde" is the published
+        estimate from the scores after the warm-up. Both are at most 0.5, and 0.1
+        without labels.
     update : {"joint", "alternate"}
         Labelled and unlabelled rows in one batch; or, as published, a step on all
         labelled rows and then one on a batch of the others, with whole numbers of rows
@@ -178,8 +181,9 @@ class SOEL(Detector):
     NOTE[DIFF] Quotas are exact in every batch; the reference truncates, so that of ten
     rows and a ratio of 0.19 it takes one.
 
-    NOTE[DIFF] The published estimate of the ratio corrects for scores only, and is 0.5
-    and more where 0.1 is true: it is drawn towards 0.1 as if ten more rows were known.
+    NOTE[DIFF] The published estimate of the ratio knows of a row no more than its score
+    after one epoch. Diverse questions go to odd rows whatever the score, so that it is
+    0.5 and more where 0.1 is true; rows that are far from others stand for few.
 
     NOTE[DIFF] Labels are smoothed by 0.05, as people make mistakes and the replayed
     labels weigh much. The optimiser starts anew after the warm-up, and the network of
@@ -206,7 +210,7 @@ class SOEL(Detector):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), list, tuple, None],
         "method": [StrOptions(set(METHODS))],
-        "ratio": [StrOptions({"estimate"}), Interval(Real, 0, 1, closed="left")],
+        "ratio": [StrOptions(set(RATIOS)), Interval(Real, 0, 1, closed="left")],
         "update": [StrOptions({"joint", "alternate"})],
         "smoothing": [Interval(Real, 0, 0.5, closed="left")],
         "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
@@ -319,7 +323,7 @@ class SOEL(Detector):
         self.units_ = np.ones((len(self.detectors_), 3))
         if len(self.detectors_) == 1:
             return
-        some = X[np.linspace(0, len(X) - 1, min(len(X), _MEASURED)).astype(int)]
+        some = X[_some(len(X))]
         for inner, unit in zip(self.detectors_, self.units_, strict=True):
             low, median, high = np.quantile(inner._anomaly_score(X), [0.25, 0.5, 0.75])
             unit[0], unit[1] = median, _length(high - low)
@@ -344,17 +348,25 @@ class SOEL(Detector):
         if not isinstance(self.ratio, str):
             return float(self.ratio)
         queried = np.flatnonzero(codes != labels.UNLABELLED)
+        if not len(queried):
+            return _PRIOR_ANOMALIES / _PRIOR_ROWS
         answers = codes[queried] == labels.ANOMALY
-        odd, n_known = float(_PRIOR_ANOMALIES), len(queried)
-        if n_known:
+        if self.ratio == "iw_kde":
             scores = self._anomaly_score(X)
-            found = ratio.iw_kde(scores=scores, queried=queried, y=answers)
-            odd += n_known * min(found, 1.0)
-        share = float(
-            np.clip(odd / (_PRIOR_ROWS + n_known), 1 / len(X), _LARGEST_RATIO)
-        )
+            share = ratio.iw_kde(scores=scores, queried=queried, y=answers)
+        else:
+            odd = _PRIOR_ANOMALIES + len(queried) * self._nearest(X, queried, answers)
+            share = odd / (_PRIOR_ROWS + len(queried))
+        share = float(np.clip(share, 1 / len(X), _LARGEST_RATIO))
         rest = ratio.among_unlabelled(share, n=len(X), y=answers)
         return min(rest, _LARGEST_RATIO)
+
+    def _nearest(
+        self, X: Rows, queried: NDArray[np.intp], answers: NDArray[np.bool_]
+    ) -> float:
+        rows = np.union1d(_some(len(X)), queried)
+        at = np.searchsorted(rows, queried)
+        return ratio.nearest(embeddings=self.embed(X[rows]), queried=at, y=answers)
 
     def _rule(self) -> Rule:
         if self.method == "blind":
@@ -414,6 +426,13 @@ class SOEL(Detector):
         return np.concatenate(codes, axis=1)
 
 
+def _some(n: int) -> NDArray[np.intp]:
+    """Numbers of rows, all of them if they are few, always the same."""
+    if n <= _MEASURED:
+        return np.arange(n)
+    return np.random.default_rng(0).choice(n, _MEASURED, replace=False)
+
+
 def _length(spread: float) -> float:
     """A unit: the spread, or 1 where all values are equal."""
     return float(spread) if spread > 0 else 1.0
@@ -430,7 +449,7 @@ def _default(X: Rows) -> list[DeepDetector]:
         return [_build("deep_svdd")]
     size = min(512, max(2, -(-len(X) // 5)))
     neutral: Any = _table.method("neutral_ad").cls
-    both: dict[str, Any] = {"scaling": "standard", "n_members": 3}
+    both: dict[str, Any] = {"scaling": "standard", "n_members": 5}
     more: dict[str, Any] = {"batch_size": size, "constant": 1.0, "bias": True}
     views = neutral.preset("soel-tabular", **more, **both)
     return [views, _build("hsc", **both)]

@@ -32,7 +32,7 @@ from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds"]
+__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
 
 # Numbers in a piece of rows that pass the network together: an accelerator wants much
 # work at once, and on a CPU the layers of a piece should stay in its cache.
@@ -617,6 +617,42 @@ def fit_seeds(
         fit._finish(rows)
         fit._set_threshold(rows, codes)
     return fits
+
+
+def fresh_copy(
+    given: object, *, who: str, needs: str | None, otherwise: str, random_state: Any
+) -> DeepDetector:
+    """An unfitted copy of a method that another one trains under rules of its own.
+
+    Parameters
+    ----------
+    given : object
+        What the user passed.
+    who, needs, otherwise : str
+        For messages: the class of the other method; its setting that needs a loss for
+        anomalies (None if it needs none); and the setting that does without.
+    random_state : int, Generator or None
+        For a method that has none.
+
+    Raises
+    ------
+    ParameterError
+        When it is no deep method, or has no loss for anomalies and needs one.
+    """
+    if not isinstance(given, DeepDetector):
+        raise ParameterError(
+            f"{who} trains deep methods of whitecrow, not {type(given).__name__}; "
+            "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    if needs is not None and not given.has_l_a:
+        raise ParameterError(
+            f"{type(given).__name__} has no loss for anomalies, which "
+            f"{needs} needs; use {otherwise} or NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    inner: DeepDetector = clone(given)
+    if inner.random_state is None:
+        inner.set_params(random_state=random_state)
+    return inner
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:

@@ -11,19 +11,23 @@ with the labelled ones,
 
 with Gaussian kernel densities p of all scores and q of the labelled ones, both of
 bandwidth h. It corrects for the score only: with diverse queries, which look for odd
-rows in other ways, it is far too high (specs/active_soel.md 7).
+rows in other ways, it is far too high (specs/active_soel.md 7). `nearest` is ours: a
+labelled row stands for the rows that it is nearest to, which are few where it is odd.
 
 Source: Li et al., Deep Anomaly Detection under Labeling Budget Constraints, ICML 2023.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import pairwise_distances_argmin
 
 from whitecrow.errors import DataError
 
-__all__ = ["among_unlabelled", "iw_kde"]
+__all__ = ["among_unlabelled", "iw_kde", "nearest"]
 
 
 def iw_kde(*, scores: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
@@ -57,16 +61,49 @@ def iw_kde(*, scores: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
     """
     s, answers = np.asarray(scores, float), np.asarray(y, float)
     at = s[np.asarray(queried, dtype=np.intp)]
-    if not len(at) or at.shape != answers.shape or not np.isfinite(s).all():
-        raise DataError(
-            f"the ratio needs finite scores and one label for each of at least one "
-            f"labelled row; got {len(at)} rows and {answers.size} labels"
-        )
+    _check("scores", s, at, answers)
     width = np.ptp(s) / len(at)
     if width == 0:
         return float(answers.mean())
     weights = _density(at, s, width) / _density(at, at, width)
     return float((weights * answers).mean())
+
+
+def nearest(*, embeddings: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
+    """The share of rows whose nearest labelled row is an anomaly.
+
+    Made for labelled rows that cover the data. Where they are the rows with the highest
+    scores, all others are nearest to the last of them, and this says nothing.
+
+    Parameters
+    ----------
+    embeddings : array-like of shape (n, p)
+        Codes of all rows, in which the distance of two rows means something.
+    queried : array-like of int, shape (k,)
+        Numbers of the labelled rows.
+    y : array-like of shape (k,)
+        Their labels: 1 anomaly, 0 normal, or a probability.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        As `iw_kde`.
+
+    Examples
+    --------
+    >>> codes = [[0.0], [0.1], [0.2], [0.3], [5.0]]
+    >>> nearest(embeddings=codes, queried=[1, 4], y=[0, 1])
+    0.2
+    """
+    codes, answers = np.asarray(embeddings), np.asarray(y, float)
+    at = codes[np.asarray(queried, dtype=np.intp)]
+    _check("codes", codes, at, answers)
+    return float(answers[pairwise_distances_argmin(codes, at)].mean())
 
 
 def among_unlabelled(share: float, *, n: int, y: ArrayLike) -> float:
@@ -95,6 +132,19 @@ def among_unlabelled(share: float, *, n: int, y: ArrayLike) -> float:
     left = n - len(answers)
     rest = (share * n - answers.sum()) / left if left else 0.0
     return float(np.clip(rest, 0, 1))
+
+
+def _check(
+    what: str,
+    values: NDArray[Any],
+    at: NDArray[Any],
+    answers: NDArray[np.float64],
+) -> None:
+    if not len(at) or answers.shape != at.shape[:1] or not np.isfinite(values).all():
+        raise DataError(
+            f"the ratio needs finite {what} and one label for each of at least one "
+            f"labelled row; got {len(at)} rows and {answers.size} labels"
+        )
 
 
 def _density(

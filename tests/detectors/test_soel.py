@@ -14,10 +14,12 @@ from whitecrow import (
     DeepSAD,
     DeepSVDD,
     NeuTraLAD,
+    RobustAutoEncoder,
     ratio,
     train,
 )
 from whitecrow.deep import Members, TrainingSet
+from whitecrow.detectors import soel as soel_file
 from whitecrow.detectors.soel import METHODS, Alternating, Joint, LabelledOnly
 from whitecrow.errors import DataError, LabelError, ParameterError
 
@@ -132,7 +134,7 @@ def test_every_method_with_a_pair(inner, method):
         detector.set_params(pretrain=False)
     model = SOEL(detector, method=method, random_state=0).fit(X, FEW)
     assert np.isfinite(model.anomaly_score(X)).all()
-    assert len(model.detector_.loss_curve_) == 2
+    assert len(model.detectors_[0].loss_curve_) == 2
 
 
 @pytest.mark.parametrize("method", ["loe", "sup"])
@@ -143,8 +145,8 @@ def test_all_rows_labelled(method):
 
 def test_members():
     model = SOEL(NeuTraLAD(n_members=2, **SHORT), random_state=0).fit(X, FEW)
-    assert model.detector_.loss_curve_.shape == (5, 2)
-    assert (model.detector_.member_scale_ > 0).all()
+    assert model.detectors_[0].loss_curve_.shape == (5, 2)
+    assert (model.detectors_[0].member_scale_ > 0).all()
     assert model.embed(X[:3]).shape == (3, 2 * 12 * 12)
 
 
@@ -163,12 +165,29 @@ def test_the_same_seed_gives_the_same_scores():
 # ------------------------------------------------------------------- ratio, labels
 
 
+def warmed_up(epochs):
+    return NeuTraLAD(random_state=3, epochs=epochs, device="cpu").fit(X)
+
+
 def test_the_ratio_is_estimated_after_the_warm_up():
+    """Nearest labels count for 20 answers, beside ten rows with one anomaly."""
     inner = NeuTraLAD(random_state=3, **SHORT)
     model = SOEL(inner, warm_up_epochs=2).fit(X, FEW)
-    warm = inner.set_params(epochs=2).fit(X).anomaly_score(X)
     queried = np.flatnonzero(np.isfinite(FEW))
-    share = ratio.iw_kde(scores=warm, queried=queried, y=FEW[queried])
+    known = ratio.nearest(
+        embeddings=warmed_up(2).embed(X), queried=queried, y=FEW[queried]
+    )
+    assert known > 0
+    rest = ratio.among_unlabelled((1 + 20 * known) / 30, n=400, y=FEW[queried])
+    assert model.ratio_ == pytest.approx(rest, rel=1e-6)
+
+
+def test_the_published_ratio():
+    inner = NeuTraLAD(random_state=3, **SHORT)
+    model = SOEL(inner, ratio="iw_kde", warm_up_epochs=2).fit(X, FEW)
+    queried = np.flatnonzero(np.isfinite(FEW))
+    scores = warmed_up(2).anomaly_score(X)
+    share = ratio.iw_kde(scores=scores, queried=queried, y=FEW[queried])
     rest = ratio.among_unlabelled(share, n=400, y=FEW[queried])
     assert model.ratio_ == pytest.approx(rest, rel=1e-6)
 
@@ -229,7 +248,9 @@ def test_certainty_is_not_looked_at_without_a_label():
 
 def test_methods_without_a_pair_can_only_be_blind():
     inner = AutoEncoder(**SHORT)
-    assert SOEL(inner, method="blind").fit(X, FEW).detector_.loss_curve_.shape == (5,)
+    assert SOEL(inner, method="blind").fit(X, FEW).detectors_[0].loss_curve_.shape == (
+        5,
+    )
     with pytest.raises(ParameterError, match="use method='blind' or NeuTraLAD"):
         SOEL(inner).fit(X, FEW)
 
@@ -258,19 +279,93 @@ def test_the_detector_given_stays_as_it_is():
     inner = NeuTraLAD(**SHORT)
     model = SOEL(inner, random_state=3).fit(X, FEW)
     assert not hasattr(inner, "net_")
-    assert (inner.random_state, model.detector_.random_state) == (None, 3)
+    assert (inner.random_state, model.detectors_[0].random_state) == (None, 3)
 
 
 def test_defaults_by_the_kind_of_rows():
-    default = SOEL()._inner(X)
-    assert isinstance(default, NeuTraLAD)
-    assert default.batch_size == 80
-    assert type(SOEL()._inner(np.zeros((2, 1, 8, 8)))) is DeepSVDD
+    views, sphere = SOEL()._inner(X)
+    assert isinstance(views, NeuTraLAD)
+    assert views.batch_size == 80
+    assert isinstance(sphere, HSC)
+    (picture,) = SOEL()._inner(np.zeros((2, 1, 8, 8)))
+    assert type(picture) is DeepSVDD
 
 
 def test_codes_are_those_of_the_method():
     model = SOEL(NeuTraLAD(**SHORT), random_state=0).fit(X, FEW)
-    assert_array_equal(model.embed(X), model.detector_.embed(X))
+    assert_array_equal(model.embed(X), model.detectors_[0].embed(X))
+
+
+# -------------------------------------------------------------------- several methods
+
+
+def several(**parameters):
+    return SOEL(
+        [NeuTraLAD(**SHORT), DeepSVDD(pretrain=False, **SHORT)],
+        ratio=0.1,
+        random_state=0,
+        **parameters,
+    )
+
+
+def test_each_of_several_methods_learns_by_itself():
+    together = several().fit(X, FEW)
+    for inner, trained in zip(together.detector, together.detectors_, strict=True):
+        alone = SOEL(inner, ratio=0.1, random_state=0).fit(X, FEW)
+        assert_array_equal(alone.anomaly_score(TEST), trained.anomaly_score(TEST))
+
+
+def test_the_score_of_several_methods():
+    model = several().fit(X, FEW)
+    expected = np.zeros(len(TEST))
+    for inner in model.detectors_:
+        low, median, high = np.percentile(inner.anomaly_score(X), [25, 50, 75])
+        scores = inner.anomaly_score(TEST)
+        expected += np.arcsinh((scores - median) / (high - low)) / 2
+    assert_allclose(model.anomaly_score(TEST), expected)
+
+
+def test_codes_of_several_methods_have_one_size():
+    model = several().fit(X, FEW)
+    codes = model.embed(X).astype(float)
+    parts = np.split(codes, [model.detectors_[0].embed(X).shape[1]], axis=1)
+    assert_allclose([part.var(axis=0).sum() for part in parts], 1, rtol=1e-4)
+
+
+def test_several_methods_explain_what_they_say():
+    """Squared errors of columns add up to a score; so do the parts of the mean."""
+    members = [RobustAutoEncoder(**SHORT), RobustAutoEncoder(hidden=(2,), **SHORT)]
+    model = SOEL(members, ratio=0.1, random_state=0).fit(X, FEW)
+    # Parts lead from an error of 0 to the score; the score counts from the median.
+    model.units_[:, 0] = 0
+    parts = model.explain(TEST).sum(axis=1)
+    assert_allclose(parts, model.anomaly_score(TEST), rtol=1e-5)
+
+
+def test_several_methods_saved_and_loaded(tmp_path):
+    model = several().fit(X, FEW)
+    model.save(tmp_path / "m.crow")
+    same = wc.load(tmp_path / "m.crow")
+    assert_array_equal(same.anomaly_score(TEST), model.anomaly_score(TEST))
+    assert_array_equal(same.embed(TEST), model.embed(TEST))
+
+
+def test_rows_that_are_all_equal():
+    model = SOEL([NeuTraLAD(**SHORT), HSC(**SHORT)]).fit(np.ones((20, 3)))
+    assert np.isfinite(model.anomaly_score(np.ones((2, 3)))).all()
+
+
+def test_a_part_of_many_rows_tells_where_they_are(monkeypatch):
+    monkeypatch.setattr(soel_file, "_MEASURED", 100)
+    assert len(set(soel_file._some(400))) == 100
+    assert_array_equal(soel_file._some(100), np.arange(100))
+    model = SOEL([NeuTraLAD(**SHORT), HSC(**SHORT)], random_state=0).fit(X, FEW)
+    assert 0 < model.ratio_ <= 0.5
+
+
+def test_no_method_at_all():
+    with pytest.raises(ParameterError, match="SOEL has no method to train"):
+        SOEL([]).fit(X)
 
 
 def test_saved_and_loaded(tmp_path):

@@ -22,19 +22,20 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, Stage
-from whitecrow.detector import Rows
+from whitecrow.deep import DeepDetector, Stage, fresh_copy
+from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
-from whitecrow.ruling import RulingDetector, fresh_copy
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]
 
 
-class LOE(RulingDetector):
+class LOE(Detector):
     """Latent outlier exposure.
 
     Parameters
@@ -80,6 +81,9 @@ class LOE(RulingDetector):
     True
     """
 
+    uses_labels: ClassVar[bool] = True
+    explanation: ClassVar[str] = "exact"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), None],
         "ratio": [Interval(Real, 0, 1, closed="left")],
@@ -87,6 +91,8 @@ class LOE(RulingDetector):
         "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
     }
+
+    detector_: DeepDetector
 
     def __init__(
         self,
@@ -135,3 +141,16 @@ class LOE(RulingDetector):
         if self.variant == "refine":
             return refine(self.ratio)
         return latent(self.ratio, soft=self.variant == "soft")
+
+    def _anomaly_score(self, X: Rows) -> Scores:
+        return self.detector_._anomaly_score(X)
+
+    def _contributions(self, X: Rows) -> Scores:
+        from whitecrow import explain
+
+        return explain.raw(self.detector_, X)
+
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes of the method underneath; see `DeepDetector.embed`."""
+        check_is_fitted(self)
+        return self.detector_.embed(X)

@@ -12,7 +12,16 @@ rest U has none, and a share r of U is anomalous. Over any method with a pair of
 with :math:`p_j = y_j` but for smoothing, :math:`\tilde y \in \{0, 0.5\}` (or
 :math:`\{0, 1\}`) and as many rows of U above 0 as r says: those that rank first by
 :math:`l_n - l_a`. Few labels count as much as many unlabelled rows. The score is that
-of the method underneath.
+of the method underneath. Of several methods each learns by itself, and what they say
+is averaged as
+
+.. math::
+
+    \mathrm{score}(x) = \operatorname{mean}_m \operatorname{asinh}
+    \frac{s_m(x) - \operatorname{median} s_m}{\operatorname{iqr} s_m}
+
+over the training rows: linear where most rows are, logarithmic far out, so that no
+method decides alone.
 
 Source: Li et al., Deep Anomaly Detection under Labeling Budget Constraints, ICML 2023;
 specs/active_soel.md 1, 6, 7 and 13.3.
@@ -21,7 +30,6 @@ specs/active_soel.md 1, 6, 7 and 13.3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -29,14 +37,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from whitecrow import labels, ratio, train
-from whitecrow.deep import DeepDetector, Members, Stage
-from whitecrow.detector import Detector, Rows
+from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
+from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
-from whitecrow.errors import DataError, LabelError
-from whitecrow.ruling import RulingDetector, fresh_copy
+from whitecrow.errors import DataError, LabelError, ParameterError
 from whitecrow.supervision import (
     Rule,
     labelled,
@@ -49,12 +57,16 @@ from whitecrow.supervision import (
 __all__ = ["SOEL", "Alternating", "Joint", "LabelledOnly"]
 
 METHODS = ("loe", "hard", "refine", "oc", "sup", "blind")
+RATIOS = ("estimate", "iw_kde")
 
-# Without a label nothing can be estimated: the default of LOE.
-_UNKNOWN_RATIO = 0.1
+# What is assumed before anybody has looked: one anomaly among ten rows.
+_PRIOR_ANOMALIES, _PRIOR_ROWS = 1, 10
 
 # Anomalies are in the minority, whatever an estimate says.
 _LARGEST_RATIO = 0.5
+
+# So many training rows tell where all of them are: codes of a million fill a memory.
+_MEASURED = 5000
 
 
 class _Steps:
@@ -117,22 +129,26 @@ class LabelledOnly(_Steps):
             yield self._sample()
 
 
-class SOEL(RulingDetector):
+class SOEL(Detector):
     """Semi-supervised outlier exposure with a limited labelling budget.
 
     Parameters
     ----------
-    detector : DeepDetector or None
-        The method underneath; its parameters are set there. None takes three members of
-        NeuTraL AD with the published sizes for tables, and Deep SVDD for pictures.
+    detector : DeepDetector, list or tuple of them, or None
+        The method underneath, or several; their parameters are set there. None takes
+        NeuTraL AD and the hypersphere classifier, five members of each, for tables,
+        and Deep SVDD for pictures.
     method : {"loe", "hard", "refine", "oc", "sup", "blind"}
         What the unlabelled rows are for: soft or hard latent outlier exposure;
         training without the most suspicious of them; all of them normal; labelled
         rows only; or all rows normal, whatever their label.
-    ratio : "estimate" or float in [0, 1)
+    ratio : {"estimate", "iw_kde"} or float in [0, 1)
         Share of anomalies among the unlabelled rows, for "loe", "hard" and "refine".
-        "estimate" is the published one (`whitecrow.ratio.iw_kde`) from the scores after
-        the warm-up, at most 0.5, and 0.1 without labels.
+        "estimate" gives every row the label of the labelled row that is nearest after
+        the warm-up (`whitecrow.ratio.nearest`), which counts for as many answers as
+        there are, beside ten rows of which one is an anomaly. "iw_kde" is the published
+        estimate from the scores after the warm-up. Both are at most 0.5, and 0.1
+        without labels.
     update : {"joint", "alternate"}
         Labelled and unlabelled rows in one batch; or, as published, a step on all
         labelled rows and then one on a batch of the others, with whole numbers of rows
@@ -149,8 +165,11 @@ class SOEL(RulingDetector):
 
     Attributes
     ----------
-    detector_ : DeepDetector
-        The fitted method.
+    detectors_ : list of DeepDetector
+        The fitted methods; often it is one.
+    units_ : ndarray of shape (number of methods, 3)
+        Median and distance between the quartiles of the training scores of each, and
+        the size of its codes.
     ratio_ : float
         The share of anomalies among the unlabelled rows that was assumed.
 
@@ -161,6 +180,10 @@ class SOEL(RulingDetector):
 
     NOTE[DIFF] Quotas are exact in every batch; the reference truncates, so that of ten
     rows and a ratio of 0.19 it takes one.
+
+    NOTE[DIFF] The published estimate of the ratio knows of a row no more than its score
+    after one epoch. Diverse questions go to odd rows whatever the score, so that it is
+    0.5 and more where 0.1 is true; rows that are far from others stand for few.
 
     NOTE[DIFF] Labels are smoothed by 0.05, as people make mistakes and the replayed
     labels weigh much. The optimiser starts anew after the warm-up, and the network of
@@ -181,16 +204,21 @@ class SOEL(RulingDetector):
     True
     """
 
+    uses_labels: ClassVar[bool] = True
+    explanation: ClassVar[str] = "exact"
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "detector": [HasMethods(["fit", "anomaly_score"]), None],
+        "detector": [HasMethods(["fit", "anomaly_score"]), list, tuple, None],
         "method": [StrOptions(set(METHODS))],
-        "ratio": [StrOptions({"estimate"}), Interval(Real, 0, 1, closed="left")],
+        "ratio": [StrOptions(set(RATIOS)), Interval(Real, 0, 1, closed="left")],
         "update": [StrOptions({"joint", "alternate"})],
         "smoothing": [Interval(Real, 0, 0.5, closed="left")],
         "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
     }
 
+    detectors_: list[DeepDetector]
+    units_: NDArray[np.float64]
     ratio_: float
 
     def __init__(
@@ -251,30 +279,58 @@ class SOEL(RulingDetector):
         self._learn(X, codes, codes)
 
     def _learn(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
-        inner = self._inner(X)
-        inner._check_fit(X, None, None)
-        self._check_labels(inner, codes)
-        warm = Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))
-        inner._fit_stages(X, codes, None, [warm])
-        self.ratio_ = self._choose_ratio(inner, X, codes)
-        rest = Stage(self.method, self._rule(), inner.epochs - warm.epochs)
-        rest = rest._replace(batches=self._batches())
-        inner._continue(X, soft, [rest], after=[warm])
-        inner._set_threshold(X, codes)
-        self.detector_ = inner
+        self.detectors_ = self._inner(X)
+        for inner in self.detectors_:
+            inner._check_fit(X, None, None)
+        self._check_labels(codes)
+        for inner in self.detectors_:
+            inner._fit_stages(X, codes, None, [self._warm_up(inner)])
+        self._measure(X)
+        self.ratio_ = self._choose_ratio(X, codes)
+        for inner in self.detectors_:
+            warm = self._warm_up(inner)
+            rest = Stage(self.method, self._rule(), inner.epochs - warm.epochs)
+            rest = rest._replace(batches=self._batches())
+            inner._continue(X, soft, [rest], after=[warm])
+            inner._set_threshold(X, codes)
+        self._measure(X)
 
-    def _inner(self, X: Rows) -> DeepDetector:
-        """The method to train, as a fresh copy."""
+    def _warm_up(self, inner: DeepDetector) -> Stage:
+        return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))
+
+    def _inner(self, X: Rows) -> list[DeepDetector]:
+        """The methods to train, as fresh copies."""
         given = _default(X) if self.detector is None else self.detector
-        return fresh_copy(
-            given,
-            who="SOEL",
-            needs=None if self.method == "blind" else f"method={self.method!r}",
-            otherwise="method='blind'",
-            random_state=self.random_state,
-        )
+        several = given if isinstance(given, list | tuple) else [given]
+        if not several:
+            raise ParameterError(
+                "SOEL has no method to train; give at least one in detector, or None "
+                "for those by default"
+            )
+        return [
+            fresh_copy(
+                one,
+                who="SOEL",
+                needs=None if self.method == "blind" else f"method={self.method!r}",
+                otherwise="method='blind'",
+                random_state=self.random_state,
+            )
+            for one in several
+        ]
 
-    def _check_labels(self, inner: DeepDetector, codes: labels.Codes) -> None:
+    def _measure(self, X: Rows) -> None:
+        """Units in which the scores and the codes of several methods compare."""
+        self.units_ = np.ones((len(self.detectors_), 3))
+        if len(self.detectors_) == 1:
+            return
+        some = X[_some(len(X))]
+        for inner, unit in zip(self.detectors_, self.units_, strict=True):
+            low, median, high = np.quantile(inner._anomaly_score(X), [0.25, 0.5, 0.75])
+            unit[0], unit[1] = median, _length(high - low)
+            spread = inner.embed(some).astype(np.float64).var(axis=0).sum()
+            unit[2] = _length(np.sqrt(spread))
+
+    def _check_labels(self, codes: labels.Codes) -> None:
         n_known = int((codes != labels.UNLABELLED).sum())
         if self.method == "sup" and not n_known:
             raise LabelError(
@@ -288,18 +344,29 @@ class SOEL(RulingDetector):
                 "another row, or use update='joint' with a method other than 'sup'"
             )
 
-    def _choose_ratio(self, inner: DeepDetector, X: Rows, codes: labels.Codes) -> float:
+    def _choose_ratio(self, X: Rows, codes: labels.Codes) -> float:
         if not isinstance(self.ratio, str):
             return float(self.ratio)
         queried = np.flatnonzero(codes != labels.UNLABELLED)
         if not len(queried):
-            return _UNKNOWN_RATIO
+            return _PRIOR_ANOMALIES / _PRIOR_ROWS
         answers = codes[queried] == labels.ANOMALY
-        scores = inner._anomaly_score(X)
-        share = ratio.iw_kde(scores=scores, queried=queried, y=answers)
+        if self.ratio == "iw_kde":
+            scores = self._anomaly_score(X)
+            share = ratio.iw_kde(scores=scores, queried=queried, y=answers)
+        else:
+            odd = _PRIOR_ANOMALIES + len(queried) * self._nearest(X, queried, answers)
+            share = odd / (_PRIOR_ROWS + len(queried))
         share = float(np.clip(share, 1 / len(X), _LARGEST_RATIO))
         rest = ratio.among_unlabelled(share, n=len(X), y=answers)
         return min(rest, _LARGEST_RATIO)
+
+    def _nearest(
+        self, X: Rows, queried: NDArray[np.intp], answers: NDArray[np.bool_]
+    ) -> float:
+        rows = np.union1d(_some(len(X)), queried)
+        at = np.searchsorted(rows, queried)
+        return ratio.nearest(embeddings=self.embed(X[rows]), queried=at, y=answers)
 
     def _rule(self) -> Rule:
         if self.method == "blind":
@@ -323,18 +390,75 @@ class SOEL(RulingDetector):
         alternate = self.update == "alternate" and self.method != "oc"
         return Alternating if alternate else Joint
 
+    def _anomaly_score(self, X: Rows) -> Scores:
+        if len(self.detectors_) == 1:
+            return self.detectors_[0]._anomaly_score(X)
+        return np.asarray(np.arcsinh(self._in_units(X)).mean(axis=0))
 
-def _default(X: Rows) -> Detector:
-    """Three NeuTraL ADs of the published sizes, five batches an epoch.
+    def _in_units(self, X: Rows) -> Scores:
+        """Scores of each method less their median, in units of their spread."""
+        scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
+        return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
 
-    On raw columns, as published, units decide; on centred ones the direction of a row,
-    which is all that the network sees, says little without a constant column.
+    def _contributions(self, X: Rows) -> Scores:
+        from whitecrow import explain
+
+        parts = [explain.raw(inner, X) for inner in self.detectors_]
+        if len(parts) == 1:
+            return parts[0]
+        # The slope of asinh between the median and the score of each row.
+        z = self._in_units(X)
+        slopes = np.divide(np.arcsinh(z), z, out=np.ones_like(z), where=z != 0)
+        slopes /= self.units_[:, 1:2]
+        total = [(part.T * slope).T for part, slope in zip(parts, slopes, strict=True)]
+        return np.asarray(np.mean(total, axis=0))
+
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Codes of the methods underneath; see `DeepDetector.embed`.
+
+        Those of several methods are side by side, each divided by its size.
+        """
+        check_is_fitted(self)
+        codes = [
+            inner.embed(X) / np.float32(unit[2])
+            for inner, unit in zip(self.detectors_, self.units_, strict=True)
+        ]
+        return np.concatenate(codes, axis=1)
+
+
+def _some(n: int) -> NDArray[np.intp]:
+    """Numbers of rows, all of them if they are few, always the same."""
+    if n <= _MEASURED:
+        return np.arange(n)
+    return np.random.default_rng(0).choice(n, _MEASURED, replace=False)
+
+
+def _length(spread: float) -> float:
+    """A unit: the spread, or 1 where all values are equal."""
+    return float(spread) if spread > 0 else 1.0
+
+
+def _default(X: Rows) -> list[DeepDetector]:
+    """Two methods with logistic losses that see different anomalies.
+
+    NeuTraL AD has the published sizes, and five batches an epoch, but scaled rows and
+    biases. On raw columns, as published, units decide; on centred ones the direction of
+    a row, which is all that the network sees without biases, says little.
     """
     if X.ndim == 4:
-        return _table.method("deep_svdd").cls()
+        return [_build("deep_svdd")]
     size = min(512, max(2, -(-len(X) // 5)))
-    build = partial(_table.method("neutral_ad").cls.preset, "soel-tabular")
-    return build(batch_size=size, scaling="standard", constant=1.0, n_members=3)
+    neutral: Any = _table.method("neutral_ad").cls
+    both: dict[str, Any] = {"scaling": "standard", "n_members": 5}
+    more: dict[str, Any] = {"batch_size": size, "constant": 1.0, "bias": True}
+    views = neutral.preset("soel-tabular", **more, **both)
+    return [views, _build("hsc", **both)]
+
+
+def _build(name: str, **parameters: Any) -> DeepDetector:
+    cls: Any = _table.method(name).cls
+    detector: DeepDetector = cls(**parameters)
+    return detector
 
 
 def _soft(codes: labels.Codes, certainty: NDArray[Any]) -> NDArray[np.float32]:

@@ -1,0 +1,57 @@
+"""What the tables of the SOEL benchmark are made of."""
+
+import numpy as np
+import pytest
+import soel
+
+
+def test_difference_is_paired():
+    ours, theirs = np.array([50.0, 70.0, 91.0]), np.array([49.0, 69.0, 90.0])
+    assert soel.difference(ours, theirs) == pytest.approx((1.0, 0.0))
+
+
+def test_half_of_the_interval_is_student_t():
+    mean, half = soel.difference(np.array([1.0, 2.0, 3.0]), np.zeros(3))
+    assert (mean, half) == pytest.approx((2.0, 4.303 / np.sqrt(3)), rel=1e-3)
+
+
+def test_quality_flags_as_many_rows_as_there_are_anomalies():
+    # specs/active_soel.md 14.9
+    y = np.arange(10) >= 7
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.95, 0.7, 0.8, 0.9])
+    assert soel.quality(y, scores)[0] == pytest.approx(100 * 2 / 3)
+
+
+def test_a_row_tells_how_far_the_reference_is():
+    found = np.tile([92.6, 96.0, 95.0], (5, 1))
+    line = soel.row("breastw", "parity", found, 2.0)
+    assert line.startswith("| breastw | parity | 92.6 ± 0.0 | 96.0 ± 0.0 |")
+    assert "92.6 ± 1.8 (+0.0 se) | 95.3 | 2.0 |" in line
+
+
+def test_wrong_answers_are_one_in_ten(monkeypatch):
+    rng = np.random.default_rng(0)
+    data = soel.Split(rng.normal(size=(60, 3)), np.arange(60) < 6, None, None)
+    told = []
+
+    class Spy:
+        def __init__(self, **parameters):
+            pass
+
+        def fit(self, X, y=None):
+            told.append(y)
+            return self
+
+        def anomaly_score(self, X):
+            return X[:, 0]
+
+        def embed(self, X):
+            return X
+
+    monkeypatch.setattr(soel, "SOEL", Spy)
+    soel._fitted.clear()
+    soel.wrong(data, 20, 0)
+    known = np.isfinite(told[-1])
+    assert known.sum() == 20
+    assert (told[-1][known] != data.y[known]).sum() == 2
+    soel._fitted.clear()

@@ -73,7 +73,7 @@ def test_a_million_rows(serve: Serve, pool: Path) -> None:
                 reply = wait_for_question(client)
         assert late <= ANSWERS / 2
         # Seconds of work, as those on the clock depend on what else the machine does.
-        assert (cpu_seconds(pid) - before) / ANSWERS < 1
+        assert (cpu_seconds(pid) - before) / ANSWERS < 2
         assert found >= ANSWERS / 2  # of the rows, three in a hundred are odd
         for query in ("12345", "c03>1", "no such text"):
             before = cpu_seconds(pid)

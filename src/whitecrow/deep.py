@@ -356,13 +356,6 @@ class DeepDetector(Detector):
             if isinstance(given.get(name), tuple | list):
                 _check_counts(name, given[name], type(self).__name__)
 
-    def _start(
-        self, X: ArrayLike, y: ArrayLike | None
-    ) -> tuple[Rows, labels.Codes, TrainingSet]:
-        """All of `fit` that comes before training."""
-        rows, codes, _ = self._check_fit(X, y, None)
-        return rows, codes, self._training_set(rows, codes, None)
-
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
         self._fit_stages(X, codes, auxiliary, self._stages())
 
@@ -599,8 +592,7 @@ def fit_seeds(
             "stacked seeds need training sets of one shape and n_members=1, got shapes "
             f"{sorted(shapes)} and n_members={detector.n_members}; fit them one by one"
         )
-    fits = [clone(detector).set_params(random_state=seed) for seed in seeds]
-    prepared = [fit._start(X, y) for fit, (X, y) in zip(fits, tasks, strict=True)]
+    fits, prepared = _prepared(detector, tasks, seeds)
     first = fits[0]
     sets = [first_set for _, _, first_set in prepared]
     if len(fits) == 1:
@@ -617,6 +609,29 @@ def fit_seeds(
         fit._finish(rows)
         fit._set_threshold(rows, codes)
     return fits
+
+
+def _prepared(
+    detector: DeepDetector,
+    tasks: Sequence[tuple[ArrayLike, ArrayLike | None]],
+    seeds: Sequence[int],
+) -> tuple[list[DeepDetector], list[tuple[Rows, labels.Codes, TrainingSet]]]:
+    """A clone for each seed, with all of `fit` that comes before training.
+
+    Rows that several seeds share are checked once.
+    """
+    checked: dict[tuple[int, int], tuple[DeepDetector, Rows, labels.Codes]] = {}
+    fits, prepared = [], []
+    for (X, y), seed in zip(tasks, seeds, strict=True):
+        if (id(X), id(y)) not in checked:
+            one: DeepDetector = clone(detector)
+            rows, codes, _ = one._check_fit(X, y, None)
+            checked[id(X), id(y)] = one, rows, codes
+        one, rows, codes = checked[id(X), id(y)]
+        fit = copy.copy(one).set_params(random_state=seed)
+        fits.append(fit)
+        prepared.append((rows, codes, fit._training_set(rows, codes, None)))
+    return fits, prepared
 
 
 def fresh_copy(

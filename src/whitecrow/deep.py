@@ -111,7 +111,7 @@ class Members:
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and label codes of a batch."""
-        x, y = self.rows_at(index), self.y[index]
+        x, y = self.rows_at(index), self._at(self.y, index)
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
@@ -124,8 +124,14 @@ class Members:
         return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
 
     def rows_at(self, index: Tensor) -> Tensor:
-        """`x[index]`, which torch does twice as fast by one axis."""
-        return self.x.index_select(0, index.flatten()).unflatten(0, index.shape)
+        """Rows (..., batch, *shape) of the numbers (..., batch)."""
+        return self._at(self.x, index)
+
+    def _at(self, values: Tensor, index: Tensor) -> Tensor:
+        """`values[index]`, which torch does twice as fast by one axis."""
+        if index.ndim == 1:
+            return values.index_select(0, index)
+        return values.index_select(0, index.flatten()).unflatten(0, index.shape)
 
     def passes(self) -> Iterator[Tensor]:
         """Row numbers of all rows in order, in pieces, for a full pass."""
@@ -491,9 +497,9 @@ class DeepDetector(Detector):
         if X.ndim == 4:
             return torch.from_numpy(np.ascontiguousarray(to_unit(X)))
         assert self.scaler_ is not None
-        scaled = self.scaler_.transform(X)
+        scaled = self.scaler_.transform(X, np.float32)
         np.clip(scaled, -_FAR, _FAR, out=scaled)
-        return torch.from_numpy(scaled.astype(np.float32))
+        return torch.from_numpy(scaled)
 
     def _pieces(self, X: Rows) -> Iterator[Rows]:
         where = next(self.net_.parameters()).device
@@ -618,19 +624,22 @@ def _prepared(
 ) -> tuple[list[DeepDetector], list[tuple[Rows, labels.Codes, TrainingSet]]]:
     """A clone for each seed, with all of `fit` that comes before training.
 
-    Rows that several seeds share are checked once.
+    Rows that several seeds share are checked and scaled once.
     """
-    checked: dict[tuple[int, int], tuple[DeepDetector, Rows, labels.Codes]] = {}
+    known: dict[tuple[int, int], tuple[Any, Rows, labels.Codes, TrainingSet]] = {}
     fits, prepared = [], []
     for (X, y), seed in zip(tasks, seeds, strict=True):
-        if (id(X), id(y)) not in checked:
+        if (id(X), id(y)) not in known:
             one: DeepDetector = clone(detector)
             rows, codes, _ = one._check_fit(X, y, None)
-            checked[id(X), id(y)] = one, rows, codes
-        one, rows, codes = checked[id(X), id(y)]
+            known[id(X), id(y)] = one, rows, codes, one._training_set(rows, codes, None)
+        one, rows, codes, its_set = known[id(X), id(y)]
         fit = copy.copy(one).set_params(random_state=seed)
+        if its_set.outliers is not None:  # drawn, by each seed for itself
+            drawn = fit._outliers(its_set.x, None)
+            its_set = TrainingSet(its_set.x, its_set.y, drawn)
         fits.append(fit)
-        prepared.append((rows, codes, fit._training_set(rows, codes, None)))
+        prepared.append((rows, codes, its_set))
     return fits, prepared
 
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from whitecrow import device
 from whitecrow.errors import ParameterError
 from whitecrow.nets.mlp import (
     ACTIVATIONS,
     BatchNorm,
+    Dropout,
     Linear,
     activation,
     autoencoder_widths,
@@ -106,9 +108,38 @@ def test_batch_norm_is_that_of_torch(affine, training):
     torch.testing.assert_close(ours.running_var, theirs.running_var)
 
 
+@pytest.mark.parametrize("shape", [(32, 64), (5, 32, 8), (2, 100_000)])
+def test_dropout_drops_its_share_and_scales_the_rest(shape):
+    dropout, x = Dropout(0.25), torch.ones(shape, requires_grad=True)
+    with device.seeded(0):
+        masks = [dropout(x) for _ in range(200_000 // x.numel() + 2)]
+    assert {value.item() for mask in masks for value in mask.unique()} == {
+        0.0,
+        torch.tensor(4 / 3).item(),
+    }
+    kept = torch.stack(masks).gt(0).double()
+    assert kept.mean().item() == pytest.approx(0.75, abs=0.005)
+    agreement = (kept[0] == kept[1]).double().mean().item()
+    assert agreement == pytest.approx(0.75**2 + 0.25**2, abs=0.05)
+    masks[0].sum().backward()
+    assert torch.equal(x.grad, masks[0])
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_dropout_depends_on_the_seed_of_this_training_only():
+    dropout, x = Dropout(0.5), torch.ones(16, 16)
+    runs = []
+    for seed in (0, 1, 0):
+        dropout.train()
+        with device.seeded(seed):
+            runs.append(torch.stack([dropout(x) for _ in range(3)]))
+    assert torch.equal(runs[0], runs[2])
+    assert not torch.equal(runs[0], runs[1])
+
+
 def test_layers_in_order():
     net = mlp((4, 3, 2), act="tanh", batch_norm=True, affine=True, dropout=0.5)
-    kinds = [Linear, BatchNorm, nn.Tanh, nn.Dropout, Linear]
+    kinds = [Linear, BatchNorm, nn.Tanh, Dropout, Linear]
     assert [type(layer) for layer in net] == kinds
     assert net[1].weight is not None
     assert [type(layer) for layer in mlp((4, 2))] == [Linear]

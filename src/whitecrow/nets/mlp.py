@@ -21,6 +21,7 @@ from whitecrow.errors import ParameterError
 __all__ = [
     "ACTIVATIONS",
     "BatchNorm",
+    "Dropout",
     "Linear",
     "activation",
     "autoencoder_widths",
@@ -28,6 +29,8 @@ __all__ = [
     "halving_widths",
     "mlp",
 ]
+
+_DRAWN_AHEAD = 2**17
 
 ACTIVATIONS = ("relu", "leaky_relu", "tanh", "sigmoid", "elu")
 
@@ -90,20 +93,55 @@ class BatchNorm(nn.Module):
         self, x: Float[Tensor, "*members batch width"]
     ) -> Float[Tensor, "*members batch width"]:
         """Normalise each column with statistics of the batch (or running ones)."""
-        flat = x if x.ndim == 2 else x.transpose(0, 1).reshape(x.shape[1], -1)
-        y = nn.functional.batch_norm(
-            flat,
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
+        if x.ndim == 2:
+            return self._normalised(x)
+        members, batch, width = x.shape
+        y = self._normalised(x.transpose(0, 1).reshape(batch, -1))
+        return y.view(batch, members, width).transpose(0, 1)
+
+    def _normalised(self, x: Tensor) -> Tensor:
+        # Without the function around it, whose checks take a tenth of a small layer.
+        return torch.batch_norm(
+            x,
             None if self.weight is None else self.weight.view(-1),
             None if self.bias is None else self.bias.view(-1),
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
             self.training,
             self.momentum,
             self.eps,
+            torch.backends.cudnn.enabled,
         )
-        if x.ndim == 2:
-            return y
-        return y.view(x.shape[1], x.shape[0], x.shape[2]).transpose(0, 1)
+
+
+class Dropout(nn.Dropout):
+    """Dropout that draws the masks of many small batches at once.
+
+    A draw takes as long for ten thousand numbers as for one: on a small batch it would
+    be the longest part of the layer.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__(p)
+        self._drawn, self._used = torch.empty(0), 0
+
+    def train(self, mode: bool = True) -> Dropout:
+        """Set the mode; masks drawn under another seed are forgotten."""
+        self._drawn, self._used = torch.empty(0), 0
+        super().train(mode)
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape in and out; what remains is scaled by 1 / (1 - p)."""
+        if not self.training or x.numel() > _DRAWN_AHEAD:
+            return super().forward(x)
+        start, end = self._used, self._used + x.numel()
+        if end > len(self._drawn):
+            keep = 1 - self.p
+            self._drawn = x.new_empty(_DRAWN_AHEAD).uniform_().lt_(keep).div_(keep)
+            start, end = 0, x.numel()
+        self._used = end
+        return x * self._drawn[start:end].view(x.shape)
 
 
 def activation(name: str) -> nn.Module:
@@ -160,7 +198,7 @@ def mlp(
             layers.append(BatchNorm(n_out, affine=affine))
         layers.append(activation(act))
         if dropout:
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
     layers.append(Linear(widths[-2], widths[-1], bias=bias))
     return nn.Sequential(*layers)
 

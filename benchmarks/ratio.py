@@ -24,12 +24,13 @@ import scipy.io
 
 from whitecrow import KNN
 from whitecrow.active import Annotator, Loop, ratio, simulate
-from whitecrow.ratio import iw_kde
+from whitecrow.ratio import iw_kde, nearest
 
 NAMES = ("breastw", "ionosphere", "pima", "satellite")
 STRATEGIES = ("mixed", "kmeans", "positive")
 _FIRST = 1000
-ESTIMATES = (*ratio.INTERVALS, "iw_kde")
+# The last two are for training and come without an interval.
+ESTIMATES = (*ratio.INTERVALS, "iw_kde", "nearest")
 
 
 def pool(name: str, share: float, rng: np.random.Generator) -> tuple[Any, Any]:
@@ -48,8 +49,11 @@ def estimates(loop: Loop, scores: Any) -> Iterator[tuple[str, ratio.Estimate]]:
         yield interval, loop.ratio(interval=interval)
     labels = loop.labels_
     known = np.flatnonzero(~np.isnan(labels))
-    published = iw_kde(scores=scores, queried=known, y=labels[known])
+    answers: dict[str, Any] = {"queried": known, "y": labels[known]}
+    published = iw_kde(scores=scores, **answers)
     yield "iw_kde", ratio.Estimate(published, np.nan, np.nan)
+    standing = nearest(embeddings=loop.embeddings_, **answers)
+    yield "nearest", ratio.Estimate(standing, np.nan, np.nan)
 
 
 def cell(name: str, share: float, strategy: str, k: int, runs: int) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def main() -> None:
         for strategy in given.strategy or STRATEGIES:
             row = cell(name, given.share, strategy, given.questions, given.runs)
             for kind, (error, bias, covers, width) in row.items():
-                told = f"{covers:7.1%}{width:7.2f}" if kind != "iw_kde" else ""
+                told = f"{covers:7.1%}{width:7.2f}" if kind in ratio.INTERVALS else ""
                 print(
                     f"{name:12}{strategy:10}{kind:8}{error:8.3f}{bias:+8.3f} {told}",
                     flush=True,

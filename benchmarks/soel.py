@@ -71,12 +71,16 @@ class Split(NamedTuple):
 
 def folder() -> Path:
     beside = Path(__file__).parents[2] / "shared" / "data"
-    return Path(os.environ.get("WHITECROW_DATA", beside)) / "odds"
+    return Path(os.environ.get("WHITECROW_DATA", beside))
 
 
 @cache
 def _read(name: str) -> dict[str, np.ndarray]:
-    return io.loadmat(folder() / f"{name}.mat")
+    """A table of ODDS by its name, or one of ADBench as `FOLDER/NAME`."""
+    if "/" in name:
+        with np.load(folder() / f"{name}.npz") as file:
+            return {key: file[key] for key in ("X", "y")}
+    return io.loadmat(folder() / "odds" / f"{name}.mat")
 
 
 def split(name: str, seed: int) -> Split:

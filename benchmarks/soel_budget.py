@@ -2,10 +2,12 @@
 
     python benchmarks/soel_budget.py                      # networks in seconds
     python benchmarks/soel_budget.py --networks default   # those of `SOEL()`, ten times
+    python benchmarks/soel_budget.py --tables adbench_cv_vit/MVTec-AD_bottle ...
 
-The protocol of `soel.py` on ODDS tables. Each strategy asks all its questions at once,
-of the fit without labels, and training is latent outlier exposure; then each way to
-train, with questions by `kmeans`. AUROC and AP are of the test rows; "found" is the
+The protocol of `soel.py` on ODDS tables, or on other tables of $WHITECROW_DATA by
+`FOLDER/NAME`: ADBench has features of pictures. Each strategy asks all its questions at
+once, of the fit without labels, and training is latent outlier exposure; then each way
+to train, with questions by `kmeans`. AUROC and AP are of the test rows; "found" is the
 share of the questions whose answer is an anomaly. Everything is mean over tables and
 seeds. `sphere`, the networks unless told otherwise, is one half of those of `SOEL()`:
 three members of the hypersphere classifier.

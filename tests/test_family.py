@@ -60,7 +60,7 @@ FOUND = 0.95
 @pytest.mark.slow
 @every_method
 def test_planted_anomalies_are_found(name):
-    """Item 6: a twentieth of 4000 rows, 20 columns, everybody's defaults."""
+    """Item 6: a twentieth of 4000 rows, 20 columns; defaults but for `DEFAULTS`."""
     rows, y = planted("global", 4000, 20, contamination=0.05, random_state=0)
     detector = method(name, {**CPU, **DEFAULTS.get(name, {})})
     scores = detector.fit(rows).anomaly_score(rows)

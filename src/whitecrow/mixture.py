@@ -234,10 +234,10 @@ class _OfBatch(torch.autograd.Function):
         of_covariance = -(factor.mT @ scaled) - of_white @ white.mT
         of_covariance.diagonal(dim1=-2, dim2=-1).add_(total)
         # And on to the rows that made it
-        moved = of_mean + of_covariance @ white
+        moved = (of_covariance @ white).add_(of_mean)
         of_white.addcmul_(share.unsqueeze(-2), moved)
         of_z = inverse.flatten(-3, -2).mT @ of_white.flatten(-3, -2)
-        of_share = (moved.add_(of_mean) * white).sum(-2) / 2
+        of_share = moved.add_(of_mean).mul_(white).sum(-2) / 2
         of_share -= (share * of_share).sum(-1, keepdim=True)
         of_mass = total.sum(-2, keepdim=True) / mass.sum(-2, keepdim=True)
         of_membership = (of_share - total) / mass + of_mass

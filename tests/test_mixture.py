@@ -144,6 +144,48 @@ def test_gradients_of_the_objective():
     assert torch.autograd.gradcheck(objective, inputs)
 
 
+def weights_of_a_batch(members=()):
+    """Rows and memberships that depend on nothing else, and do not add up to 1."""
+    z, membership = random_rows(8, members)
+    return z.requires_grad_(), (3 * membership).requires_grad_()
+
+
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_gradients_of_a_batch(members):
+    inputs = weights_of_a_batch(members)
+    assert torch.autograd.gradcheck(mixture.of_batch, (*inputs, 1e-3))
+
+
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_a_batch_in_one_go_equals_its_parts(members):
+    z, membership = weights_of_a_batch(members)
+    found = mixture.regularise(mixture.estimate(z, membership), 1e-6)
+    parts = mixture.energy(z, found), mixture.penalty(found)
+    whole = mixture.of_batch(z, membership, 1e-6)
+    slopes = torch.arange(8.0).expand_as(parts[0]), torch.full_like(parts[1], 0.01)
+    for one, other in zip(whole, parts, strict=True):
+        assert_allclose(one.detach(), other.detach(), rtol=1e-12)
+    gradients = [
+        torch.autograd.grad(outputs, (z, membership), slopes)
+        for outputs in (whole, parts)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_a_batch_that_needs_jitter_equals_its_parts(scale):
+    """Its rows lie on a line, so that no covariance can be factored as it is."""
+    line = torch.tensor([1.0, 2.0, 4.0], dtype=DOUBLE) * scale
+    rows = torch.linspace(-1, 1, 7, dtype=DOUBLE)[:, None] * line
+    membership = random_rows(7)[1]
+    found = mixture.regularise(mixture.estimate(rows, membership), 0.0)
+    energies, penalty = mixture.of_batch(rows, membership, 0.0)
+    assert torch.isfinite(energies).all()
+    assert_allclose(energies, mixture.energy(rows, found), rtol=1e-9)
+    assert_allclose(penalty, mixture.penalty(found), rtol=1e-12)
+
+
 # ----------------------------------------------------------------------- regularisation
 
 
@@ -216,6 +258,29 @@ def test_features_of_zeros_and_of_far_rows_are_finite():
     same = x.detach().clone().requires_grad_()
     mixture.reconstruction_features(x.detach(), same)[0].sum().backward()
     assert torch.isfinite(same.grad).all()
+
+
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_gradients_of_the_features(members):
+    x, x_hat = (random_rows(n, members)[0].requires_grad_() for n in (5, 6))
+    rows = x, x_hat[..., :5, :]
+    assert torch.autograd.gradcheck(mixture.reconstruction_features, rows)
+
+
+def test_features_of_a_nearly_perfect_reconstruction_lose_no_digits():
+    """|x|^2 - 2 x x_hat + |x_hat|^2 would be noise here."""
+    generator = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(2, 9, 120, generator=generator)
+    found, slopes = [], []
+    for dtype in (torch.float32, DOUBLE):
+        x_hat = (x + 1e-4 * noise).to(dtype).requires_grad_()
+        features, distance = mixture.reconstruction_features(x.to(dtype), x_hat)
+        (features.sum() + distance.square().sum()).backward()
+        found.append(features.detach())
+        slopes.append(x_hat.grad)
+    assert found[1][:, 0].max() < 2e-4
+    assert_allclose(found[0], found[1], rtol=1e-5)
+    assert_allclose(slopes[0], slopes[1], atol=1e-5 * slopes[1].abs().max())
 
 
 def test_columns_beyond_the_autoencoder_pass_into_z():

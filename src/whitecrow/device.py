@@ -16,7 +16,16 @@ from torch import Tensor
 
 from whitecrow.errors import ParameterError
 
-__all__ = ["available", "can_fuse", "resolve", "seeded", "seeds", "threads", "wide"]
+__all__ = [
+    "answers_at_once",
+    "available",
+    "can_fuse",
+    "resolve",
+    "seeded",
+    "seeds",
+    "threads",
+    "wide",
+]
 
 # Below this many multiply-adds a step, a second thread costs more than it brings.
 _SMALL_STEP = 50_000_000
@@ -63,6 +72,11 @@ def resolve(device: str) -> torch.device:
 def can_fuse(tensors: Iterable[Tensor]) -> bool:
     """Whether the optimiser has a fused step for tensors on these devices."""
     return all(tensor.device.type in {"cpu", "cuda"} for tensor in tensors)
+
+
+def answers_at_once(x: Tensor) -> bool:
+    """Whether Python can look at numbers of a tensor without stopping its device."""
+    return x.device.type == "cpu"
 
 
 def wide(x: Tensor) -> Tensor:

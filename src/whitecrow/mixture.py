@@ -34,10 +34,11 @@ from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from whitecrow.deep import DeepDetector, Members
 from whitecrow.detector import Rows
-from whitecrow.device import wide
+from whitecrow.device import answers_at_once, wide
 from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "estimate",
     "even_batch_size",
     "merge",
+    "of_batch",
     "penalty",
     "reconstruction_features",
     "regularise",
@@ -98,12 +100,13 @@ def estimate(
     >>> mixture.mean.squeeze().tolist(), mixture.covariance.squeeze().tolist()
     ([1.0, 9.0], [1.0, 0.0])
     """
-    mass = membership.sum(-2).clamp(min=_TINY)
-    share = (membership / mass.unsqueeze(-2)).mT
-    mean = share @ z
-    off = z.unsqueeze(-3) - mean.unsqueeze(-2)
-    covariance = (share.unsqueeze(-1) * off).mT @ off
-    return Mixture(mass, mean, covariance)
+    # Rows lie along the last axis: lines of z or k numbers would be slow to work on.
+    rows, weight = z.mT.contiguous(), membership.mT.contiguous()
+    mass = weight.sum(-1).clamp(min=_TINY)
+    share = weight / mass.unsqueeze(-1)
+    mean = share @ rows.mT
+    off = rows.unsqueeze(-3) - mean.unsqueeze(-1)
+    return Mixture(mass, mean, (share.unsqueeze(-2) * off) @ off.mT)
 
 
 def merge(first: Mixture, second: Mixture) -> Mixture:
@@ -135,6 +138,10 @@ def regularise(mixture: Mixture, reg_covar: float) -> Mixture:
     """
     covariance = mixture.covariance
     identity = torch.eye(covariance.shape[-1], dtype=torch.float64).to(covariance)
+    if answers_at_once(covariance):
+        usual = covariance + reg_covar * identity
+        if not torch.linalg.cholesky_ex(usual.detach()).info.any():
+            return mixture._replace(covariance=usual)
     with torch.no_grad():
         size = covariance.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True)
         levels = torch.tensor(_LEVELS, dtype=torch.float64).to(covariance)
@@ -151,19 +158,90 @@ def energy(
     z: Float64[Tensor, "*members batch z"], mixture: Mixture
 ) -> Float64[Tensor, "*members batch"]:
     """Negative log-density of each row, however far it is from all components."""
+    log_density, *_ = _log_densities(z, mixture)
+    return -log_density.logsumexp(-2)
+
+
+def _log_densities(
+    z: Float64[Tensor, "*members batch z"], mixture: Mixture
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Logarithms of phi_k N(z), shape (..., k, batch), and what they are made of.
+
+    That is the Cholesky factor L of each covariance and its inverse, (..., k, z, z),
+    and the whitened rows `L^-1 (z - mean)`, (..., k, z, batch).
+    """
     factor = torch.linalg.cholesky_ex(mixture.covariance).L
-    off = z.unsqueeze(-3) - mixture.mean.unsqueeze(-2)
-    white = torch.linalg.solve_triangular(factor, off.mT, upper=False)
+    identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    inverse = torch.linalg.solve_triangular(factor, identity, upper=False)
+    white = inverse @ (z.mT.contiguous().unsqueeze(-3) - mixture.mean.unsqueeze(-1))
     log_scale = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     constant = z.shape[-1] / 2 * math.log(2 * math.pi)
-    log_share = mixture.mass.log() - mixture.mass.sum(-1, keepdim=True).log()
+    log_share = (mixture.mass / mixture.mass.sum(-1, keepdim=True)).log()
     at_mean = (log_share - log_scale - constant).unsqueeze(-1)
-    return -(at_mean - white.square().sum(-2) / 2).logsumexp(-2)
+    return at_mean - white.square().sum(-2) / 2, factor, inverse, white
 
 
 def penalty(mixture: Mixture) -> Float64[Tensor, "*members"]:
     """Sum of 1 / variance over all components and coordinates."""
     return mixture.covariance.diagonal(dim1=-2, dim2=-1).reciprocal().sum((-1, -2))
+
+
+def of_batch(
+    z: Float64[Tensor, "*members batch z"],
+    membership: Float64[Tensor, "*members batch k"],
+    reg_covar: float,
+) -> tuple[Float64[Tensor, "*members batch"], Float64[Tensor, "*members"]]:
+    """Energies of rows under the mixture that they define, and its penalty.
+
+    The same as `estimate`, `regularise`, `energy` and `penalty` one after the other,
+    but for the way back: it is written down, and passes over rows and components a
+    third as often.
+    """
+    energies, small = _OfBatch.apply(  # type: ignore[no-untyped-call]
+        z, membership, reg_covar
+    )
+    return energies, small
+
+
+class _OfBatch(torch.autograd.Function):
+    """`of_batch` and its derivative."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, z: Tensor, membership: Tensor, reg_covar: float
+    ) -> tuple[Tensor, Tensor]:
+        mixture = regularise(estimate(z, membership), reg_covar)
+        log_density, *parts = _log_densities(z, mixture)
+        ctx.save_for_backward(membership, *mixture, log_density, *parts)
+        return -log_density.logsumexp(-2), penalty(mixture)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, of_energy: Tensor, of_penalty: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
+        membership, mass, _, covariance, log_density, *parts = ctx.saved_tensors
+        factor, inverse, white = parts
+        mass = mass.unsqueeze(-1)
+        share = membership.mT / mass
+        # To the mixture, in whitened coordinates; a covariance counts twice.
+        pull = of_energy.unsqueeze(-2) * log_density.softmax(-2)
+        total = pull.sum(-1, keepdim=True)
+        of_white = pull.unsqueeze(-2) * white
+        of_mean = -of_white.sum(-1, keepdim=True)
+        variance = covariance.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
+        scaled = factor * (2 * of_penalty[..., None, None, None] / variance.square())
+        of_covariance = -(factor.mT @ scaled) - of_white @ white.mT
+        of_covariance.diagonal(dim1=-2, dim2=-1).add_(total)
+        # And on to the rows that made it
+        moved = (of_covariance @ white).add_(of_mean)
+        of_white.addcmul_(share.unsqueeze(-2), moved)
+        of_z = inverse.flatten(-3, -2).mT @ of_white.flatten(-3, -2)
+        of_share = moved.add_(of_mean).mul_(white).sum(-2) / 2
+        of_share -= (share * of_share).sum(-1, keepdim=True)
+        of_mass = total.sum(-2, keepdim=True) / mass.sum(-2, keepdim=True)
+        of_membership = (of_share - total) / mass + of_mass
+        return of_z.mT, of_membership.mT, None
 
 
 def reconstruction_features(
@@ -180,13 +258,40 @@ def reconstruction_features(
     >>> reconstruction_features(x, x_hat)
     (tensor([[0.8000, 0.6000]], dtype=torch.float64), tensor([4.]))
     """
-    # Norms in the precision of the rows: in float64 they would cost more than training.
-    distance = torch.linalg.vector_norm(x - x_hat, dim=-1)
-    length = wide(torch.linalg.vector_norm(x, dim=-1))
+    lengths = _Lengths.apply(x, x_hat)  # type: ignore[no-untyped-call]
+    distance, length, length_hat, product = lengths
     length = length.clamp(min=_SHORTEST * math.sqrt(x.shape[-1]))
-    length_hat = wide(torch.linalg.vector_norm(x_hat, dim=-1)).clamp(min=1e-15)
-    cosine = wide((x * x_hat).sum(-1)) / (length * length_hat)
-    return torch.stack([wide(distance) / length, cosine], dim=-1), distance
+    cosine = product / (length * length_hat.clamp(min=1e-15))
+    return torch.stack([distance / length, cosine], dim=-2).mT, distance.to(x)
+
+
+class _Lengths(torch.autograd.Function):
+    """`|x - y|`, `|x|`, `|y|` and `x y` of each pair of rows, one after the other.
+
+    They are summed in the precision of the rows: in float64 they would cost more than
+    training does. So would their derivatives, were they not taken together.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        off = x - y
+        lengths = [torch.linalg.vector_norm(rows, dim=-1) for rows in (off, x, y)]
+        found = wide(torch.stack([*lengths, torch.linalg.vecdot(x, y)]))
+        ctx.save_for_backward(off, x, y, found)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, Tensor]:
+        off, x, y, found = ctx.saved_tensors
+        # Where a length is 0, so is the row that its slope is multiplied by.
+        by_length = slopes[:3] / found[:3].clamp(min=1e-20)
+        of_off, of_x, of_y = by_length.to(x).unsqueeze(-1)
+        of_both = slopes[3].to(x).unsqueeze(-1)
+        slope = (of_y * y).addcmul_(of_off, off, value=-1).addcmul_(of_both, x)
+        if not ctx.needs_input_grad[0]:
+            return None, slope
+        return of_off * off + of_x * x + of_both * y, slope
 
 
 def exact(net: nn.Module) -> nn.Module:
@@ -250,9 +355,11 @@ class AutoencodedMixture(nn.Module):
         code = self.encoder(rows)
         x_hat = self.decoder(code)
         features, distance = reconstruction_features(rows, x_hat)
-        z = torch.cat([wide(code), features, wide(further)], dim=-1)
-        logits = self.estimation(z.to(x.dtype).to(x.device))
-        return z, wide(logits).softmax(-1), distance
+        # Columns one after the other, as the mixture needs them.
+        parts = wide(code), features, wide(further)
+        z = torch.cat([part.mT for part in parts], dim=-2).mT
+        logits = self.estimation(z.to(x))
+        return z, wide(logits).mT.softmax(-2).mT, distance
 
 
 class MixtureDetector(DeepDetector):
@@ -343,9 +450,8 @@ class MixtureDetector(DeepDetector):
         error = distance.square()
         if self.recon == "mean":
             error = error / self.input_shape_[0]
-        batch = regularise(estimate(z, membership), self.reg_covar)
-        rest = self.lambda_1 * energy(z, batch)
-        rest = rest + self.lambda_2 * penalty(batch).unsqueeze(-1)
+        energies, small = of_batch(z, membership, self.reg_covar)
+        rest = self.lambda_1 * energies + self.lambda_2 * small.unsqueeze(-1)
         return error + rest.to(error.dtype).to(error.device)
 
     def _widths(self, n_features: int) -> list[int]:

@@ -33,7 +33,7 @@ import torch
 from jaxtyping import Float
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
-from torch.nn.functional import normalize, one_hot
+from torch.nn.functional import mse_loss, normalize
 
 from whitecrow.deep import Members
 from whitecrow.errors import ParameterError
@@ -55,7 +55,8 @@ def address(
     """Weight of each item: softmax of its similarity to the query."""
     if cosine:
         z, items = normalize(z, dim=-1), normalize(items, dim=-1)
-    return (z @ items.mT).softmax(-1)
+    # Laid out as columns: the two products of the way back are then swift, too.
+    return (z @ items.mT.contiguous()).softmax(-1)
 
 
 def shrink(
@@ -74,10 +75,11 @@ def shrink(
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    kept = w * (w > threshold)
+    kept = torch.nn.functional.threshold(w, threshold, 0.0)
     total = kept.sum(-1, keepdim=True)
-    top = one_hot(w.argmax(-1), w.shape[-1]).to(w.dtype)
-    return torch.where(total > 0, kept / total.clamp(min=EPSILON), top)
+    none = (total == 0).to(w.dtype)
+    top = w.detach().max(-1, keepdim=True).indices
+    return kept.scatter_add(-1, top, none) / (total + none)
 
 
 def entropy(w: Float[Tensor, "*members batch n"]) -> Float[Tensor, "*members batch"]:
@@ -315,7 +317,7 @@ class MemAE(ReconstructionDetector):
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
         x_hat, weights = net(x)
-        squares = (x - x_hat).square().flatten(-len(self.input_shape_))
+        squares = mse_loss(x_hat, x, reduction="none").flatten(-len(self.input_shape_))
         recon = squares.sum(-1) if self.recon == "sum" else squares.mean(-1)
         return recon + self.alpha * entropy(weights), None
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from whitecrow.deep import DeepDetector
 from whitecrow.detector import Rows, Scores
@@ -91,7 +92,8 @@ class ReconstructionDetector(DeepDetector):
 
     def _squared_error(self, x: Tensor, x_hat: Tensor) -> Tensor:
         """(..., batch): the sum over the dimensions of a row."""
-        return (x - x_hat).square().flatten(-len(self.input_shape_)).sum(-1)
+        squares = mse_loss(x_hat, x, reduction="none")  # one pass, and one back
+        return squares.flatten(-len(self.input_shape_)).sum(-1)
 
     @torch.no_grad()
     def _contributions(self, X: Rows) -> Scores:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
 
 from whitecrow import labels
 from whitecrow.active import fitting, log, strategies
@@ -406,7 +407,7 @@ class Loop:
 
     def _ranking(self, state: State) -> Ids:
         """Rows by score without any answer, but for those that nobody need look at."""
-        order = np.argsort(-self._unlabelled().scores, kind="stable")
+        order = self._unlabelled().order
         given = np.array(list(state.answers.get(log.GIVEN, {})), dtype=np.int64)
         return order[~np.isin(order, given)] if len(given) else order
 
@@ -508,29 +509,34 @@ class Loop:
     def _learn(self, *, keep: bool = False) -> None:
         if not self.stale:
             return
-        fitted = self._train(self.state.codes(self.n))
+        fitted = self._fit(self.state.codes(self.n))
         with self._choosing:
             self._fitted = fitted
             if not keep:
                 self._ready = []  # chosen by a detector that knew less
 
-    def _train(self, codes: labels.Codes) -> fitting.Fitted:
+    def _fit(self, codes: labels.Codes) -> fitting.Fitted:
         if not (codes != labels.UNLABELLED).any():
             return self._unlabelled()
-        return self._fit(codes, self._unlabelled() if self._goes_on else None)
+        return fitting.fit(self.detector, self.X, codes, **self._how(self._before()))
 
-    def _fit(
-        self, codes: labels.Codes, before: fitting.Fitted | None
-    ) -> fitting.Fitted:
-        return fitting.fit(
-            self.detector,
-            self.X,
-            codes,
-            seed=self._seed,
-            ratio=lambda: self.ratio().estimate,
-            before=before,
-            sample=self._sample,
-        )
+    def _trained(self, codes: labels.Codes) -> Detector:
+        """As `_fit`, without what it says about all rows, which takes long."""
+        if not (codes != labels.UNLABELLED).any():
+            return self._unlabelled().detector
+        return fitting.train(self.detector, self.X, codes, **self._how(self._before()))
+
+    def _before(self) -> fitting.Fitted | None:
+        """What a fit with labels starts from."""
+        return self._unlabelled() if self._goes_on else None
+
+    def _how(self, before: fitting.Fitted | None) -> dict[str, Any]:
+        return {
+            "seed": self._seed,
+            "ratio": lambda: self.ratio().estimate,
+            "before": before,
+            "sample": self._sample,
+        }
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -541,7 +547,8 @@ class Loop:
     def _unlabelled(self) -> fitting.Fitted:
         """The detector as it was before any answer."""
         if self._first is None:
-            self._first = self._fit(np.full(self.n, labels.UNLABELLED), None)
+            nothing = np.full(self.n, labels.UNLABELLED)
+            self._first = fitting.fit(self.detector, self.X, nothing, **self._how(None))
         return self._first
 
     def _hand_out(self, k: int, spare: int) -> list[int]:
@@ -720,7 +727,9 @@ class Loop:
         for number in range(fold.max() + 1):
             hidden = fold == number
             known = np.where(hidden, labels.UNLABELLED, codes)
-            scores[hidden] = self._train(known).scores[hidden]
+            rows = np.flatnonzero(hidden)
+            some = _safe_indexing(self.X, rows)
+            scores[rows] = self._trained(known).anomaly_score(some)
         return scores
 
 

@@ -237,8 +237,9 @@ class Loop:
         k : int, default=1
             How many; fewer come back where budget or rows run out, none at the end.
         spare : int, default=0
-            Where questions must be chosen, choose so many more, as `prepare` does: the
-            next `ask` hands them out at once, whatever was answered in between.
+            For a thread beside one that calls `prepare`: where questions must be
+            chosen, choose so many more, and by the last fit, without learning from
+            newer answers. The next `ask` hands them out at once.
 
         Returns
         -------
@@ -249,7 +250,8 @@ class Loop:
         open_ = self._open_questions(k)
         missing = self._room(k) - len(open_)
         if missing > 0:
-            self._catch_up(missing)
+            if not spare:
+                self._catch_up(missing)
             open_ += self._hand_out(missing, spare)
         return np.array(open_, dtype=np.int64)
 
@@ -338,6 +340,17 @@ class Loop:
         with self._choosing:
             self._ready = chosen
 
+    def stock(self, k: int) -> None:
+        """Choose more where fewer than half of k questions are ready for `ask`.
+
+        By the last fit: for a thread beside one that calls `prepare`.
+        """
+        _check_count("k", k)
+        with self._choosing:
+            ready = self._still_open(self._ready)
+            if 2 * len(ready) < k:
+                self._ready = ready + self._choose(k - len(ready), ready)
+
     @property
     def detector_(self) -> Detector:
         """The detector, fitted with all answers so far.
@@ -345,9 +358,12 @@ class Loop:
         Fits first where there are new answers. The threshold comes from the labels,
         or from `ratio` while there are fewer than ten of each class.
         """
-        self.refit()
-        fitted = self._current()
-        return fitting.with_threshold(fitted, self.ratio()[0])
+        return self.refit().fitted_
+
+    @property
+    def fitted_(self) -> Detector:
+        """The detector as of the last fit, with the threshold of now."""
+        return fitting.with_threshold(self._current(), self.ratio()[0])
 
     @property
     def scores_(self) -> Scores:

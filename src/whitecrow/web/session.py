@@ -459,14 +459,14 @@ class Session:
     def _fill_once(self) -> None:
         self.loop.ask(AHEAD, spare=_READY)
         self.queue()  # explains what is new, before anybody waits for it
+        self.loop.stock(_READY)
 
     def _learn_once(self) -> None:
         self._busy = True
         try:
             self.loop.prepare(_READY)
-            if not self.loop.stale:  # otherwise this would fit once more
-                self.model = self.loop.detector_
-                self._heats.clear()
+            self.model = self.loop.fitted_
+            self._heats.clear()
             self.measures.look(self.loop, self._truth)
             self._fill.set()
             self._check()

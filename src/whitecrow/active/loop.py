@@ -340,17 +340,6 @@ class Loop:
         with self._choosing:
             self._ready = chosen
 
-    def stock(self, k: int) -> None:
-        """Choose more where fewer than half of k questions are ready for `ask`.
-
-        By the last fit: for a thread beside one that calls `prepare`.
-        """
-        _check_count("k", k)
-        with self._choosing:
-            ready = self._still_open(self._ready)
-            if 2 * len(ready) < k:
-                self._ready = ready + self._choose(k - len(ready), ready)
-
     @property
     def detector_(self) -> Detector:
         """The detector, fitted with all answers so far.

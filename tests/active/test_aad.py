@@ -305,10 +305,10 @@ def test_the_pull_of_answers_is_a_weighted_sum_of_common_cuts():
 
 
 def test_rows_that_are_equally_alike_stay_equal():
-    """Whichever of the trees it is that they share the path with an answer in."""
+    """Whichever of the trees it is that they share a part of the path with one in."""
     rng = np.random.default_rng(0)
-    shared = np.array([rng.permutation(40) < 13 for _ in range(50)])
-    codes = np.where(shared, 0, 128).astype(np.uint8)
+    paths = 2 ** (np.arange(40) % 8)
+    codes = np.array([rng.permutation(paths) for _ in range(50)], dtype=np.uint8)
     answered = np.zeros((1, 40), np.uint8)
     assert len(np.unique(aad._pull(codes, answered, np.array([0.7])))) == 1
 

@@ -294,6 +294,31 @@ def test_together_counts_common_cuts():
     assert shares.ravel().tolist() == [1.0, 7 / 8, 1 / 8, 0.0]
 
 
+def test_the_pull_of_answers_is_a_weighted_sum_of_common_cuts():
+    rng = np.random.default_rng(0)
+    codes = aad.paths(standardised(clusters()[0]), 20, rng)
+    weights = rng.normal(size=7)
+    expected = aad.together(codes, codes[:7]) @ weights
+    np.testing.assert_allclose(
+        aad._pull(codes, codes[:7], weights), expected, atol=1e-6
+    )
+
+
+def test_rows_that_are_equally_alike_stay_equal():
+    """Whichever of the trees it is that they share a part of the path with one in."""
+    rng = np.random.default_rng(0)
+    paths = 2 ** (np.arange(40) % 8)
+    codes = np.array([rng.permutation(paths) for _ in range(50)], dtype=np.uint8)
+    answered = np.zeros((1, 40), np.uint8)
+    assert len(np.unique(aad._pull(codes, answered, np.array([0.7])))) == 1
+
+
+def test_ranks_of_some_are_those_among_all():
+    scores = np.random.default_rng(0).normal(size=500).round(1)
+    rows = np.arange(0, 500, 7)
+    np.testing.assert_array_equal(aad._ranks(scores, rows), rankdata(scores)[rows])
+
+
 def test_codes_of_a_stump():
     stump = ExtraTreeRegressor(max_depth=1, random_state=0).fit([[0.0], [1.0]], [0, 1])
     assert aad._codes(stump.tree_).tolist() == [0, 0, 128]

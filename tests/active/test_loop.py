@@ -322,6 +322,20 @@ def test_other_libraries_and_pictures_take_part():
     assert loop.embeddings_.shape[0] == 20
 
 
+def test_beside_a_thread_that_learns_asking_fits_nothing(nearest):
+    loop = make(nearest, audit_share=0)
+    loop.prepare(4)
+    first = loop.scores_
+    for _ in range(3):  # the second and third ask for more than was chosen
+        ids = loop.ask(4, spare=2)
+        assert len(ids) == 4
+        loop.tell(ids, [1, 0, 0, 0])
+    assert loop.fitted_.anomaly_score(X).tolist() == first.tolist()
+    assert Nearest.fits == 1
+    loop.ask(4)
+    assert Nearest.fits == 2
+
+
 def test_embeddings_of_the_detector_are_used():
     class Seeing(wc.HBOS):
         def embed(self, X):

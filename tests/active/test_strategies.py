@@ -347,6 +347,17 @@ def test_equal_embeddings_and_equal_scores(name):
     assert len(set(ids) - {3, 5}) == 9
 
 
+def test_of_equal_values_the_first_rows_are_the_highest():
+    values = np.random.default_rng(0).integers(0, 9, 200).astype(float)
+    shown = np.arange(0, 200, 3)
+    inside = pool(scores=values, shown=shown)
+    order = np.argsort(-values, kind="stable")
+    order = order[~np.isin(order, shown)]
+    for count in (1, 30, 100, len(order), 500):
+        found = ranks.highest(values, inside, count)
+        np.testing.assert_array_equal(found, order[:count])
+
+
 @every_strategy
 def test_inputs_stay_as_they_were(name):
     scores, points = problem(0, 30)

@@ -6,9 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,40 +41,38 @@ def peak_gigabytes(pid: int) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1e6
 
 
-def wait_for_question(client: httpx2.Client) -> Any:
-    for _ in range(60):
-        reply = client.get("/api/state").json()
-        if reply["queue"]:
-            return reply
-        time.sleep(0.5)
-    raise AssertionError("no question came within half a minute")
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_million_rows(serve: Serve, pool: Path) -> None:
+    started = time.perf_counter()
     server = serve(pool)
     pid = server.process.pid
     with server.client() as client:
         reply = client.get("/api/state").json()
         assert reply["queue"]
-        assert cpu_seconds(pid) < 120
-        found, late, before = 0, 0, cpu_seconds(pid)
+        assert time.perf_counter() - started < 120
+        taken, idle, found = [], [], 0
         for _ in range(ANSWERS):
             question = reply["queue"][0]
             odd = question["id"] < ODD
             found += odd
+            # Beside a request that does nothing: a busy machine delays any.
+            idle.append(timed(lambda: client.get("/static/icon.svg")))
+            started = time.perf_counter()
             reply = answer(client, question, "anomaly" if odd else "normal")
+            taken.append(time.perf_counter() - started)
+            assert reply["queue"], "the person had to wait for a question"
             time.sleep(1)
-            if not reply["queue"]:  # on a busy machine, choosing may take a second
-                late += 1
-                reply = wait_for_question(client)
-        assert late <= ANSWERS / 2
-        # Seconds of work, as those on the clock depend on what else the machine does.
-        assert (cpu_seconds(pid) - before) / ANSWERS < 2
+        assert np.median(taken) - np.median(idle) < 0.05
         assert found >= ANSWERS / 2  # of the rows, three in a hundred are odd
         for query in ("12345", "c03>1", "no such text"):
-            before = cpu_seconds(pid)
+            started = time.perf_counter()
             assert client.get("/api/rows", params={"q": query}).status_code == 200
-            assert cpu_seconds(pid) - before < 5
+            assert time.perf_counter() - started < 5
         assert peak_gigabytes(pid) < 4

@@ -518,6 +518,21 @@ def test_the_share_and_what_was_found(make: Make, table: Path) -> None:
     assert ratio["low"] <= 0.1 <= ratio["high"] <= ratio["scale"]
 
 
+def test_somebody_faster_than_a_fit_is_asked_by_the_last_one(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = threading.Event()
+    monkeypatch.setattr(session.loop, "prepare", lambda k: learnt.wait(60))
+    before = session.loop.fitted_
+    deadline = time.monotonic() + 30
+    for number in range(28):  # more than are chosen at a time
+        while not (queue := session.queue(ready=True)):
+            assert time.monotonic() < deadline, f"no question after {number} answers"
+        session.answer(queue[0]["id"], "normal", None)
+    assert session.loop.fitted_ is before
+    learnt.set()
+
+
 def test_a_failed_training_is_said_and_the_answers_go_on(
     session: Session, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

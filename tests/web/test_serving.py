@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 import threading
@@ -14,6 +15,7 @@ from driving import Server, answer
 
 from whitecrow.active import Store, replay
 from whitecrow.cli import main
+from whitecrow.web import serving
 
 Serve = Callable[..., Server]
 FAST = ("--method", "hbos", "--budget", "80")
@@ -28,6 +30,27 @@ def test_it_listens_on_this_machine_only(serve: Serve, table: Path) -> None:
         port = int(server.origin.rpartition(":")[2])
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((outside, port), timeout=5)
+
+
+def test_the_parts_of_a_reply_do_not_wait_for_each_other() -> None:
+    """Otherwise each answer takes 40 ms more: Nagle's algorithm and delayed ACKs."""
+
+    async def option_of_a_connection() -> int:
+        found = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            ours = writer.get_extra_info("socket")
+            found.set_result(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with serving.listen("127.0.0.1", 0) as address:
+            async with await asyncio.start_server(connected, sock=address.sock):
+                _, ours = await asyncio.open_connection("127.0.0.1", address.port)
+                value = int(await found)
+                ours.close()
+                return value
+
+    assert asyncio.run(option_of_a_connection()) != 0
 
 
 def test_ctrl_c_says_where_the_answers_are_and_the_command_goes_on(

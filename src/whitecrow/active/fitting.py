@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,15 @@ from whitecrow.detectors.padim import derivatives
 from whitecrow.ratio import among_unlabelled
 from whitecrow.scaling import Scaler, to_unit
 
-__all__ = ["Fitted", "content_hash", "embed", "fit", "goes_on", "with_threshold"]
+__all__ = [
+    "Fitted",
+    "content_hash",
+    "embed",
+    "fit",
+    "goes_on",
+    "train",
+    "with_threshold",
+]
 
 _PICTURES_AT_ONCE = 16
 
@@ -53,6 +62,11 @@ class Fitted:
     places: NDArray[np.float64]
     embeddings: NDArray[Any]
     model: str
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Rows by score, the highest first; of equal ones the first row."""
+        return np.argsort(-self.scores, kind="stable")
 
 
 def fit(
@@ -89,16 +103,9 @@ def fit(
     if before is not None and not detector.uses_labels:
         # A copy of its own, for a threshold of its own.
         return replace(before, detector=copy.copy(before.detector), codes=codes)
-    y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
-    rows, known = X, y
-    if sample is not None:
-        chosen = np.union1d(sample, np.flatnonzero(codes != labels.UNLABELLED))
-        rows, known = _safe_indexing(X, chosen), y[chosen]
-    if before is not None and goes_on(detector):
-        again: Any = copy.deepcopy(before.detector)
-        fitted = again.refit(rows, known)
-    else:
-        fitted = _fresh(detector, seed, codes, ratio).fit(rows, known)
+    fitted = train(
+        detector, X, codes, seed=seed, ratio=ratio, before=before, sample=sample
+    )
     scores = fitted.anomaly_score(X)
     return Fitted(
         detector=fitted,
@@ -108,6 +115,29 @@ def fit(
         embeddings=embed(fitted, X),
         model=content_hash(scores),
     )
+
+
+def train(
+    detector: Detector,
+    X: Any,
+    codes: labels.Codes,
+    *,
+    seed: int,
+    ratio: Callable[[], float],
+    before: Fitted | None = None,
+    sample: NDArray[np.int64] | None = None,
+) -> Detector:
+    """A fitted copy of the detector alone; parameters as for `fit`."""
+    y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
+    rows, known = X, y
+    if sample is not None:
+        chosen = np.union1d(sample, np.flatnonzero(codes != labels.UNLABELLED))
+        rows, known = _safe_indexing(X, chosen), y[chosen]
+    if before is not None and goes_on(detector):
+        again: Any = copy.deepcopy(before.detector)
+        trained: Detector = again.refit(rows, known)
+        return trained
+    return _fresh(detector, seed, codes, ratio).fit(rows, known)
 
 
 def _places(scores: Scores) -> NDArray[np.float64]:

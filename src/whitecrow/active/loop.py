@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
 
 from whitecrow import labels
 from whitecrow.active import fitting, log, strategies
@@ -236,8 +237,9 @@ class Loop:
         k : int, default=1
             How many; fewer come back where budget or rows run out, none at the end.
         spare : int, default=0
-            Where questions must be chosen, choose so many more, as `prepare` does: the
-            next `ask` hands them out at once, whatever was answered in between.
+            For a thread beside one that calls `prepare`: where questions must be
+            chosen, choose so many more, and by the last fit, without learning from
+            newer answers. The next `ask` hands them out at once.
 
         Returns
         -------
@@ -248,7 +250,8 @@ class Loop:
         open_ = self._open_questions(k)
         missing = self._room(k) - len(open_)
         if missing > 0:
-            self._catch_up(missing)
+            if not spare:
+                self._catch_up(missing)
             open_ += self._hand_out(missing, spare)
         return np.array(open_, dtype=np.int64)
 
@@ -344,9 +347,12 @@ class Loop:
         Fits first where there are new answers. The threshold comes from the labels,
         or from `ratio` while there are fewer than ten of each class.
         """
-        self.refit()
-        fitted = self._current()
-        return fitting.with_threshold(fitted, self.ratio()[0])
+        return self.refit().fitted_
+
+    @property
+    def fitted_(self) -> Detector:
+        """The detector as of the last fit, with the threshold of now."""
+        return fitting.with_threshold(self._current(), self.ratio()[0])
 
     @property
     def scores_(self) -> Scores:
@@ -406,7 +412,7 @@ class Loop:
 
     def _ranking(self, state: State) -> Ids:
         """Rows by score without any answer, but for those that nobody need look at."""
-        order = np.argsort(-self._unlabelled().scores, kind="stable")
+        order = self._unlabelled().order
         given = np.array(list(state.answers.get(log.GIVEN, {})), dtype=np.int64)
         return order[~np.isin(order, given)] if len(given) else order
 
@@ -508,29 +514,34 @@ class Loop:
     def _learn(self, *, keep: bool = False) -> None:
         if not self.stale:
             return
-        fitted = self._train(self.state.codes(self.n))
+        fitted = self._fit(self.state.codes(self.n))
         with self._choosing:
             self._fitted = fitted
             if not keep:
                 self._ready = []  # chosen by a detector that knew less
 
-    def _train(self, codes: labels.Codes) -> fitting.Fitted:
+    def _fit(self, codes: labels.Codes) -> fitting.Fitted:
         if not (codes != labels.UNLABELLED).any():
             return self._unlabelled()
-        return self._fit(codes, self._unlabelled() if self._goes_on else None)
+        return fitting.fit(self.detector, self.X, codes, **self._how(self._before()))
 
-    def _fit(
-        self, codes: labels.Codes, before: fitting.Fitted | None
-    ) -> fitting.Fitted:
-        return fitting.fit(
-            self.detector,
-            self.X,
-            codes,
-            seed=self._seed,
-            ratio=lambda: self.ratio().estimate,
-            before=before,
-            sample=self._sample,
-        )
+    def _trained(self, codes: labels.Codes) -> Detector:
+        """As `_fit`, without what it says about all rows, which takes long."""
+        if not (codes != labels.UNLABELLED).any():
+            return self._unlabelled().detector
+        return fitting.train(self.detector, self.X, codes, **self._how(self._before()))
+
+    def _before(self) -> fitting.Fitted | None:
+        """What a fit with labels starts from."""
+        return self._unlabelled() if self._goes_on else None
+
+    def _how(self, before: fitting.Fitted | None) -> dict[str, Any]:
+        return {
+            "seed": self._seed,
+            "ratio": lambda: self.ratio().estimate,
+            "before": before,
+            "sample": self._sample,
+        }
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -541,7 +552,8 @@ class Loop:
     def _unlabelled(self) -> fitting.Fitted:
         """The detector as it was before any answer."""
         if self._first is None:
-            self._first = self._fit(np.full(self.n, labels.UNLABELLED), None)
+            nothing = np.full(self.n, labels.UNLABELLED)
+            self._first = fitting.fit(self.detector, self.X, nothing, **self._how(None))
         return self._first
 
     def _hand_out(self, k: int, spare: int) -> list[int]:
@@ -720,7 +732,9 @@ class Loop:
         for number in range(fold.max() + 1):
             hidden = fold == number
             known = np.where(hidden, labels.UNLABELLED, codes)
-            scores[hidden] = self._train(known).scores[hidden]
+            rows = np.flatnonzero(hidden)
+            some = _safe_indexing(self.X, rows)
+            scores[rows] = self._trained(known).anomaly_score(some)
         return scores
 
 

@@ -63,7 +63,8 @@ def listen(host: str, port: int) -> Address:
     if not 0 <= port <= 65535:
         raise ParameterError(f"--port {port}: ports are numbers from 0 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # By its protocol asyncio knows that small packets are not to wait for each other.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))

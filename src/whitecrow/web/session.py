@@ -41,6 +41,7 @@ STORE = "answers.db"
 AHEAD = 5
 """Questions that are ready: what a person answers during one fit."""
 _READY = 4 * AHEAD  # chosen, so that handing them out takes no time
+_LONG_READY = 8 * AHEAD  # of a table longer than FIT_ROWS, where choosing takes longer
 FIT_ROWS = 20_000
 """Of a longer table so many rows are fitted on, beside those with an answer: a person
 waits for it. All rows are scored, and asked about."""
@@ -134,6 +135,7 @@ class Session:
         except BaseException:
             self.store.close()
             raise
+        self._chosen = _READY if data.n_rows <= FIT_ROWS else _LONG_READY
         self.model: Detector = self.loop.detector  # fitted by `start`
         self.measures = progress.Measures()
         self.finishing = progress.Finishing()
@@ -170,7 +172,7 @@ class Session:
         UserError
             What the method refuses about the data.
         """
-        self.loop.prepare(_READY)
+        self.loop.prepare(self._chosen)
         self.loop.ask(AHEAD)
         self.model = self.loop.detector_
         self.measures.look(self.loop, self._truth)
@@ -457,16 +459,15 @@ class Session:
             raise _LaterError
 
     def _fill_once(self) -> None:
-        self.loop.ask(AHEAD, spare=_READY)
+        self.loop.ask(AHEAD, spare=self._chosen)
         self.queue()  # explains what is new, before anybody waits for it
 
     def _learn_once(self) -> None:
         self._busy = True
         try:
-            self.loop.prepare(_READY)
-            if not self.loop.stale:  # otherwise this would fit once more
-                self.model = self.loop.detector_
-                self._heats.clear()
+            self.loop.prepare(self._chosen)
+            self.model = self.loop.fitted_
+            self._heats.clear()
             self.measures.look(self.loop, self._truth)
             self._fill.set()
             self._check()

@@ -93,20 +93,26 @@ class BatchNorm(nn.Module):
         self, x: Float[Tensor, "*members batch width"]
     ) -> Float[Tensor, "*members batch width"]:
         """Normalise each column with statistics of the batch (or running ones)."""
+        learnt = self.weight, self.bias
+        known = self.running_mean, self.running_var
         if x.ndim == 2:
-            return self._normalised(x)
+            return self._normalised(x, learnt, known)
         members, batch, width = x.shape
-        y = self._normalised(x.transpose(0, 1).reshape(batch, -1))
+        y = self._normalised(
+            x.transpose(0, 1).reshape(batch, -1),
+            [None if part is None else part.view(-1) for part in learnt],
+            [part.view(-1) for part in known],
+        )
         return y.view(batch, members, width).transpose(0, 1)
 
-    def _normalised(self, x: Tensor) -> Tensor:
+    def _normalised(
+        self, x: Tensor, learnt: Sequence[Tensor | None], known: Sequence[Tensor]
+    ) -> Tensor:
         # Without the function around it, whose checks take a tenth of a small layer.
         return torch.batch_norm(
             x,
-            None if self.weight is None else self.weight.view(-1),
-            None if self.bias is None else self.bias.view(-1),
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
+            *learnt,
+            *known,
             self.training,
             self.momentum,
             self.eps,

@@ -38,6 +38,15 @@ def test_list_shows_the_files(capsys):
     assert any(Path(each["file"]).parent.name == "deep_unsupervised" for each in found)
 
 
+def test_a_set_that_has_to_be_prepared_is_asked_for_at_once(tmp_path, capsys):
+    file = Path(FILE).parent / "deep_unsupervised" / "ids2017.toml"
+    assert main(["experiment", "run", str(file), "-o", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err
+    assert "whitecrow data prepare cic_ids2017 FILES" in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_kept_models_are_evaluated_again(tmp_path, capsys):
     file, out = tmp_path / "kept.toml", tmp_path / "out"
     file.write_text(

@@ -68,6 +68,7 @@ def run(
     from whitecrow.experiments import run as runner
 
     experiment, every, store = _open(file, output)
+    _check_prepared(experiment.data)
     tasks = plan.shard(every, *_shard(shard)) if shard else every
     _check_engine(engine)
     if retry:
@@ -171,6 +172,20 @@ def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]
     experiment = spec.load(file)
     folder = output or Path("results") / experiment.name
     return experiment, plan.plan(experiment), results.Store(folder)
+
+
+def _check_prepared(names: tuple[str, ...]) -> None:
+    """Refuse at once what would fail in every run: a set that nobody prepared here."""
+    from whitecrow.data import catalog, prepare
+    from whitecrow.errors import DataError
+
+    for name in names:
+        if not catalog.has(name) and prepare.knows(name):
+            raise DataError(
+                f"{name} is not prepared on this machine; `whitecrow data prepare "
+                f"{name} FILES... -o prepared/{name}.parquet` below the folder that "
+                "$WHITECROW_DATA names does that"
+            )
 
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:

@@ -93,26 +93,29 @@ class BatchNorm(nn.Module):
         self, x: Float[Tensor, "*members batch width"]
     ) -> Float[Tensor, "*members batch width"]:
         """Normalise each column with statistics of the batch (or running ones)."""
-        learnt = self.weight, self.bias
-        known = self.running_mean, self.running_var
+        state = self.weight, self.bias, self.running_mean, self.running_var
         if x.ndim == 2:
-            return self._normalised(x, learnt, known)
+            return self._normalised(x, *state)
         members, batch, width = x.shape
-        y = self._normalised(
-            x.transpose(0, 1).reshape(batch, -1),
-            [None if part is None else part.view(-1) for part in learnt],
-            [part.view(-1) for part in known],
-        )
+        flat = [None if part is None else part.view(-1) for part in state]
+        y = self._normalised(x.transpose(0, 1).reshape(batch, -1), *flat)
         return y.view(batch, members, width).transpose(0, 1)
 
     def _normalised(
-        self, x: Tensor, learnt: Sequence[Tensor | None], known: Sequence[Tensor]
+        self,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        mean: Tensor | None,
+        var: Tensor | None,
     ) -> Tensor:
         # Without the function around it, whose checks take a tenth of a small layer.
         return torch.batch_norm(
             x,
-            *learnt,
-            *known,
+            weight,
+            bias,
+            mean,
+            var,
             self.training,
             self.momentum,
             self.eps,

@@ -111,7 +111,7 @@ class Members:
 
     def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Rows and label codes of a batch."""
-        x, y = self.rows_at(index), self._at(self.y, index)
+        x, y = self.rows_at(index), _at(self.y, index)
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
@@ -125,13 +125,7 @@ class Members:
 
     def rows_at(self, index: Tensor) -> Tensor:
         """Rows (..., batch, *shape) of the numbers (..., batch)."""
-        return self._at(self.x, index)
-
-    def _at(self, values: Tensor, index: Tensor) -> Tensor:
-        """`values[index]`, which torch does twice as fast by one axis."""
-        if index.ndim == 1:
-            return values.index_select(0, index)
-        return values.index_select(0, index.flatten()).unflatten(0, index.shape)
+        return _at(self.x, index)
 
     def passes(self) -> Iterator[Tensor]:
         """Row numbers of all rows in order, in pieces, for a full pass."""
@@ -159,6 +153,13 @@ class Stage(NamedTuple):
     rule: Rule
     epochs: int
     batches: Callable[[Members, int], Iterable[Tensor]] = Members.batches
+
+
+def _at(values: Tensor, index: Tensor) -> Tensor:
+    """`values[index]`, which torch does twice as fast by one axis."""
+    if index.ndim == 1:
+        return values.index_select(0, index)
+    return values.index_select(0, index.flatten()).unflatten(0, index.shape)
 
 
 def _join(tensors: Sequence[Tensor]) -> Tensor:

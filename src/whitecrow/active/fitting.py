@@ -23,8 +23,8 @@ from whitecrow.scaling import Scaler, to_unit
 __all__ = [
     "Fitted",
     "content_hash",
+    "describe",
     "embed",
-    "fit",
     "goes_on",
     "train",
     "with_threshold",
@@ -48,8 +48,6 @@ class Fitted:
         The labels it was fitted with.
     scores : ndarray of shape (n,)
         Its anomaly scores.
-    places : ndarray of shape (n,)
-        Place of each row by score, in (0, 1), 0 for the highest.
     embeddings : ndarray of shape (n, p)
         Where rows that look alike to it are close.
     model : str
@@ -59,7 +57,6 @@ class Fitted:
     detector: Detector
     codes: labels.Codes
     scores: Scores
-    places: NDArray[np.float64]
     embeddings: NDArray[Any]
     model: str
 
@@ -68,17 +65,35 @@ class Fitted:
         """Rows by score, the highest first; of equal ones the first row."""
         return np.argsort(-self.scores, kind="stable")
 
+    @cached_property
+    def places(self) -> NDArray[np.float64]:
+        """Place of each row by score, in (0, 1), 0 for the highest."""
+        n = len(self.scores)
+        places = np.empty(n)
+        places[self.order] = (np.arange(n) + 0.5) / n
+        return places
 
-def fit(
+    def relabelled(self, codes: labels.Codes) -> Fitted:
+        """For a detector without a use for labels: the same, with its own threshold."""
+        return replace(self, detector=copy.copy(self.detector), codes=codes)
+
+
+def describe(trained: Detector, X: Any, codes: labels.Codes) -> Fitted:
+    """A detector that was fitted with some labels, and what it says about all rows."""
+    scores = trained.anomaly_score(X)
+    return Fitted(trained, codes, scores, embed(trained, X), content_hash(scores))
+
+
+def train(
     detector: Detector,
     X: Any,
     codes: labels.Codes,
     *,
     seed: int,
     ratio: Callable[[], float],
-    before: Fitted | None = None,
+    before: Detector | None = None,
     sample: NDArray[np.int64] | None = None,
-) -> Fitted:
+) -> Detector:
     """Fit a copy of a detector with labels.
 
     Parameters
@@ -93,58 +108,22 @@ def fit(
     ratio : callable
         The share of anomalies among all rows. A detector that would estimate it from
         its labels is told: it cannot know which of them are a fair sample.
-    before : Fitted or None
-        The same detector, fitted without labels; it stays as it is. A detector without
-        a use for labels is not fitted again, as its scores would be the same. One that
-        can train on does so from there: `goes_on` says which.
+    before : Detector or None
+        The same, fitted without labels, to train on from: `goes_on` says whether it
+        can. It stays as it is.
     sample : ndarray of int64, optional
-        Rows to fit on, beside those with a label; all by default. All are scored.
+        Rows to fit on, beside those with a label; all by default.
     """
-    if before is not None and not detector.uses_labels:
-        # A copy of its own, for a threshold of its own.
-        return replace(before, detector=copy.copy(before.detector), codes=codes)
-    fitted = train(
-        detector, X, codes, seed=seed, ratio=ratio, before=before, sample=sample
-    )
-    scores = fitted.anomaly_score(X)
-    return Fitted(
-        detector=fitted,
-        codes=codes,
-        scores=scores,
-        places=_places(scores),
-        embeddings=embed(fitted, X),
-        model=content_hash(scores),
-    )
-
-
-def train(
-    detector: Detector,
-    X: Any,
-    codes: labels.Codes,
-    *,
-    seed: int,
-    ratio: Callable[[], float],
-    before: Fitted | None = None,
-    sample: NDArray[np.int64] | None = None,
-) -> Detector:
-    """A fitted copy of the detector alone; parameters as for `fit`."""
     y = np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
     rows, known = X, y
     if sample is not None:
         chosen = np.union1d(sample, np.flatnonzero(codes != labels.UNLABELLED))
         rows, known = _safe_indexing(X, chosen), y[chosen]
-    if before is not None and goes_on(detector):
-        again: Any = copy.deepcopy(before.detector)
+    if before is not None:
+        again: Any = copy.deepcopy(before)
         trained: Detector = again.refit(rows, known)
         return trained
     return _fresh(detector, seed, codes, ratio).fit(rows, known)
-
-
-def _places(scores: Scores) -> NDArray[np.float64]:
-    n = len(scores)
-    places = np.empty(n)
-    places[np.argsort(-scores, kind="stable")] = (np.arange(n) + 0.5) / n
-    return places
 
 
 def goes_on(detector: Detector) -> bool:
@@ -153,7 +132,7 @@ def goes_on(detector: Detector) -> bool:
     Better than from the fit of the last round: what is learnt depends on the answers
     alone, and not on when they were learnt from.
     """
-    return not detector.uses_labels or hasattr(detector, "refit")
+    return hasattr(detector, "refit")
 
 
 def _fresh(

@@ -181,7 +181,6 @@ class Loop:
         self._order = np.random.default_rng([self._seed, 0]).permutation(self.n)
         few = fit_rows is None or fit_rows >= self.n
         self._sample = None if few else np.sort(self._order[:fit_rows])
-        self._goes_on = fitting.goes_on(self.detector)
         self._fitted: fitting.Fitted | None = None
         self._first: fitting.Fitted | None = None
         self._forest: Scores | None = None
@@ -523,25 +522,23 @@ class Loop:
     def _fit(self, codes: labels.Codes) -> fitting.Fitted:
         if not (codes != labels.UNLABELLED).any():
             return self._unlabelled()
-        return fitting.fit(self.detector, self.X, codes, **self._how(self._before()))
+        if not self.detector.uses_labels:
+            return self._unlabelled().relabelled(codes)
+        return fitting.describe(self._trained(codes), self.X, codes)
 
     def _trained(self, codes: labels.Codes) -> Detector:
-        """As `_fit`, without what it says about all rows, which takes long."""
-        if not (codes != labels.UNLABELLED).any():
-            return self._unlabelled().detector
-        return fitting.train(self.detector, self.X, codes, **self._how(self._before()))
-
-    def _before(self) -> fitting.Fitted | None:
-        """What a fit with labels starts from."""
-        return self._unlabelled() if self._goes_on else None
-
-    def _how(self, before: fitting.Fitted | None) -> dict[str, Any]:
-        return {
-            "seed": self._seed,
-            "ratio": lambda: self.ratio().estimate,
-            "before": before,
-            "sample": self._sample,
-        }
+        """A detector alone, without what it says about all rows, which takes long."""
+        labelled = (codes != labels.UNLABELLED).any()
+        goes_on = labelled and fitting.goes_on(self.detector)
+        return fitting.train(
+            self.detector,
+            self.X,
+            codes,
+            seed=self._seed,
+            ratio=lambda: self.ratio().estimate,
+            before=self._unlabelled().detector if goes_on else None,
+            sample=self._sample,
+        )
 
     def _current(self) -> fitting.Fitted:
         if self._fitted is None:
@@ -553,7 +550,7 @@ class Loop:
         """The detector as it was before any answer."""
         if self._first is None:
             nothing = np.full(self.n, labels.UNLABELLED)
-            self._first = fitting.fit(self.detector, self.X, nothing, **self._how(None))
+            self._first = fitting.describe(self._trained(nothing), self.X, nothing)
         return self._first
 
     def _hand_out(self, k: int, spare: int) -> list[int]:

@@ -371,11 +371,11 @@ class DUAD(ReconstructionDetector):
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
         x_hat, z = net(x)
-        error = (x - x_hat).square().sum(-1)
+        error = self._squared_error(x, x_hat)
         return error + self.reg * torch.linalg.vector_norm(z, dim=-1), None
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return (x - net(x)[0]).square().sum(-1)
+        return self._squared_error(x, net(x)[0])
 
     def _train_members(
         self, sets: Sequence[TrainingSet], seeds: list[int], stages: list[Stage]

@@ -33,7 +33,7 @@ import torch
 from jaxtyping import Float
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, normalize
+from torch.nn.functional import normalize
 
 from whitecrow.deep import Members
 from whitecrow.errors import ParameterError
@@ -317,8 +317,9 @@ class MemAE(ReconstructionDetector):
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
         x_hat, weights = net(x)
-        squares = mse_loss(x_hat, x, reduction="none").flatten(-len(self.input_shape_))
-        recon = squares.sum(-1) if self.recon == "sum" else squares.mean(-1)
+        recon = self._squared_error(x, x_hat)
+        if self.recon == "mean":
+            recon = recon / math.prod(self.input_shape_)
         return recon + self.alpha * entropy(weights), None
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:

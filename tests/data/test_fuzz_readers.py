@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import savemat
+from scipy.sparse import csc_array
 
-from whitecrow.data import readers
+from whitecrow.data import matlab, readers
 from whitecrow.data.content import Pictures, Table
 from whitecrow.data.encoding import TableEncoder
 from whitecrow.errors import UserError
@@ -146,10 +147,53 @@ def test_odd_names(source: str) -> None:
         readers.read(source + "/no/such.csv")
 
 
+RICH = _saved(
+    lambda f: savemat(
+        f,
+        {
+            "X": np.eye(3),
+            "s": csc_array(np.eye(4)),
+            "c": 1j * np.ones(3),
+            "t": ["abc", "de"],
+            "cells": np.array(["a", 2], dtype=object),
+            "fields": {"a": 1},
+        },
+    )
+)
+
+
+def test_matrices_of_every_class(folder):
+    (folder / "rich.mat").write_bytes(RICH)
+    found = matlab.load(folder / "rich.mat")
+    assert {name: array.shape for name, array in found.items()} == {
+        "X": (3, 3),
+        "s": (4, 4),
+        "c": (1, 3),
+        "t": (2,),
+    }
+    np.testing.assert_array_equal(found["s"], np.eye(4))
+    assert found["t"].tolist() == ["abc", "de "]
+
+
+@settings(max_examples=300)
+@given(place=st.integers(128, len(RICH) - 1), value=st.integers(0, 20))
+def test_matrices_of_every_class_damaged(folder, place, value):
+    content = bytearray(RICH)
+    content[place] = value
+    digest(folder, "mat", bytes(content))
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(144, 5), (145, 8), (176, 0), (177, 1)],
-    ids=["called sparse", "called complex", "no type", "another type"],
+    [(144, 5), (145, 8), (176, 0), (177, 1), (176, 14), (176, 15)],
+    ids=[
+        "called sparse",
+        "called complex",
+        "no type",
+        "another type",
+        "a matrix as numbers",
+        "a compressed element as numbers",
+    ],
 )
 def test_matrices_on_which_the_decoder_dies(folder, place, value):
     content = bytearray(GOOD["mat"])

@@ -8,9 +8,7 @@ parts of a split (`X_train`, `X_test`; `train_images`, ...) are read one after a
 from __future__ import annotations
 
 import re
-import struct
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels as conventions
+from whitecrow.data import matlab
 from whitecrow.data.content import GOOD, Pictures, Table, labels_of
 from whitecrow.errors import DataError
 
@@ -65,7 +64,7 @@ def read_mat(path: Path) -> Table | Pictures:
             f"{path}: MATLAB 7.3 files (HDF5) are not readable here; save it in MATLAB "
             "with save(..., '-v7'), or convert it to .npz with keys X and y"
         )
-    return _from_arrays(path, _decoded(path, _load_mat))
+    return _from_arrays(path, _decoded(path, matlab.load))
 
 
 # ------------------------------------------------------------------ decoding
@@ -105,76 +104,6 @@ def _load_npy(path: Path) -> Array:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{path}: this is an archive of arrays; rename it to .npz")
     return array
-
-
-def _load_mat(path: Path) -> Arrays:
-    from scipy import io
-
-    content = path.read_bytes()
-    if content.startswith(b"MATLAB 5"):
-        _check_mat(content)
-    found: dict[str, Any] = io.loadmat(path, spmatrix=False)
-    arrays: Arrays = {}
-    value: Any
-    for key, value in found.items():
-        if not key.startswith("__"):
-            arrays[key] = np.asarray(
-                value.toarray() if hasattr(value, "toarray") else value
-            )
-    return arrays
-
-
-# MAT 5: types of elements, and classes of matrices that scipy reads without care.
-_MATRIX, _COMPRESSED = 14, 15
-_TYPES = {*range(1, 8), 9, *range(12, 19)}
-_SPARSE, _NUMERIC = 5, set(range(6, 16))
-
-
-def _check_mat(content: bytes) -> None:
-    """Refuse what would crash scipy's reader: unknown types, and missing parts.
-
-    Elements of MAT 5 files are a type, a size and the data; a matrix is one whose data
-    are elements: flags, shape, name, and the numbers.
-
-    Raises
-    ------
-    ValueError
-        Which element is wrong.
-    """
-    order = "<" if content[126:128] == b"IM" else ">"
-    for kind, data in _elements(content[128:], order):
-        if kind == _COMPRESSED:
-            ((kind, data),) = _elements(zlib.decompress(data), order)
-        if kind == _MATRIX:
-            _check_matrix(list(_elements(data, order)), order)
-
-
-def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + 8 <= len(content):
-        kind, size = struct.unpack_from(f"{order}II", content, place)
-        if kind >> 16:  # small: the size is in the upper half, the data in the tag
-            size, kind = kind >> 16, kind & 0xFFFF
-            start, end = place + 4, place + 8
-        else:
-            start = place + 8
-            end = start + size
-            if kind != _COMPRESSED:
-                end += -size % 8
-        if kind not in _TYPES or start + size > len(content):
-            raise ValueError(f"an element of type {kind} and {size} bytes")
-        yield kind, content[start : start + size]
-        place = end
-
-
-def _check_matrix(parts: list[tuple[int, bytes]], order: str) -> None:
-    (flags,) = struct.unpack_from(f"{order}I", parts[0][1])
-    sparse = flags & 0xFF == _SPARSE
-    if not sparse and flags & 0xFF not in _NUMERIC:
-        return  # no array of numbers
-    expected = 4 + 2 * sparse + bool(flags & 0x800)
-    if len(parts) != expected:
-        raise ValueError(f"a matrix of {len(parts)} parts instead of {expected}")
 
 
 # ------------------------------------------------------------- finding the parts

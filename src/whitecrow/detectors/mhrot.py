@@ -35,7 +35,7 @@ Budget Constraints, ICML 2023; specs/active_soel.md 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
@@ -344,7 +344,9 @@ class MHRot(DeepDetector):
         check_is_fitted(self)
         with torch.no_grad():
             inputs = self._inputs(self._check_rows(X, reset=False))
-            parts = [torch.stack(self._both(self.net_, x)).cpu() for x in inputs]
+            parts = [
+                torch.stack(self._scores(self.net_, x, SCORES)).cpu() for x in inputs
+            ]
         both = torch.cat(parts, dim=-1).view(2, self.n_members, -1).mean(1).numpy()
         return BothScores(*both)
 
@@ -373,13 +375,21 @@ class MHRot(DeepDetector):
         return normal + size, odd + size
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return self._both(net, x)[SCORES.index(self.score_metric)]
+        (score,) = self._scores(net, x, [self.score_metric])
+        return score
 
-    def _both(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _scores(
+        self, net: nn.Module, x: Tensor, metrics: Sequence[str]
+    ) -> list[Tensor]:
         # float64, as in float32 the clearest of all views would tie.
         features, logits = (part.double() for part in self._views(net, x))
         means = net.get_buffer("means").double()
-        return self._pair(logits)[0], latent_gauss(features, means)
+        return [
+            self._pair(logits)[0]
+            if metric == "cross_entropy"
+            else latent_gauss(features, means)
+            for metric in metrics
+        ]
 
     def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._views(net, x)[0].flatten(-2)

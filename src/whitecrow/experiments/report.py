@@ -18,7 +18,7 @@ from whitecrow.experiments.ranking import Ranking, rank
 from whitecrow.experiments.spec import Experiment, MethodSpec, Published, leak_of
 from whitecrow.metrics.thresholds import PROTOCOLS
 
-__all__ = ["budgets", "comma_separated", "markdown", "rankings", "table"]
+__all__ = ["budgets", "comma_separated", "markdown", "rankings"]
 
 # From so many sets on a report ranks the contenders.
 _MANY_SETS = 6
@@ -43,6 +43,8 @@ _TITLES = {
 }
 
 Records = list[dict[str, Any]]
+# Those that did not fail, by contender and set.
+Cells = dict[tuple[str, str], Records]
 
 
 def markdown(
@@ -60,19 +62,20 @@ def markdown(
         Metric -> file name of its critical-difference diagram, for the page to show;
         and under "questions" that of the curves over their number.
     """
-    good = [record for record in records if not record["error"]]
-    parts = [f"# {experiment.title}", _intro(experiment, good)]
+    good = _cells(records)
+    flat = [record for cell in good.values() for record in cell]
+    parts = [f"# {experiment.title}", _intro(experiment, len(flat))]
     parts += _by_questions(experiment, good, pictures or {})
     for metric in experiment.metrics:
         parts += [f"## {_TITLES[metric]}", _leak(metric)]
         parts += _ranked(experiment, good, metric, pictures or {})
-        parts.append(table(experiment, good, metric))
+        parts.append(_table(experiment, good, metric))
     parts += _asked(experiment, good)
     parts += ["## CPU seconds of a fit", _seconds(experiment, good, "fit_seconds")]
-    if any("fit_wall_seconds" in record for record in good):
+    if any("fit_wall_seconds" in record for record in flat):
         wall = _seconds(experiment, good, "fit_wall_seconds")
         parts += ["## Seconds of a fit on the clock", wall]
-    parts += _by_kind(experiment, good)
+    parts += _by_kind(experiment, flat)
     parts += _sources(experiment)
     parts += _failures(records)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -80,7 +83,7 @@ def markdown(
 
 def comma_separated(experiment: Experiment, records: Records) -> str:
     """The numbers of the page as CSV: a line for each set, contender and metric."""
-    good = [record for record in records if not record["error"]]
+    good = _cells(records)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     asked = _askings(experiment)
@@ -105,14 +108,14 @@ _ASKED = ("strategy", "questions", "wrong", "found", "first_fit_cpu_seconds")
 
 
 def _line(
-    experiment: Experiment, records: Records, data: str, name: str, metric: str
+    experiment: Experiment, good: Cells, data: str, name: str, metric: str
 ) -> list[str | float | None]:
     """One line of the CSV; None where there is nothing."""
 
     def mean(key: str) -> float | None:
-        return _mean(records, name, data, key)
+        return _mean(good, name, data, key)
 
-    values = _values(records, name, data, metric)
+    values = _values(good, name, data, metric)
     spread = float(np.std(values)) if values else None
     number = _published(experiment, name, data, metric)
     printed = (number.mean, number.std, number.source) if number else (None,) * 3
@@ -123,14 +126,14 @@ def _line(
 
 
 def _questions(
-    records: Records, data: str, name: str, asking: Asking | None
+    good: Cells, data: str, name: str, asking: Asking | None
 ) -> list[str | float | None]:
     """What a line of the CSV says of the questions."""
     if asking is None:
         return [None] * len(_ASKED)
     return [
         *(asking.strategy, asking.questions, asking.wrong),
-        *(_mean(records, name, data, key) for key in ("found", "first_fit_seconds")),
+        *(_mean(good, name, data, key) for key in ("found", "first_fit_seconds")),
     ]
 
 
@@ -140,9 +143,12 @@ def rankings(experiment: Experiment, records: Records) -> dict[str, Ranking]:
     Contenders that miss a set are left out. Nobody is ranked where the number of
     questions varies: the curves say more than places among many budgets.
     """
+    return _rankings(experiment, _cells(records))
+
+
+def _rankings(experiment: Experiment, good: Cells) -> dict[str, Ranking]:
     if any(map(_varies, experiment.methods)):
         return {}
-    good = [record for record in records if not record["error"]]
     found = {}
     for metric in experiment.metrics:
         means = _means(experiment, good, metric)
@@ -151,26 +157,24 @@ def rankings(experiment: Experiment, records: Records) -> dict[str, Ranking]:
     return found
 
 
-def _means(
-    experiment: Experiment, records: Records, metric: str
-) -> dict[str, list[float]]:
+def _means(experiment: Experiment, good: Cells, metric: str) -> dict[str, list[float]]:
     """Contenders that have every set -> mean over seeds on each of them."""
     found = {}
-    for name in _labels(records):
-        values = [_values(records, name, data, metric) for data in experiment.data]
+    for name in _labels(good):
+        values = [_values(good, name, data, metric) for data in experiment.data]
         if all(values):
             found[name] = [float(np.mean(each)) for each in values]
     return found
 
 
 def _ranked(
-    experiment: Experiment, records: Records, metric: str, pictures: Mapping[str, str]
+    experiment: Experiment, good: Cells, metric: str, pictures: Mapping[str, str]
 ) -> list[str]:
     """Mean over all sets and average rank, best first, with the diagram."""
-    ranking = rankings(experiment, records).get(metric)
+    ranking = _rankings(experiment, good).get(metric)
     if ranking is None:
         return []
-    means = _means(experiment, records, metric)
+    means = _means(experiment, good, metric)
     few = {
         method.label or method.name: method.most_seeds
         for method in experiment.methods
@@ -179,7 +183,7 @@ def _ranked(
     rows = []
     for name, place in ranking.ranks.items():
         mean = 100 * np.mean(means[name])
-        seconds = np.mean([r["fit_seconds"] for r in records if r["label"] == name])
+        seconds = np.mean(_everywhere(good, name, "fit_seconds"))
         shown = f"{name} ({few[name]} seed)" if name in few else name
         rows.append([shown, f"{mean:.1f}", f"{place:.1f}", f"{seconds:.2g}"])
     text = (
@@ -187,7 +191,7 @@ def _ranked(
         f"5 %) if they are {ranking.critical_difference:.1f} apart; that all are alike "
         f"has p = {ranking.p_value:.1g} (Friedman's test)."
     )
-    left_out = [name for name in _labels(records) if name not in means]
+    left_out = [name for name in _labels(good) if name not in means]
     if left_out:
         text += f" Without {', '.join(left_out)}, which miss a set."
     head = ["", "mean", "average rank", "CPU seconds of a fit"]
@@ -203,11 +207,11 @@ def _askings(experiment: Experiment) -> dict[str, Asking]:
     return {each.label: each.asking for each in every if each.asking is not None}
 
 
-def _asked(experiment: Experiment, records: Records) -> list[str]:
+def _asked(experiment: Experiment, good: Cells) -> list[str]:
     """Who asked what, and how many of the questions found an anomaly."""
     rows = []
     for name, asking in _askings(experiment).items():
-        found = [_mean(records, name, data, "found") for data in experiment.data]
+        found = [_mean(good, name, data, "found") for data in experiment.data]
         cells = ["" if value is None else f"{value:.1f}" for value in found]
         facts = [asking.strategy, str(asking.questions), f"{asking.wrong:g}"]
         rows.append([name, *facts, *cells])
@@ -230,7 +234,10 @@ def budgets(experiment: Experiment, records: Records) -> list[list[Panel]]:
     Each row has a panel for each metric, and one for the anomalies found. Values are
     per cent, mean over all sets; a contender that misses a set has no value.
     """
-    good = [record for record in records if not record["error"]]
+    return _budgets(experiment, _cells(records))
+
+
+def _budgets(experiment: Experiment, good: Cells) -> list[list[Panel]]:
     rows = []
     for method in experiment.methods:
         if _varies(method):
@@ -253,13 +260,13 @@ _FOUND = "anomalies among the questions"
 
 
 def _curves(
-    experiment: Experiment, records: Records, asked: list[Contender], key: str
+    experiment: Experiment, good: Cells, asked: list[Contender], key: str
 ) -> dict[str, dict[int, float]]:
     """Curve -> questions -> mean over all sets, in per cent."""
     curves: dict[str, dict[int, float]] = {}
     for each in asked:
         assert each.asking is not None
-        values = [_values(records, each.label, data, key) for data in experiment.data]
+        values = [_values(good, each.label, data, key) for data in experiment.data]
         curve = curves.setdefault(each.curve, {})
         whole = each.asking.questions if key == "found" else 1
         if all(values) and whole:
@@ -269,10 +276,10 @@ def _curves(
 
 
 def _by_questions(
-    experiment: Experiment, records: Records, pictures: Mapping[str, str]
+    experiment: Experiment, good: Cells, pictures: Mapping[str, str]
 ) -> list[str]:
     """A table for each metric, with the number of questions across."""
-    rows = budgets(experiment, records)
+    rows = _budgets(experiment, good)
     if not rows:
         return []
     parts = ["## By number of questions", "Per cent, mean over all sets and seeds."]
@@ -309,12 +316,12 @@ def _sources(experiment: Experiment) -> list[str]:
     return ["## Sources of the published numbers", "\n".join(lines)]
 
 
-def table(experiment: Experiment, records: Records, metric: str) -> str:
+def _table(experiment: Experiment, good: Cells, metric: str) -> str:
     """Mean and standard deviation over seeds in percent; published below in italics."""
-    names = _labels(records)
+    names = _labels(good)
     rows = []
     for name in names:
-        values = [_cell(records, name, data, metric) for data in experiment.data]
+        values = [_cell(good, name, data, metric) for data in experiment.data]
         rows += [[name, *values], *_printed_row(experiment, name, metric)]
     # Published methods that we did not run.
     others = dict.fromkeys(number.method for number in experiment.published)
@@ -323,7 +330,7 @@ def table(experiment: Experiment, records: Records, metric: str) -> str:
             rows += _printed_row(experiment, name, metric)
     if metric != "trivial_f1" and "f1" in metric and names:
         trivial = [
-            _cell(records, names[0], data, "trivial_f1") for data in experiment.data
+            _cell(good, names[0], data, "trivial_f1") for data in experiment.data
         ]
         rows.append(["flag every row", *trivial])
     return _wide_grid(["", *experiment.data], rows)
@@ -337,7 +344,7 @@ def _printed_row(experiment: Experiment, name: str, metric: str) -> list[list[st
     return [[f"*{name}, published*", *(f"*{n}*" if n else "" for n in numbers)]]
 
 
-def _intro(experiment: Experiment, records: Records) -> str:
+def _intro(experiment: Experiment, done: int) -> str:
     arguments = {k: v for k, v in experiment.protocol.items() if k != "name"}
     settings = ", ".join(f"{key} = {value}" for key, value in arguments.items())
     lines = [f"Source: {experiment.source}." if experiment.source else ""]
@@ -357,7 +364,6 @@ def _intro(experiment: Experiment, records: Records) -> str:
             "**Leak, as published:** thresholds are chosen with the truth about the "
             "rows that they are judged by, where a table says so."
         )
-    done = len(records)
     planned = len(plan(experiment))
     if done < planned:
         lines.append(f"Unfinished: {done} of {planned} runs.")
@@ -365,24 +371,38 @@ def _intro(experiment: Experiment, records: Records) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _labels(records: Records) -> list[str]:
-    return list(dict.fromkeys(record["label"] for record in records))
+def _cells(records: Records) -> Cells:
+    cells: Cells = {}
+    for record in records:
+        if not record["error"]:
+            cells.setdefault((record["label"], record["data"]), []).append(record)
+    return cells
 
 
-def _values(records: Records, label: str, data: str, key: str) -> list[float]:
+def _labels(good: Cells) -> list[str]:
+    return list(dict.fromkeys(label for label, _ in good))
+
+
+def _values(good: Cells, label: str, data: str, key: str) -> list[float]:
     """What the records have of it: older ones lack some keys, and NaN is no number."""
-    found = [r.get(key) for r in records if (r["label"], r["data"]) == (label, data)]
+    found = [record.get(key) for record in good.get((label, data), [])]
     return [value for value in found if value is not None and not math.isnan(value)]
 
 
-def _mean(records: Records, label: str, data: str, key: str) -> float | None:
+def _everywhere(good: Cells, label: str, key: str) -> list[float]:
+    """The values on all sets."""
+    sets = [data for name, data in good if name == label]
+    return [value for data in sets for value in _values(good, label, data, key)]
+
+
+def _mean(good: Cells, label: str, data: str, key: str) -> float | None:
     """Over seeds; None where there is nothing."""
-    values = _values(records, label, data, key)
+    values = _values(good, label, data, key)
     return float(np.mean(values)) if values else None
 
 
-def _cell(records: Records, label: str, data: str, metric: str) -> str:
-    values = 100 * np.array(_values(records, label, data, metric))
+def _cell(good: Cells, label: str, data: str, metric: str) -> str:
+    values = 100 * np.array(_values(good, label, data, metric))
     if not len(values):
         return ""
     if len(values) == 1:
@@ -409,10 +429,10 @@ def _number(number: Published) -> str:
     return f"{100 * number.mean:.1f}{spread}"
 
 
-def _seconds(experiment: Experiment, records: Records, key: str) -> str:
+def _seconds(experiment: Experiment, good: Cells, key: str) -> str:
     rows = []
-    for name in _labels(records):
-        found = [_values(records, name, data, key) for data in experiment.data]
+    for name in _labels(good):
+        found = [_values(good, name, data, key) for data in experiment.data]
         rows.append([name, *(f"{np.mean(v):.3g}" if v else "" for v in found)])
     return _wide_grid(["", *experiment.data], rows)
 
@@ -440,7 +460,7 @@ def _kinds(records: Records) -> str:
 
     The mean over seeds is of those whose test has the category.
     """
-    names = _labels(records)
+    names = list(dict.fromkeys(record["label"] for record in records))
     found: dict[str, dict[str, list[list[float]]]] = {}
     for record in records:
         for kind, facts in json.loads(record["recall_by_kind"]).items():

@@ -248,6 +248,21 @@ def test_the_first_fit_may_have_other_parameters():
     assert (record["error"], record["n_known"]) == ("", 10)
 
 
+def test_a_first_fit_that_fails_is_tried_once(tmp_path, monkeypatch):
+    tries = []
+
+    def failing(self, X, y=None, **more):
+        tries.append(y is None)
+        raise DataError("no such luck")
+
+    monkeypatch.setattr(DeepSAD, "fit", failing)
+    every = tasks({"strategy": "kmeans", "questions": [0, 4, 8]})
+    run.run(every, store := results.Store(tmp_path))
+    assert tries == [True]
+    errors = {store.get(task.key)["error"] for task in every}
+    assert errors == {"DataError: no such luck"}
+
+
 def test_several_methods_may_be_underneath():
     hsc, neutral = ({"method": name, "epochs": 2} for name in ("hsc", "neutral_ad"))
     soel = {"name": "soel", "parameters": {"detector": [hsc, neutral]}}

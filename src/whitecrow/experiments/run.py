@@ -240,11 +240,21 @@ class _First:
         made = problem(self.task)
         return replace(made, y_train=np.full_like(made.y_train, np.nan))
 
-    @functools.cached_property
+    @property
     def fit(self) -> tuple[Any, dict[str, float]]:
-        detector = _detector(self.task, self.made.X_train[0].size)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    @functools.cached_property
+    def _outcome(self) -> tuple[Any, dict[str, float]] | Exception:
+        # What fails once would fail for every task that shares it.
         clock = _Clock()
-        detector.fit(self.made.X_train)
+        try:
+            detector = _detector(self.task, self.made.X_train[0].size)
+            detector.fit(self.made.X_train)
+        except Exception as error:  # raised by `fit`
+            return error
         return detector, clock.read()
 
     @functools.cached_property

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -392,6 +393,24 @@ def test_what_a_method_without_labels_makes_of_answers(
     texts = [status["quality"]["text"], *(one["why"] for one in shown.queue())]
     texts += [one["text"] for one in status["conflicts"]]
     assert not [text for text in texts if "row" in text]
+
+
+def test_many_answers_are_compared_with_a_classifier(make: Make, tmp_path: Path):
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-1, 1, size=(120, 2))
+    odd = places[:, 0] * places[:, 1] > 0  # which no distance to a centre tells
+    path = tmp_path / "corners.csv"
+    path.write_text("\n".join(["x,y", *(f"{x:.3f},{y:.3f}" for x, y in places)]))
+    session = make(path, budget=None)
+    lines = (f"{row},{'anomaly' if odd[row] else 'normal'}" for row in range(120))
+    session.take("labels.csv", "\n".join(["item,answer", *lines]).encode())
+    while session.status()["busy"]:
+        time.sleep(0.05)
+    text = session.status()["quality"]["text"]
+    said = " They are enough to train a classifier."
+    assert text.endswith(f", each row scored without its own answer).{said}")
+    assert "A random forest that learns from the answers alone ranks" in text
+    assert said in (session.write()[-1].parent / "report.html").read_text()
 
 
 # ------------------------------------------------------------------------ in and out

@@ -24,15 +24,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 
 from whitecrow import labels
-from whitecrow.active import fitting, log, strategies
+from whitecrow.active import fitting, judging, log, strategies
 from whitecrow.active import ratio as ratios
+from whitecrow.active.judging import Comparison, Contradiction
 from whitecrow.active.log import Event, Log, MemoryLog, State
 from whitecrow.detector import Detector, Rows, Scores, check_rows
 from whitecrow.detectors import _table
 from whitecrow.detectors.wrapped import wrap
 from whitecrow.errors import DataError, LabelError, ParameterError
 
-__all__ = ["Contradiction", "History", "Loop"]
+__all__ = ["History", "Loop"]
 
 Ids = NDArray[np.int64]
 
@@ -47,20 +48,7 @@ _TRIES = 200
 # A skipped row may be asked again this many rounds later.
 _REST = 3
 
-_FOLDS = 5
-# Of each class, to say what a typical score of it is.
-_FEWEST_TO_COMPARE = 3
-
 _WORDS = {0: log.NORMAL, 1: log.ANOMALY}
-
-
-class Contradiction(NamedTuple):
-    """A labelled row whose score says the opposite."""
-
-    item: int
-    label: str
-    score: float
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +175,7 @@ class Loop:
         self._fitted: fitting.Fitted | None = None
         self._first: fitting.Fitted | None = None
         self._forest: Scores | None = None
+        self._judged: tuple[labels.Codes, Scores] | None = None
         self._estimated: tuple[Any, ratios.Estimate] | None = None
         self._ready: list[_Question] = []
         self._lock = threading.RLock()  # the state, for moments
@@ -428,27 +417,38 @@ class Loop:
         """Labelled rows whose score says the opposite: please look again.
 
         Each labelled row is scored by a detector that has not seen its label (five
-        folds, so five fits). A normal row is reported where it scores above a quarter
-        of the labelled anomalies, an anomaly where it scores below a quarter of the
-        labelled normal rows; above or below half of them where these quarters overlap.
-        There must be three of each.
+        folds, so five fits). See `whitecrow.active.judging` for when a row is reported.
         """
         codes = self.state.codes(self.n)
-        odd, normal = codes == labels.ANOMALY, codes == labels.NORMAL
-        if min(odd.sum(), normal.sum()) < _FEWEST_TO_COMPARE:
+        if not judging.enough(codes, judging.FEWEST):
             return []
-        scores = self._held_out(codes)
-        high, low = np.quantile(scores[odd], 0.25), np.quantile(scores[normal], 0.75)
-        if high <= low:
-            high, low = np.median(scores[odd]), np.median(scores[normal])
-        if high <= low:
-            return []  # scores that say nothing contradict nothing
-        wrong = (normal & (scores > high)) | (odd & (scores < low))
         hidden = self.detector.uses_labels
-        return [
-            _contradiction(int(i), codes, scores, hidden=hidden)
-            for i in np.flatnonzero(wrong)
-        ]
+        return judging.contradictions(codes, self._held_out(codes), hidden=hidden)
+
+    def compare(self) -> Comparison | None:
+        """The detector beside a random forest that learns from the labels alone.
+
+        Both score each labelled row without its label, as for `contradictions`. The
+        forest sees the columns (of pictures the codes of the detector) and the
+        score of a detector that knows no label.
+
+        Returns
+        -------
+        Comparison or None
+            None with fewer than 50 labels of a class.
+        """
+        codes = self.state.codes(self.n)
+        if not judging.enough(codes, judging.ENOUGH):
+            return None
+        first = self._unlabelled()
+        seen = self.rows if self.rows.ndim == 2 else first.embeddings
+        return judging.compare(
+            codes,
+            self._held_out(codes),
+            np.column_stack([seen, first.scores]),
+            judging.folds(codes, self._seed),
+            seed=self._seed,
+        )
 
     def covering_radius(self) -> float:
         """Largest distance from a row to the nearest one that was asked or answered."""
@@ -729,18 +729,17 @@ class Loop:
         """Scores of labelled rows by detectors that have not seen their label."""
         if not self.detector.uses_labels:
             return self._current().scores
+        if self._judged is not None and np.array_equal(self._judged[0], codes):
+            return self._judged[1]
         scores = np.full(self.n, np.nan)
-        rng = np.random.default_rng([self._seed, 2])
-        fold = np.full(self.n, -1)
-        for one in (labels.ANOMALY, labels.NORMAL):
-            members = rng.permutation(np.flatnonzero(codes == one))
-            fold[members] = np.arange(len(members)) % _FOLDS
+        fold = judging.folds(codes, self._seed)
         for number in range(fold.max() + 1):
             hidden = fold == number
             known = np.where(hidden, labels.UNLABELLED, codes)
             rows = np.flatnonzero(hidden)
             some = _safe_indexing(self.X, rows)
             scores[rows] = self._trained(known).anomaly_score(some)
+        self._judged = codes, scores
         return scores
 
 
@@ -842,20 +841,3 @@ def _word(answer: Any) -> str:
         f"answer {answer!r} is none; use 1 or 'anomaly', 0 or 'normal', 'unsure', "
         "or 'skip'"
     )
-
-
-def _contradiction(
-    item: int, codes: labels.Codes, scores: Scores, *, hidden: bool
-) -> Contradiction:
-    other = labels.NORMAL if codes[item] == labels.ANOMALY else labels.ANOMALY
-    label = _WORDS[int(codes[item])]
-    beyond = scores[codes == other] < scores[item]
-    share = beyond.mean() if other == labels.ANOMALY else 1 - beyond.mean()
-    side = "above" if other == labels.ANOMALY else "below"
-    against = "anomalies" if other == labels.ANOMALY else "normal rows"
-    reason = (
-        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against}"
-    )
-    if hidden:
-        reason += " when its own label is hidden"
-    return Contradiction(item, label, float(scores[item]), reason)

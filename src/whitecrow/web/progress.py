@@ -20,11 +20,13 @@ from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     from whitecrow.active import Loop
+    from whitecrow.active.judging import Comparison
     from whitecrow.active.log import State
 
 __all__ = ["Finishing", "Measures", "agreement", "disagreements"]
 
 _FEWEST = 3  # of each class, for an AUROC that is more than chance
+_SURE = 0.95  # share of resamples in which one ranks better than the other
 
 Chart = dict[str, Any]
 
@@ -40,6 +42,9 @@ class Measures:
         `estimate`, `low`, `high` and `scale` (the whole bar), `text`.
     model : str
         What the detector knows, in a sentence.
+    beside : str
+        How a classifier does, which learns from the answers alone; empty while they
+        are too few for one.
     seconds : float
         Time of the last look, fit included.
     """
@@ -49,6 +54,7 @@ class Measures:
         self.quality: Chart = {"path": "", "text": ""}
         self.ratio: dict[str, Any] = {"high": None, "text": ""}
         self.model = ""
+        self.beside = ""
         self.seconds = 0.0
         self._points: list[tuple[int, float]] = []
 
@@ -68,6 +74,11 @@ class Measures:
         self.ratio = _ratio(loop)
         self.quality = self._quality(loop, codes, truth)
         self.seconds = time.perf_counter() - started
+
+    def compare(self, loop: Loop) -> None:
+        """Set a classifier beside the detector; this takes five fits of both."""
+        found = loop.compare()
+        self.beside = "" if found is None else _beside(found)
 
     def _quality(
         self, loop: Loop, codes: labels.Codes, truth: labels.Codes | None
@@ -93,6 +104,18 @@ class Measures:
             self._points = [point for point in self._points if point[0] < spent]
             self._points.append((spent, value))
         return self._points
+
+
+def _beside(found: Comparison) -> str:
+    """Who ranks the answered rows better, and what follows."""
+    values = f"(AP {found.classifier:.2f} and {found.detector:.2f}"
+    values += ", each row scored without its own answer)."
+    forest = "A random forest that learns from the answers alone ranks the answered"
+    if found.ahead > _SURE:
+        return f"{forest} rows better {values} They are enough to train a classifier."
+    if found.ahead < 1 - _SURE:
+        return f"{forest} rows less well {values}"
+    return f"{forest} rows about as well {values}"
 
 
 def _learnt(loop: Loop) -> str:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from whitecrow import labels
 from whitecrow.active import Event, Loop, Store, agreement
+from whitecrow.active.judging import Contradiction
 from whitecrow.active.log import ANSWERS, SKIP, State
-from whitecrow.active.loop import Contradiction
 from whitecrow.errors import DataError, LabelError, UserError
 from whitecrow.report import content
 from whitecrow.train import on_log
@@ -480,7 +480,7 @@ class Session:
             self._busy = False
 
     def _check(self) -> None:
-        """Look for contradictions, unless somebody answers: this takes long."""
+        """Judge answers by fits without them, unless somebody answers: it takes long."""
         spent = self.loop.spent
         due = abs(spent - self._checked_at) >= _CHECK_EVERY
         if not due or spent < _FEWEST_TO_CHECK or self._learn.is_set():
@@ -488,6 +488,7 @@ class Session:
         self._checking = True
         try:
             self._conflicts = self.loop.contradictions()
+            self.measures.compare(self.loop)
             self._checked_at = spent
         except _LaterError:
             pass  # an answer came: it is learnt first
@@ -520,13 +521,14 @@ class Session:
         )
 
     def _quality(self) -> dict[str, Any]:
-        chart = self.measures.quality
-        return chart | {"text": self.worded(chart["text"])}
+        chart, beside = self.measures.quality, self.measures.beside
+        return chart | {"text": self.worded(f"{chart['text']} {beside}".strip())}
 
     def _notes(self, state: State) -> tuple[str, ...]:
         """What the report says of the data and of those who labelled them."""
         said = (one["text"] for one in self._agreement(state))
-        return (*self.data.notes, *said)
+        beside = (self.measures.beside,) if self.measures.beside else ()
+        return (*self.data.notes, *said, *beside)
 
     def _agreement(self, state: State) -> list[dict[str, Any]]:
         found = progress.agreement(state)

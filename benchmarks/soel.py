@@ -19,6 +19,9 @@ published numbers of LOE are of that split, those of the reference code of the o
 `wrong`       the same as `default`, but one answer in ten is wrong
 `unlabelled`  the same networks without labels: latent outlier exposure with the true
               ratio of 0.1
+`logistic`    labels after scores: logistic regression on the columns and the score of
+              `unlabelled`, from the answers alone
+`forest`      the same with a random forest
 `loe`         `LOE()`, which is NeuTraL AD alone, with the true ratio
 `loe_parity`  that with the settings of `parity`
 `deep_sad`    `DeepSAD()` with as many labels of rows drawn at random
@@ -43,7 +46,12 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import io, stats
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from whitecrow import LOE, SOEL, DeepSAD, NeuTraLAD
 from whitecrow.active import strategies
@@ -192,6 +200,45 @@ def unlabelled(data: Split, k: int, seed: int) -> Detector:
     return model
 
 
+class AfterScore:
+    """A classifier of the answers, which sees columns and a score without labels."""
+
+    def __init__(self, scorer: Detector, classifier: ClassifierMixin) -> None:
+        self.scorer, self.classifier = scorer, classifier
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> AfterScore:
+        known = np.isfinite(y)
+        if len(np.unique(y[known])) < 2:
+            raise ValueError("answers of one class teach a classifier nothing")
+        self.classifier.fit(self._features(X)[known], y[known])
+        return self
+
+    def anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        return self.classifier.predict_proba(self._features(X))[:, 1]
+
+    def _features(self, X: np.ndarray) -> np.ndarray:
+        return np.column_stack([X, self.scorer.anomaly_score(X)])
+
+
+def logistic(data: Split, k: int, seed: int) -> AfterScore:
+    """Labels after scores: `default` has the same questions and answers."""
+    model = LogisticRegression(class_weight="balanced", max_iter=2000)
+    return _after_score(data, k, seed, make_pipeline(StandardScaler(), model))
+
+
+def forest(data: Split, k: int, seed: int) -> AfterScore:
+    """The same with a random forest."""
+    model = RandomForestClassifier(200, class_weight="balanced", random_state=seed)
+    return _after_score(data, k, seed, model)
+
+
+def _after_score(
+    data: Split, k: int, seed: int, classifier: ClassifierMixin
+) -> AfterScore:
+    scorer = unlabelled(data, k, seed)
+    return AfterScore(scorer, classifier).fit(data.X, ask(scorer, data, k, seed))
+
+
 def loe(data: Split, k: int, seed: int) -> Detector:
     """LOE as whoever sets nothing has it; its ratio of 0.1 is true."""
     return LOE(ratio=CONTAMINATION, random_state=seed).fit(data.X)
@@ -208,12 +255,14 @@ def deep_sad(data: Split, k: int, seed: int) -> Detector:
     return DeepSAD(random_state=seed).fit(data.X, answered(data, ids))
 
 
-MODES: dict[str, Callable[[Split, int, int], Detector]] = {
+MODES: dict[str, Callable[[Split, int, int], Detector | AfterScore]] = {
     "parity": parity,
     "default": default,
     "given": given,
     "wrong": wrong,
     "unlabelled": unlabelled,
+    "logistic": logistic,
+    "forest": forest,
     "loe": loe,
     "loe_parity": loe_parity,
     "deep_sad": deep_sad,

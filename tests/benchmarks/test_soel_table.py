@@ -70,3 +70,21 @@ def test_splits_pollute_alike_and_judge_by_their_own_rows(monkeypatch):
     copies = theirs.X[theirs.y]
     assert not any(tuple(row) in known for row in copies)
     assert np.abs(copies - 9).max() < 1
+
+
+class Shift:
+    """A score without labels."""
+
+    def anomaly_score(self, X):
+        return X[:, 0]
+
+
+def test_labels_after_scores_learn_from_answers_alone():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    y = np.where(np.arange(200) < 40, X[:, 1] > 0, np.nan)
+    model = soel.AfterScore(Shift(), soel.LogisticRegression()).fit(X, y)
+    assert model.classifier.n_features_in_ == 4
+    scores = model.anomaly_score(X[40:])
+    assert soel.roc_auc_score(X[40:, 1] > 0, scores) > 0.95
+    with pytest.raises(ValueError, match="of one class"):
+        soel.AfterScore(Shift(), soel.LogisticRegression()).fit(X, y * 0)

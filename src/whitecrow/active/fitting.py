@@ -162,7 +162,9 @@ def with_threshold(fitted: Fitted, ratio: float) -> Detector:
         chosen = threshold.from_labels(fitted.scores, fitted.codes)
     else:
         value = threshold.from_contamination(fitted.scores, ratio).value
-        source = f"{ratio:.1%} of the rows, the share of anomalies by the answers"
+        source = (
+            f"{100 * ratio:.1f} % of the rows, the share of anomalies by the answers"
+        )
         chosen = threshold.Threshold(value, source)
     detector.offset_, detector.threshold_source_ = -chosen.value, chosen.source
     return detector

@@ -135,9 +135,8 @@ def _contradiction(
     beyond = (scores[codes == other] < scores[item]).mean()
     share, side = (1 - beyond, "below") if odd else (beyond, "above")
     against = "normal rows" if odd else "anomalies"
-    reason = (
-        f"labelled {label}, but scores {side} {share:.0%} of the labelled {against}"
-    )
+    place = f"{side} {100 * share:.0f} % of the labelled {against}"
+    reason = f"labelled {label}, but scores {place}"
     if hidden:
         reason += " when its own label is hidden"
     return Contradiction(item, label, float(scores[item]), reason)

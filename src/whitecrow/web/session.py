@@ -480,7 +480,7 @@ class Session:
             self._busy = False
 
     def _check(self) -> None:
-        """Judge answers by fits without them, unless somebody answers: it takes long."""
+        """Judge answers by fits without them, unless somebody answers: this is slow."""
         spent = self.loop.spent
         due = abs(spent - self._checked_at) >= _CHECK_EVERY
         if not due or spent < _FEWEST_TO_CHECK or self._learn.is_set():

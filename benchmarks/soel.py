@@ -201,19 +201,24 @@ def unlabelled(data: Split, k: int, seed: int) -> Detector:
 
 
 class AfterScore:
-    """A classifier of the answers, which sees columns and a score without labels."""
+    """A classifier of the answers, which sees columns and a score without labels.
+
+    Where all answers are the same, the score alone.
+    """
 
     def __init__(self, scorer: Detector, classifier: ClassifierMixin) -> None:
         self.scorer, self.classifier = scorer, classifier
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> AfterScore:
         known = np.isfinite(y)
-        if len(np.unique(y[known])) < 2:
-            raise ValueError("answers of one class teach a classifier nothing")
-        self.classifier.fit(self._features(X)[known], y[known])
+        self.learnt = len(np.unique(y[known])) == 2
+        if self.learnt:
+            self.classifier.fit(self._features(X)[known], y[known])
         return self
 
     def anomaly_score(self, X: np.ndarray) -> np.ndarray:
+        if not self.learnt:
+            return self.scorer.anomaly_score(X)
         return self.classifier.predict_proba(self._features(X))[:, 1]
 
     def _features(self, X: np.ndarray) -> np.ndarray:

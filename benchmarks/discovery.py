@@ -190,8 +190,12 @@ def tables(names: Sequence[str] | None) -> list[Path]:
     if not paths:
         raise SystemExit(f"no .npz files in {folder}; set WHITECROW_DATA")
     if names:
-        wanted = {name.lower() for name in names}
-        return [path for path in paths if path.stem.split("_", 1)[1].lower() in wanted]
+        by_name = {path.stem.split("_", 1)[1].lower(): path for path in paths}
+        missing = [name for name in names if name.lower() not in by_name]
+        if missing:
+            raise SystemExit(f"no table {missing[0]}; use {', '.join(by_name)}")
+        wanted = {by_name[name.lower()] for name in names}
+        return [path for path in paths if path in wanted]
     return [path for path in paths if _share(path) <= LARGEST_SHARE]
 
 

@@ -32,6 +32,11 @@ def test_a_row_is_not_asked_twice():
         discovery.found(lambda answers: 2, np.zeros(5, dtype=int), 2)
 
 
+def test_unknown_tables(folder):
+    with pytest.raises(SystemExit, match=r"no table 10_far; use .*far"):
+        discovery.tables(["10_far"])
+
+
 def test_tables(folder):
     assert [path.stem for path in discovery.tables(None)] == ["10_far"]
     assert [path.stem for path in discovery.tables(["Many", "far"])] == [

@@ -1,5 +1,7 @@
 """Judging answers: folds, what looks wrong, and a classifier beside the detector."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,6 +54,20 @@ def test_a_detector_is_ahead_where_the_forest_sees_nothing():
 def test_fewer_than_fifty_of_a_class_are_not_enough():
     assert compare(hidden(CORNERS, 49), X[:, 0]) is None
     assert compare(hidden(CORNERS, 50), X[:, 0]) is not None
+
+
+def test_thousands_of_labels_are_a_matter_of_seconds():
+    rng = np.random.default_rng(0)
+    many = rng.uniform(-1, 1, size=(60_000, 2))
+    codes = (many[:, 0] * many[:, 1] > 0).astype(np.int8)
+    fold = judging.folds(codes, 0)
+    started = time.process_time()
+    found = judging.compare(codes, many[:, 0], many, fold, seed=0)
+    rare = np.where((codes == 1) & (np.arange(60_000) > 200), -1, codes)
+    assert judging.compare(rare, many[:, 0], many, fold, seed=0).ahead == 1
+    assert time.process_time() - started < 30  # all of them take minutes
+    assert found.classifier > 0.9
+    assert found.ahead == 1
 
 
 def test_scores_of_rows_without_a_label_do_not_count():

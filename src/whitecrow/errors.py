@@ -17,7 +17,21 @@ __all__ = [
 
 
 class UserError(ValueError):
-    """Something that the caller can put right; the message says how."""
+    r"""Something that the caller can put right; the message says how.
+
+    Parameters
+    ----------
+    message : object
+        Line breaks in it, as names in a file may have them, become spaces.
+
+    Examples
+    --------
+    >>> str(UserError("no column 'a\nb'; use 'c'"))
+    "no column 'a b'; use 'c'"
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(" ".join(str(message).splitlines()))
 
 
 class DataError(UserError):

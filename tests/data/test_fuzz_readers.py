@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import savemat
@@ -141,6 +141,7 @@ def test_odd_text(folder: Path, text: str, encoding: str) -> None:
 
 
 @settings(max_examples=60)
+@example(source="~\0")
 @given(source=st.text(max_size=30))
 def test_odd_names(source: str) -> None:
     with pytest.raises(UserError):
@@ -176,6 +177,7 @@ def test_matrices_of_every_class(folder):
 
 
 @settings(max_examples=300)
+@example(place=RICH.index(b"X\0"), value=10)  # a name that is a line break
 @given(place=st.integers(128, len(RICH) - 1), value=st.integers(0, 20))
 def test_matrices_of_every_class_damaged(folder, place, value):
     content = bytearray(RICH)

@@ -209,7 +209,7 @@ def places() -> list[Path]:
 def _at_home(text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # ~name of somebody who has no account here
+    except (RuntimeError, ValueError):  # ~name without an account here, or a NUL
         return Path(text)
 
 

@@ -35,8 +35,8 @@ _BOTH = (labels.ANOMALY, labels.NORMAL)
 # Of each class, to say what a typical score of it is.
 FEWEST = 3
 
-# Of each class, for a classifier (specs/active_soel.md 13.3). With some 60 a forest was
-# better than gradient boosting on 14 of 16 tables of ADBench: mean AP 0.75 to 0.71.
+# Of each class, for a classifier (specs/active_soel.md 13.3). A forest does well with
+# so few, where boosting has hardly a leaf to split.
 ENOUGH = 50
 _TREES = 200
 

@@ -515,7 +515,9 @@ class Chatty(Sound):
         try:
             return super()._check_rows(X, reset=reset)
         except UserError as error:
-            raise type(error)(f"{error}\nSee the manual.") from None
+            # around the class of the error, which would make one line of it
+            error.args = (f"{error}\nSee the manual.",)
+            raise
 
 
 @breaks("bad_input")

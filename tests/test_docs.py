@@ -161,6 +161,24 @@ def test_only_commands_that_exist_are_mentioned(page: Path) -> None:
     assert mentioned <= command_names()
 
 
+def test_the_api_page_lists_what_modules_offer() -> None:
+    """What moved away would be missing from the page without a word."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    entry = r"^::: (whitecrow\.[a-z_.]+)\n(?: +.*\n)*? +members: \[([^\]]*)\]"
+    listed = {
+        (module, member)
+        for module, members in re.findall(entry, page, re.MULTILINE)
+        for member in re.findall(r"\w+", members)
+    }
+    assert ("whitecrow.active.judging", "Comparison") in listed
+    missing = {
+        (module, member)
+        for module, member in listed
+        if member not in importlib.import_module(module).__all__
+    }
+    assert missing == set()
+
+
 # --------------------------------------------------------------------- methods
 
 

@@ -48,7 +48,18 @@ Folds = NDArray[np.int64]
 
 
 class Contradiction(NamedTuple):
-    """A labelled row whose score says the opposite."""
+    """A labelled row whose score says the opposite.
+
+    Attributes
+    ----------
+    item : int
+        Number of the row.
+    label : {"anomaly", "normal"}
+        What it is labelled.
+    score : float
+    reason : str
+        Where the score lies among those of the other class, for people to read.
+    """
 
     item: int
     label: str
@@ -108,6 +119,18 @@ def contradictions(
         Those of rows without a label are not looked at.
     hidden : bool
         Whether they do not know the label of their row, for the reason.
+
+    Returns
+    -------
+    list of Contradiction
+
+    Examples
+    --------
+    >>> codes = np.array([1, 1, 1, 0, 0, 0, 0], dtype=np.int8)
+    >>> scores = np.array([8.0, 9.0, 10.0, 1.0, 2.0, 3.0, 9.5])
+    >>> [found] = contradictions(codes, scores, hidden=False)
+    >>> found.item, found.reason
+    (6, 'labelled normal, but scores above 67 % of the labelled anomalies')
     """
     if not enough(codes, FEWEST):
         return []

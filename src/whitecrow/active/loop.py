@@ -440,13 +440,14 @@ class Loop:
         codes = self.state.codes(self.n)
         if not judging.enough(codes, judging.ENOUGH):
             return None
+        known = np.flatnonzero(codes != labels.UNLABELLED)
         first = self._unlabelled()
         seen = self.rows if self.rows.ndim == 2 else first.embeddings
         return judging.compare(
-            codes,
-            self._held_out(codes),
-            np.column_stack([seen, first.scores]),
-            judging.folds(codes, self._seed),
+            codes[known],
+            self._held_out(codes)[known],
+            np.column_stack([seen[known], first.scores[known]]),
+            judging.folds(codes, self._seed)[known],
             seed=self._seed,
         )
 

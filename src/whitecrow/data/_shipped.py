@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 if TYPE_CHECKING:
-    from whitecrow.data.catalog import Entry
+    from whitecrow.data.entry import Entry
     from whitecrow.data.content import Pictures, Table
 
 NORMAL_DIGIT = 0

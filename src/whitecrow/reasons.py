@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import shown
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds import TableEncoder
     from whitecrow.detector import Detector
 
-__all__ = ["Reason", "by_column", "of_rows"]
+__all__ = ["Reason", "by_column", "of_rows", "place_of"]
 
 # Beside the strongest column, those below this part of its share explain nothing.
 _LEAST_PART = 0.2
+_PLACES = (("upper", "middle", "lower"), ("left", "centre", "right"))
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,10 @@ def of_rows(
     encoder: TableEncoder,
     frame: pa.Table,
     *,
+    X: NDArray[np.float64] | None = None,
     limit: int = 3,
 ) -> list[tuple[Reason, ...]]:
-    """Reasons for each row of a (small) table, the strongest first.
+    """Find the reasons for each row of a (small) table, the strongest first.
 
     Parameters
     ----------
@@ -67,13 +67,16 @@ def of_rows(
     encoder : TableEncoder
     frame : pyarrow.Table
         The rows to explain.
+    X : ndarray of shape (n, d), optional
+        The same rows, encoded.
     limit : int, default=3
         At most this many columns a row.
     """
-    parts = detector.explain(encoder.transform(frame))
+    parts = detector.explain(encoder.transform(frame) if X is None else X)
     names, totals = by_column(parts, encoder.source_columns_)
+    cells = {name: frame.column(name).to_pylist() for name in names}
     return [
-        _reasons(frame.slice(row, 1), names, totals[row], encoder, limit)
+        _reasons({name: cells[name][row] for name in names}, totals[row], encoder, limit)
         for row in range(frame.num_rows)
     ]
 
@@ -81,7 +84,7 @@ def of_rows(
 def by_column(
     parts: NDArray[np.float64], sources: Sequence[str]
 ) -> tuple[list[str], NDArray[np.float64]]:
-    """Contributions of encoded columns added up to those of the data's columns.
+    """Add the contributions of encoded columns up to those of the data's columns.
 
     Parameters
     ----------
@@ -108,31 +111,41 @@ def by_column(
     return names, totals
 
 
+def place_of(heat: NDArray[np.float64]) -> str:
+    """Say in words where the hottest place of a heat map is.
+
+    Examples
+    --------
+    >>> heat = np.zeros((30, 30))
+    >>> heat[2, 27] = 1
+    >>> place_of(heat)
+    'upper right, at 92 % of the width and 8 % of the height'
+    """
+    height, width = heat.shape
+    y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+    down, across = (y + 0.5) / height, (x + 0.5) / width
+    words = [
+        names[int(3 * at)] for names, at in zip(_PLACES, (down, across), strict=True)
+    ]
+    name = "centre" if words == ["middle", "centre"] else " ".join(words)
+    at = f"{100 * across:.0f} % of the width and {100 * down:.0f} % of the height"
+    return f"{name}, at {at}"
+
+
 def _reasons(
-    row: pa.Table,
-    names: list[str],
+    cells: dict[str, Any],
     totals: NDArray[np.float64],
     encoder: TableEncoder,
     limit: int,
 ) -> tuple[Reason, ...]:
+    names = list(cells)
     positive = np.clip(totals, 0.0, None)
     whole = positive.sum()
     found = []
     for index in np.argsort(-positive, kind="stable")[:limit]:
         if positive[index] <= _LEAST_PART * positive.max():
             break
-        share = float(positive[index] / whole)
-        value = row[names[index]][0].as_py()
-        text, usual = _split(encoder.usual(names[index], value), value)
-        found.append(Reason(names[index], value, text, usual, share))
+        name, share = names[index], float(positive[index] / whole)
+        text, usual = encoder.usual(name, cells[name])
+        found.append(Reason(name, cells[name], text, usual, share))
     return tuple(found)
-
-
-def _split(sentence: str, value: Any) -> tuple[str, str]:
-    """The value and the rest of a sentence of `TableEncoder.usual`."""
-    name = shown(value)
-    for head in (repr(name), name, sentence.partition("; ")[0]):
-        rest = sentence.removeprefix(head)
-        if rest != sentence and rest[:2] in {", ", "; "}:
-            return head, rest[2:]
-    return name, sentence

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from whitecrow.data import catalog
+from whitecrow.data.entry import CARD, digest
+from whitecrow.data.kinds.words import percent
 from whitecrow.data.prepare import find
 from whitecrow.data.prepare.card import listed
 from whitecrow.data.prepare.layout import Layout
 from whitecrow.data.prepare.stream import Options, Progress
 from whitecrow.data.prepare.stream import prepare as write
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.workflow.files import check_writable, replacing
-from whitecrow.workflow.quality import percent
+from whitecrow.files import check_writable, replacing
 
 __all__ = ["lines", "next_command", "originals", "prepare"]
 
@@ -61,12 +62,12 @@ def prepare(
             f"as -o {layout.name}.parquet"
         )
     target = check_writable(output)
-    card_path = target.with_name(target.name.removesuffix(".parquet") + catalog.CARD)
+    card_path = target.with_name(target.name.removesuffix(".parquet") + CARD)
     files = files or [str(path) for path in originals(layout)]
     # The table is renamed first: without its card it is still a table.
     with replacing(card_path) as note, replacing(target) as table:
         card = write(layout, files, table, options, progress)
-        card |= {"bytes": table.stat().st_size, "sha256": catalog.digest(table)}
+        card |= {"bytes": table.stat().st_size, "sha256": digest(table)}
         note.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     return card | {"path": str(target), "card": str(card_path)}
 

@@ -173,10 +173,10 @@ def prepared() -> dict[str, Entry]:
     A name that the catalogue has keeps its meaning. A data card that cannot be read, or
     has no table beside it, is passed over.
     """
-    from whitecrow.data import readers
+    from whitecrow.data import places
 
     found: dict[str, Entry] = {}
-    for folder in readers.places():
+    for folder in places.places():
         for card in sorted((folder / PREPARED).glob(f"*{CARD}")):
             entry = _prepared_entry(card)
             if entry is not None and entry.name not in _entries():
@@ -240,7 +240,7 @@ def load(name: str) -> Table | Pictures:
     Returns
     -------
     Table or Pictures
-        As `readers.read` gives them; a table also knows its label column.
+        As `reading.read` gives them; a table also knows its label column.
 
     Raises
     ------
@@ -252,12 +252,12 @@ def load(name: str) -> Table | Pictures:
     >>> load("breast_cancer").n_rows
     569
     """
-    from whitecrow.data import _shipped, content, readers
+    from whitecrow.data import _shipped, content, reading
 
     entry = get(name)
     if entry.where == SKLEARN:
         return _shipped.load(entry)
-    data = readers.read(path(name))
+    data = reading.read(path(name))
     if not isinstance(data, content.Table):
         return data
     notes = data.notes
@@ -390,10 +390,10 @@ def _size(where: Path) -> int:
 
 
 def _local(entry: Entry) -> Path | None:
-    from whitecrow.data import readers
+    from whitecrow.data import places
 
-    places = (folder / entry.where for folder in readers.places())
-    return next((place for place in places if place.exists()), None)
+    found = (folder / entry.where for folder in places.places())
+    return next((place for place in found if place.exists()), None)
 
 
 def _cached(entry: Entry) -> bool:

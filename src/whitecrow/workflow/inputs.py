@@ -293,12 +293,12 @@ def check_columns(wanted: Iterable[str], frame: Any, source: str, option: str) -
 def _load(
     source: str, entry: catalog.Entry | None, picture_size: int | None
 ) -> tuple[Table | Pictures, Path | None]:
-    from whitecrow.data import readers
+    from whitecrow.data import reading
 
     if entry is not None and entry.where == catalog.SKLEARN:
         return catalog.load(entry.name), None
     place: str | Path = source if entry is None else catalog.path(entry.name)
-    data = readers.read(place, picture_size=picture_size)
+    data = reading.read(place, picture_size=picture_size)
     # Where the paths of pictures start: the folder, or that of a pattern's files.
     folder = Path(data.source)
     return data, folder if isinstance(data, Pictures) and folder.is_dir() else None

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Scored", "open_model", "score", "write_training_scores"]
 
 BATCH_ROWS = 65_536
-_STREAMED = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".pq")
 
 Rows = NDArray[Any]
 
@@ -254,19 +253,21 @@ def _frames(
 
     Files that cannot stream (arrays) come in one piece.
     """
-    from whitecrow.data import readers
+    from whitecrow.data import formats, places
 
     entry = inputs.entry_of(source)
     if entry is not None and entry.where == catalog.SKLEARN:
         yield _whole(catalog.load(entry.name), source)
         return
-    place = source if entry is None else str(catalog.path(entry.name))
-    if place.lower().endswith(_STREAMED):
-        types = None if model.encoder is None else model.encoder.arrow_types_
-        for batch in readers.stream(place, batch_rows=BATCH_ROWS, types=types):
-            yield batch, None
-    else:
-        yield _whole(readers.read(place), source)
+    place = source if entry is None else catalog.path(entry.name)
+    paths = places.expand(place)
+    if len(paths) == 1 and (
+        paths[0].is_dir() or formats.format_of(paths[0]) == "picture"
+    ):
+        raise DataError(f"{source} holds pictures, but the model takes a table")
+    file = formats.open_tables(place, paths)
+    for batch in file.batches(BATCH_ROWS):
+        yield batch, file.label_column
 
 
 def _whole(data: Table | Pictures, source: str) -> tuple[pa.Table, str | None]:

@@ -21,13 +21,11 @@ from whitecrow.data.formats import ragged
 from whitecrow.data.formats.dialect import (
     BLANK,
     BLANKS,
-    SEPARATORS,
-    Dialect,
     sniff,
     split,
 )
 from whitecrow.data.formats.footer import without_footer
-from whitecrow.data.formats.streams import BROKEN, Bytes, Text, read_text, unreadable
+from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
 from whitecrow.data.formats.table import TableFile
 from whitecrow.errors import DataError
 
@@ -164,9 +162,9 @@ class Delimited(TableFile):
         try:
             with self._file.text(self._text, dialect.start) as text:
                 if dialect.separator in (BLANK, BLANKS):
-                    for number, row in enumerate(text, line):
-                        if row.strip():
-                            yield number, split(row, dialect.separator)
+                    for number, one in enumerate(text, line):
+                        if one.strip():
+                            yield number, split(one, dialect.separator)
                     return
                 reader = csv.reader(
                     text, delimiter=dialect.separator, quotechar=dialect.quote

@@ -13,8 +13,9 @@ __all__ = ["without_footer"]
 
 TAIL_ROWS = 64
 _TOTAL = re.compile(
-    r"(?:grand |sub)?(?:totals?|sum|summe|gesamt|gesamtsumme|insgesamt|total g[e\u00e9]n[e\u00e9]ral"
-    r"|totale|totaal|somma|suma|soma|somme|celkem|razem|totalt|average|mean|mittelwert)\s*:?",
+    r"(?:grand |sub)?(?:totals?|sum|summe|gesamt|gesamtsumme|insgesamt"
+    r"|total g[e\u00e9]n[e\u00e9]ral|totale|totaal|somma|suma|soma|somme|celkem|razem"
+    r"|totalt|average|mean|mittelwert)\s*:?",
     re.IGNORECASE,
 )
 

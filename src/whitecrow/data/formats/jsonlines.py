@@ -155,8 +155,8 @@ def _loaded(file: Bytes, text: Text) -> Any:
         return json.loads(b"".join(parts)[text.mark :].decode(text.encoding))
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"{file.shown}: not valid JSON ({_reason(error)}); write one object a line, "
-            "or one array of objects"
+            f"{file.shown}: not valid JSON ({_reason(error)}); write one object a "
+            "line, or one array of objects"
         ) from error
 
 

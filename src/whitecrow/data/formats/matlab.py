@@ -83,7 +83,7 @@ def _inflated(element: memoryview) -> bytes:
     whole = inflater.decompress(element, max(_LARGEST, _RATIO * len(element)))
     if inflater.unconsumed_tail:
         raise ValueError(
-            f"{len(element):,} bytes that unpack to far more; save it without compression"
+            f"{len(element):,} bytes that unpack to far more than that"
         )
     return whole
 

@@ -63,7 +63,7 @@ class Bytes:
         # pyarrow cannot open every name that the file system can.
         file = self.path.open("rb")
         if self.packing == "xz":
-            stream = pa.PythonFile(lzma.LZMAFile(file))
+            stream = pa.PythonFile(lzma.LZMAFile(file))  # noqa: SIM115
         else:
             stream = pa.input_stream(file, compression=self.packing or None)
         while skip > 0:

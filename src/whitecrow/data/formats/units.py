@@ -13,9 +13,10 @@ VALUES = ("number", "quantity", "moment")
 
 _SIGN = r"[-+\u2212\u2013]?"
 _CURRENCIES = (
-    "EUR USD GBP CHF JPY CNY RMB INR AUD CAD NZD SEK NOK DKK PLN CZK HUF RUB TRY BRL MXN "
-    "ZAR KRW SGD HKD ILS RON BGN UAH AED SAR THB IDR MYR PHP"
-).split()
+    *("EUR", "USD", "GBP", "CHF", "JPY", "CNY", "RMB", "INR", "AUD", "CAD", "NZD"),
+    *("SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RUB", "TRY", "BRL", "MXN", "ZAR"),
+    *("KRW", "SGD", "HKD", "ILS", "RON", "BGN", "UAH", "AED", "SAR", "THB", "IDR"),
+)
 _MONEY = (
     rf"(?:[A-Z]{{0,2}}[$\u20ac\u00a3\u00a5\u20b9]|{'|'.join(_CURRENCIES)}|Rs\.?|kr\.?)"
 )
@@ -41,7 +42,8 @@ _MOMENT = re.compile(
     rf"|\d{{1,2}}[-/.]\s?(?:\d{{1,2}}|{_MONTH})[-/.]\s?\d{{2,4}}"
     rf"|\d{{1,2}}\.?\s{_MONTH},?\s\d{{4}}|{_MONTH}\s\d{{1,2}},?\s\d{{4}}"
     rf"|\d{{1,2}}[-/]\d{{4}})"
-    rf"(?:[T ,:]\s?(?:{_CLOCK}|\d{{1,2}}){_ZONE})?|\[?\d{{1,2}}/[A-Za-z]{{3}}/\d{{4}}:.*"
+    rf"(?:[T ,:]\s?(?:{_CLOCK}|\d{{1,2}}){_ZONE})?"
+    rf"|\[?\d{{1,2}}/[A-Za-z]{{3}}/\d{{4}}:.*"
     rf"|{_CLOCK}{_ZONE}"
 )
 

@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 from whitecrow.data.formats import layout
 from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.footer import without_footer
+from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import InMemory
 from whitecrow.errors import DataError, ParameterError
@@ -85,7 +87,7 @@ def _check(file: Bytes) -> None:
             continue
         try:
             with zipfile.ZipFile(file.path) as archive, archive.open(info) as stream:
-                rows, columns = _extent(iter(lambda: stream.read(1 << 20), b""))  # noqa: B023
+                rows, columns = _extent(iter(lambda: stream.read(1 << 20), b""))
         except Exception as error:  # the decoders raise nearly anything
             raise _broken(file, error) from error
         if rows * columns > MOST_CELLS:
@@ -198,14 +200,14 @@ def _table(
     file: Bytes, path: Path, rows: list[Row], lines: list[int], note: str
 ) -> InMemory:
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
-    pairs = enumerate(zip(lines[:200], lines[1:200], strict=False), 1)
+    pairs = enumerate(pairwise(lines[:200]), 1)
     gaps = {i for i, (a, b) in pairs if b > a + 1}
     found = layout.find(sample, lines, gaps)
     width = max([_last(row) for row in rows[found.first :]], default=0)
     names = found.names
     if width > len(names):  # a column without a name whose cells come late
         raw = [*names, *[""] * (width - len(names))]
-        names, _ = layout.unique(raw)
+        names, _ = unique(raw)
     notes = [note, *(n.replace("line", "row", 1) for n in found.notes)]
     body, numbers = rows[found.first :], lines[found.first :]
     body = body[: len(body) - _footer(body, numbers, notes)]

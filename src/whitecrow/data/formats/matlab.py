@@ -23,6 +23,8 @@ _MATRIX, _COMPRESSED, _TEXTS = 14, 15, {16, 17, 18}
 # Classes of matrices; the others are made of matrices, and no data of ours.
 _CHAR, _SPARSE, _CLASSES = 4, 5, range(4, 16)
 _COMPLEX = 0x800
+# Bytes that an element may have once it is unpacked, or as a multiple of the packed.
+_LARGEST, _RATIO = 1 << 28, 200
 
 
 def load(path: Path) -> dict[str, NDArray[Any]]:
@@ -65,7 +67,7 @@ def _names(content: bytes) -> Iterator[str]:
     for kind, element in _elements(memoryview(content)[128:], order):
         data = element
         if kind == _COMPRESSED:
-            whole = memoryview(zlib.decompress(element))
+            whole = memoryview(_inflated(element))
             ((kind, data),) = _elements(whole, order)
         if kind != _MATRIX:
             raise ValueError(f"an element of type {kind} outside of a matrix")
@@ -74,6 +76,16 @@ def _names(content: bytes) -> Iterator[str]:
         if bits & 0xFF in _CLASSES:
             _check(bits, [flags, shape, name], values)
             yield bytes(name[1]).decode("latin1")
+
+
+def _inflated(element: memoryview) -> bytes:
+    inflater = zlib.decompressobj()
+    whole = inflater.decompress(element, max(_LARGEST, _RATIO * len(element)))
+    if inflater.unconsumed_tail:
+        raise ValueError(
+            f"{len(element):,} bytes that unpack to far more than that"
+        )
+    return whole
 
 
 def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

@@ -17,7 +17,16 @@ from whitecrow.errors import ParameterError
 if TYPE_CHECKING:
     from whitecrow.detector import Detector
 
-__all__ = ["Choice", "build", "choose", "choose_detector", "convert", "describe", "legal_names", "share"]
+__all__ = [
+    "Choice",
+    "build",
+    "choose",
+    "choose_detector",
+    "convert",
+    "describe",
+    "legal_names",
+    "share",
+]
 
 _TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
 

@@ -27,7 +27,6 @@ from whitecrow.metrics.quality import percent
 from whitecrow.notes import Note, gathered
 
 if TYPE_CHECKING:
-    import pyarrow as pa
 
     from whitecrow.detector import Detector
     from whitecrow.reasons import Reason
@@ -288,7 +287,7 @@ def fit(
     detector = build(choice)
     keep, notes = learnt_from(rows, choice, use_labels)
     known = _codes(rows)[keep] != labels.UNLABELLED
-    used = use_labels and bool(known.any() and detector.uses_labels or len(notes))
+    used = use_labels and bool((known.any() and detector.uses_labels) or len(notes))
     stage("reading the columns")
     model, X = _encoded(rows, keep, detector, ignore, read_as)
     extra: dict[str, Any] = {}
@@ -461,9 +460,7 @@ def _info(
     return info
 
 
-def _auxiliary(
-    name: str, model: Model, rows: TableRows | PictureRows
-) -> NDArray[Any]:
+def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> NDArray[Any]:
     """Read outliers from elsewhere as the detector takes rows."""
     shape = rows.images.shape[1:] if isinstance(rows, PictureRows) else None
     depth = rows.depth if isinstance(rows, PictureRows) else None
@@ -495,7 +492,9 @@ def _numbers(detector: Detector, rows: TableRows) -> NDArray[np.float64]:
             "`whitecrow fit`"
         )
     columns = [
-        number.read_plain(name, frame.column(name), rows.position(0) if len(rows) else 0)
+        number.read_plain(
+            name, frame.column(name), rows.position(0) if len(rows) else 0
+        )
         for name in wanted
     ]
     return np.column_stack(columns)

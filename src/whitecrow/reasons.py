@@ -76,7 +76,9 @@ def of_rows(
     names, totals = by_column(parts, encoder.source_columns_)
     cells = {name: frame.column(name).to_pylist() for name in names}
     return [
-        _reasons({name: cells[name][row] for name in names}, totals[row], encoder, limit)
+        _reasons(
+            {name: cells[name][row] for name in names}, totals[row], encoder, limit
+        )
         for row in range(frame.num_rows)
     ]
 

@@ -189,9 +189,7 @@ class Result:
         if encoder is None or encoder.moment_ is None:
             return None
         assert isinstance(self.rows, TableRows)
-        return encoder.chart(
-            encoder.moment_, self.rows.frame.column(encoder.moment_)
-        )
+        return encoder.chart(encoder.moment_, self.rows.frame.column(encoder.moment_))
 
     @property
     def identifiers(self) -> list[str]:
@@ -215,7 +213,10 @@ class Result:
         from whitecrow import scores
 
         table = scores.columns(
-            self.rows, self.scores, self.threshold, more=self._more(range(len(self.rows)))
+            self.rows,
+            self.scores,
+            self.threshold,
+            more=self._more(range(len(self.rows))),
         )
         if isinstance(self.rows, TableRows):
             for name in self.rows.frame.column_names:
@@ -274,7 +275,9 @@ class Result:
         if quality is not None and quality.auroc is not None:
             text += f"; AUROC {quality.auroc:.3f}"
         if self.pixels is not None:
-            text += f"; by pixel AUROC {self.pixels.auroc:.3f}, PRO {self.pixels.pro:.3f}"
+            text += (
+                f"; by pixel AUROC {self.pixels.auroc:.3f}, PRO {self.pixels.pro:.3f}"
+            )
         return text + "."
 
     def next_steps(self) -> list[tuple[str, str]]:
@@ -577,8 +580,9 @@ def _frame_rows(
     column: str | None,
     ignore: tuple[str, ...],
 ) -> tuple[TableRows, Labelling, Sequence[str]]:
+    from whitecrow.data.formats import InMemory
     from whitecrow.data.kinds import as_table
-    from whitecrow.data.source import Frame, TableSource, check_columns
+    from whitecrow.data.source import TableSource, check_columns
 
     frame = as_table(data if array is None else array)
     check_columns(ignore, frame.column_names, "the frame", "ignore")
@@ -586,7 +590,7 @@ def _frame_rows(
         check_columns([column], frame.column_names, "the frame", "labels")
     source = TableSource(
         name="the frame",
-        file=Frame(frame),
+        file=InMemory(Path("frame"), frame),
         rule=Labelling(column=column),
         ignore=ignore,
     )
@@ -605,7 +609,10 @@ def _array_pictures(images: NDArray[Any]) -> PictureRows:
     pixels, depth = to_bytes(images)
     names = tuple(f"picture {i}" for i in range(len(pixels)))
     return PictureRows(
-        source="the array", images=pixels, paths=names, kinds=("",) * len(names),
+        source="the array",
+        images=pixels,
+        paths=names,
+        kinds=("",) * len(names),
         depth=depth,
     )
 
@@ -645,4 +652,3 @@ def _pixels(found: Fit) -> PixelQuality | None:
     if masks is None or not masks.any():
         return None
     return evaluate_pixels(found.model.detector.explain(rows.images), masks)
-

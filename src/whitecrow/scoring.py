@@ -261,7 +261,9 @@ def explain(
                 "counted from 0"
             )
     values = model.detector.anomaly_score(model.encode(data))
-    chosen = list(rows) or [int(row) for row in np.argsort(-values, kind="stable")[:top]]
+    chosen = list(rows) or [
+        int(row) for row in np.argsort(-values, kind="stable")[:top]
+    ]
     texts = model.texts(data.take(chosen))
     lines = data.lines(chosen) if isinstance(data, TableRows) else None
     names = [data.name(row) for row in chosen]

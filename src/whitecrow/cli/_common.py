@@ -190,9 +190,7 @@ class Progress:
     def __call__(self, what: str, done: int, total: int | None) -> None:
         """Show how much of a stage is done; on a terminal only."""
         if self._bars is not None:
-            self._bars.update(
-                self._task, description=what, completed=done, total=total
-            )
+            self._bars.update(self._task, description=what, completed=done, total=total)
 
     def stage(self, what: str) -> None:
         """Say which stage begins."""

@@ -32,6 +32,7 @@ __all__ = [
     "prepared",
 ]
 
+
 def names() -> tuple[str, ...]:
     """The names of all sets but those that were prepared here, sorted.
 

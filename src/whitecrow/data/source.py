@@ -8,34 +8,32 @@ get the same rows, the same labels and the same complaints.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from whitecrow import labels
-from whitecrow.data import catalog, labelling
+from whitecrow.data import catalog, formats, labelling, pictures, places, shipped
+from whitecrow.data.content import Pictures
+from whitecrow.data.entry import SKLEARN, Entry
+from whitecrow.data.formats import BATCH_ROWS, TableFile
 from whitecrow.data.labelling import LabelColumn, Labelling, codes_of
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError, ParameterError
 
-if TYPE_CHECKING:
-    from whitecrow.data.content import Pictures
-
 __all__ = [
-    "Frame",
     "PictureSource",
     "Reading",
     "TableSource",
-    "is_known",
     "open_source",
     "paths_of",
 ]
 
-BATCH_ROWS = 65_536
 PICTURE_SIDE = 256
 """Pictures with a longer side are scaled to this many pixels, unless asked for."""
 
@@ -68,64 +66,6 @@ class Reading:
     largest_side: int = PICTURE_SIDE
 
 
-class Opened(Protocol):
-    """A table that can be read: a file, several, or one that is in memory."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all columns."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found out about how it is written."""
-
-    @property
-    def label_column(self) -> str | None:
-        """The label column, where the format names one."""
-
-    def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Read batch by batch."""
-
-    def read(self) -> pa.Table:
-        """Read all rows."""
-
-    def lines(self, rows: Sequence[int]) -> list[int] | None:
-        """Give the line of each row in the file."""
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A table in memory, as a source of rows.
-
-    Attributes
-    ----------
-    frame : pyarrow.Table
-    notes : tuple of str
-    label_column : str or None
-    """
-
-    frame: pa.Table
-    notes: tuple[str, ...] = ()
-    label_column: str | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all columns."""
-        return tuple(self.frame.column_names)
-
-    def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Read batch by batch."""
-        yield from self.frame.to_batches(max_chunksize=batch_rows)
-
-    def read(self) -> pa.Table:
-        """Read all rows."""
-        return self.frame
-
-    def lines(self, rows: Sequence[int]) -> list[int] | None:
-        """Give no line: a table in memory has none."""
-        return None
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TableSource:
     """A table whose label rule is settled.
@@ -134,7 +74,7 @@ class TableSource:
     ----------
     name : str
         As the user named it.
-    file : TableFile or Frame
+    file : TableFile
     rule : Labelling
         With a column only if the table has it.
     ignore : tuple of str
@@ -148,7 +88,7 @@ class TableSource:
     kind: ClassVar[str] = "table"
 
     name: str
-    file: Opened
+    file: TableFile
     rule: Labelling
     ignore: tuple[str, ...] = ()
     read_as: Mapping[str, str] = field(default_factory=dict)
@@ -182,11 +122,10 @@ class TableSource:
         DataError, LabelError
             What cannot be read, or which label is not one.
         """
+        frame = self.file.read()
+        # Some notes are known only now.
         rows = TableRows(
-            source=self.name,
-            frame=self.file.read(),
-            file=self.file,
-            notes=self.file.notes,
+            source=self.name, frame=frame, file=self.file, notes=self.file.notes
         )
         if self.rule.column is None:
             return rows
@@ -290,8 +229,8 @@ def open_source(
     entry = entry_of(name)
     if shape is not None:
         reading = _for_shape(reading, shape)
-    opened, paths = _open(name, entry, reading, depth)
-    if isinstance(opened, Frame) or hasattr(opened, "batches"):
+    opened, paths = _opened(name, entry, reading, depth)
+    if isinstance(opened, TableFile):
         rule, ignore = _table_rule(name, opened, reading, entry, default)
         return TableSource(
             name=name,
@@ -307,7 +246,7 @@ def open_source(
     return PictureSource(name=name, rule=rule, pictures=opened, paths=paths)
 
 
-def entry_of(name: str) -> catalog.Entry | None:
+def entry_of(name: str) -> Entry | None:
     """Find the catalogue entry of this name, unless a file or folder is called so."""
     if Path(name).exists() or not catalog.is_known(name):
         return None
@@ -322,13 +261,11 @@ def paths_of(name: str) -> tuple[Path, ...]:
     DataError
         When there is no such source.
     """
-    from whitecrow.data import places
-
     entry = entry_of(name)
     if entry is not None:
-        shipped = entry.where == catalog.SKLEARN
-        return () if shipped else (catalog.path(entry.name),)
-    return () if name == "-" else tuple(places.expand(name))
+        return () if entry.where == SKLEARN else (catalog.path(entry.name),)
+    found = places.expand(name)
+    return () if found == [places.STDIN] else tuple(found)
 
 
 def check_columns(
@@ -350,32 +287,50 @@ def check_columns(
 # ------------------------------------------------------------------------- opening
 
 
-def _open(
+def _opened(
     name: str,
-    entry: catalog.Entry | None,
+    entry: Entry | None,
     reading: Reading,
     depth: tuple[float, float] | None,
-) -> tuple[Any, tuple[Path, ...]]:
-    from whitecrow.data import formats
-
-    if entry is not None and entry.where == catalog.SKLEARN:
-        return catalog.shipped(entry.name), ()
+) -> tuple[TableFile | Pictures, tuple[Path, ...]]:
+    if entry is not None and entry.where == SKLEARN:
+        return shipped.load(entry), ()
     place = name if entry is None else str(catalog.path(entry.name))
-    opened = formats.open(
-        place,
-        sheet=reading.sheet,
+    paths = places.expand(place)
+    kinds = set() if paths[0].is_dir() else {formats.format_of(path) for path in paths}
+    if paths[0].is_dir() or kinds == {"picture"}:
+        return _folder(paths, reading, depth), tuple(paths)
+    if len(paths) > 1 and "picture" in kinds:
+        raise DataError(
+            f"{name}: the pattern matches pictures and other files; "
+            "give a pattern with one suffix, such as '*.png'"
+        )
+    if len(paths) == 1:
+        return formats.open_file(paths[0], sheet=reading.sheet), tuple(paths)
+    return formats.open_tables(place, paths, sheet=reading.sheet), tuple(paths)
+
+
+def _folder(
+    paths: Sequence[Path], reading: Reading, depth: tuple[float, float] | None
+) -> Pictures:
+    """Read the pictures of a folder, or the picture files of a pattern."""
+    folder, files = paths[0], None
+    if not folder.is_dir():
+        folder, files = Path(os.path.commonpath([p.parent for p in paths])), paths
+    return pictures.read_pictures(
+        folder,
+        files=files,
         picture_size=reading.picture_size,
         largest_side=reading.largest_side,
         depth=depth,
     )
-    return opened, paths_of(place)
 
 
 def _table_rule(
     name: str,
-    file: Opened,
+    file: TableFile,
     reading: Reading,
-    entry: catalog.Entry | None,
+    entry: Entry | None,
     default: Labelling | None,
 ) -> tuple[Labelling, tuple[str, ...]]:
     """Settle where labels are and which columns are left out."""
@@ -399,14 +354,14 @@ def _table_rule(
     return (rule if rule.column else Labelling()), ignore
 
 
-def _entry_rule(entry: catalog.Entry | None) -> Labelling | None:
+def _entry_rule(entry: Entry | None) -> Labelling | None:
     if entry is None or entry.label_column is None:
         return None
     return Labelling(column=entry.label_column, anomaly_values=entry.anomaly_values)
 
 
 def _picture_rule(
-    name: str, pictures: Pictures, reading: Reading, default: Labelling | None
+    name: str, found: Pictures, reading: Reading, default: Labelling | None
 ) -> Labelling:
     given = [
         option
@@ -425,7 +380,7 @@ def _picture_rule(
             "their labels are the names of their folders"
         )
     values = reading.labels.anomaly_values
-    labelling.kinds_named(values, pictures.kinds, name)
+    labelling.kinds_named(values, found.kinds, name)
     if not values and default is not None:
         values = default.anomaly_values
     return Labelling(anomaly_values=values)
@@ -438,10 +393,9 @@ def _for_shape(reading: Reading, shape: tuple[int, ...]) -> Reading:
     return replace(reading, largest_side=max(height, width))
 
 
-def _in_shape(pictures: Pictures, shape: tuple[int, ...]) -> Pictures:
-    from whitecrow.data.pictures import with_channels
-
-    return replace(pictures, images=with_channels(pictures.images, shape[0]))
+def _in_shape(found: Pictures, shape: tuple[int, ...]) -> Pictures:
+    images = pictures.with_channels(found.images, shape[0])
+    return replace(found, images=images)
 
 
 def _labelled(rows: TableRows, reader: LabelColumn, first: int) -> TableRows:

@@ -7,6 +7,7 @@ real life. digits_all: every picture, zeros are normal and the rest is not.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,23 +16,24 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 if TYPE_CHECKING:
+    from whitecrow.data.content import Pictures
     from whitecrow.data.entry import Entry
-    from whitecrow.data.content import Pictures, Table
+    from whitecrow.data.formats import InMemory
 
 NORMAL_DIGIT = 0
 ODD_PICTURES_PER_DIGIT = 2
 
 
-def load(entry: Entry) -> Table | Pictures:
-    """The set of a catalogue entry whose `where` is "sklearn"."""
+def load(entry: Entry) -> InMemory | Pictures:
+    """Open the set of a catalogue entry whose `where` is "sklearn"."""
     return _breast_cancer(entry) if entry.kind == "table" else _digits(entry)
 
 
-def _breast_cancer(entry: Entry) -> Table:
+def _breast_cancer(entry: Entry) -> InMemory:
     import pyarrow as pa
     from sklearn.datasets import load_breast_cancer
 
-    from whitecrow.data.content import Table
+    from whitecrow.data.formats import InMemory
 
     bunch = load_breast_cancer()
     columns = {
@@ -40,11 +42,8 @@ def _breast_cancer(entry: Entry) -> Table:
     }
     # scikit-learn codes malignant as 0.
     columns["y"] = (bunch.target == 0).astype(np.int8)
-    return Table(
-        frame=pa.table(columns),
-        source=entry.name,
-        notes=(entry.hint,),
-        label_column=entry.label_column,
+    return InMemory(
+        Path(entry.name), pa.table(columns), (entry.hint,), entry.label_column
     )
 
 

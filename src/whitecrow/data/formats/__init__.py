@@ -148,7 +148,7 @@ def _opened(
     if kind == "zip":
         member, name = unzipped(file, _TABLES)
         found = _opened(member, path, name, sheet)
-        return _noted(found, f"{name!r}, the table of the archive")
+        return _noted(found, f"the file {name!r} of the archive is read")
     file = Bytes(file.path, file.shown, kind.packing, file.keep)
     found = _read(file, path, name, kind, sheet)
     if isinstance(found, TableFile):

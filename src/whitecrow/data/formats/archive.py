@@ -8,8 +8,9 @@ import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any, BinaryIO
+from weakref import finalize
 
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.errors import DataError
@@ -135,14 +136,22 @@ def _spooled(stdin: Any) -> Bytes:
 
 
 def _copied(stream: BinaryIO | Any, shown: str) -> Bytes:
-    folder = TemporaryDirectory(prefix="whitecrow-")
-    place = Path(folder.name, "data")
+    folder = _Folder()
+    place = folder.path / "data"
     with place.open("wb") as target:
         shutil.copyfileobj(stream, target, 1 << 20)
     return Bytes(place, shown, keep=folder)
 
 
+class _Folder:
+    """A temporary folder that goes when nothing refers to it any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="whitecrow-"))
+        finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def _is_table(name: str, suffixes: Sequence[str]) -> bool:
-    parts = PurePosixPath(name).parts
+    parts = [part for part in PurePosixPath(name).parts if part != ".."]
     hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
     return not hidden and name.lower().endswith(tuple(suffixes))

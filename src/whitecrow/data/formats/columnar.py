@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,12 @@ class Parquet(_Columnar):
         with self._opened() as file:
             yield from file.iter_batches(batch_size=BATCH_ROWS, use_threads=False)
 
-    def _opened(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         # Buffered, so that a column of a row group need not be in memory at once.
-        return pq.ParquetFile(
-            self._file.path.open("rb"), buffer_size=1 << 17, pre_buffer=False
-        )
+        options = {"buffer_size": 1 << 17, "pre_buffer": False}
+        with self._file.path.open("rb") as raw, pq.ParquetFile(raw, **options) as file:
+            yield file
 
 
 class Arrow(_Columnar):
@@ -101,7 +103,9 @@ class Arrow(_Columnar):
         with self._file.path.open("rb") as file:
             if self._is_file():
                 reader = pa.ipc.open_file(file)
-                return reader.schema, f"Arrow file, {reader.num_record_batches} batches"
+                batches = reader.num_record_batches
+                plural = "batch" if batches == 1 else "batches"
+                return reader.schema, f"Arrow file, {batches} {plural}"
             return pa.ipc.open_stream(file).schema, "Arrow stream"
 
     def _decoded(self) -> Iterator[pa.RecordBatch]:

@@ -119,7 +119,7 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
         The file has no cell.
     """
     sample = _sample(file, text)
-    if not sample.strip(" \t\r\n"):
+    if not sample.strip(" \t\r\n,;|"):
         raise DataError(f"{file.shown}: the file is empty; it needs a header and rows")
     begin, lines, forced, comment, notes = _preamble(sample)
     body = sample[begin:]

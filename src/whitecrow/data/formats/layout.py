@@ -137,7 +137,7 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     short = all(len(row) < width for row in titles)
     alone = all(_filled(row) == 1 and kind_of(row[0]) == "text" for row in titles)
     header, _ = _has_header(below)
-    if not header:
+    if not header or all(kind_of(cell) in VALUES for cell in below[0]):
         return top if alone and (apart or short) else 0
     padded = alone and not short
     evident = any(k != "text" and k for k in _kinds(below[1:], len(below[0])))

@@ -60,11 +60,11 @@ class Bytes:
 
     def opened(self, skip: int = 0) -> Any:
         """Open the bytes, decompressed while they are read, after the first `skip`."""
-        # pyarrow cannot open every name that the file system can.
-        file = self.path.open("rb")
         if self.packing == "xz":
-            stream = pa.PythonFile(lzma.LZMAFile(file))  # noqa: SIM115
+            stream = pa.PythonFile(lzma.open(self.path))
         else:
+            # Opened by Python, since pyarrow cannot open every name.
+            file = self.path.open("rb")
             stream = pa.input_stream(file, compression=self.packing or None)
         while skip > 0:
             skip -= len(stream.read(min(skip, BLOCK_BYTES))) or skip

@@ -55,7 +55,7 @@ _BASE = (
     r"|kat|sr|rad|min|sec|hr|psi|[gmsAKNJWCVFSTHBblLth\u03a9\u2126])"
 )
 _WORD = (
-    r"(?:h|hour|day|d|week|month|yr|year|a|deg|degC|degF|rpm|RPM|U/min|ppm|ppb|vol|wt|rh"
+    r"(?:[kMm]?Nm|[kM]?Ws|m?Ah|h|hour|day|d|week|month|yr|year|a|deg|degC|degF|rpm|RPM|U/min|ppm|ppb|vol|wt|rh"
     r"|RH|dB|dBA|dBm|pH|pcs|pc|St|Stk|Stck|in|inch|ft|feet|yd|mi|mile|mph|kmh|kph|kn|lb|lbs|oz"
     r"|gal|gpm|cfm|ton|to|ha|acre|F|\u00b0C|\u00b0F|\u00b0K|\u00b0|\u2103|\u2109|percent|pct|Prozent|"
     r"count|counts|cts|cnt|ratio|index|px|pixel|kt|px|unit|units|mmHg|inHg|mmH2O|mmWS|"

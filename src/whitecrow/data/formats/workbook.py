@@ -138,7 +138,7 @@ def _broken(file: Bytes, error: BaseException) -> DataError:
     if not isinstance(error, Exception) and kind != "PanicException":
         raise error
     text = " ".join(str(error).split())[:160] or kind
-    if "assword" in kind or "assword" in text or "ncrypt" in text:
+    if "assword" in kind + text or "ncrypt" in text or _is_encrypted(file):
         return DataError(
             f"{file.shown}: the workbook is encrypted; open it with its password and "
             "save it without one"
@@ -146,6 +146,11 @@ def _broken(file: Bytes, error: BaseException) -> DataError:
     return DataError(
         f"{file.shown}: broken or not a workbook ({text}); save it again, or as CSV"
     )
+
+
+def _is_encrypted(file: Bytes) -> bool:
+    name = "EncryptedPackage".encode("utf-16-le")
+    return file.head(4) != b"PK\x03\x04" and any(name in b for b in file.blocks())
 
 
 def _chosen(file: Bytes, sheet: str, names: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from whitecrow import labels, threshold
+from whitecrow import labels, memory, threshold
 from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
 
 __all__ = ["Detector", "check_rows"]
@@ -273,6 +273,8 @@ class Detector(OutlierMixin, BaseEstimator):
         return self._check_rows(auxiliary, reset=False)
 
     def _set_threshold(self, X: Rows, codes: labels.Codes) -> None:
+        """End a fit: one memory layout for what was learnt, scores, the threshold."""
+        memory.settle(self)
         self._cut(np.asarray(self._anomaly_score(X), dtype=np.float64), codes)
 
     def _cut(self, scores: Scores, codes: labels.Codes) -> None:

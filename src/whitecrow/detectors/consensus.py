@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from whitecrow import explain, labels, shallow
+from whitecrow import explain, labels, memory, shallow
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
@@ -205,6 +205,7 @@ class Consensus(Detector):
         fitted = [self._copy(one) for one in given]
         for one in fitted:
             one._fit(*one._check_fit(X[self.kept_], None, None))
+            memory.settle(one)
         return fitted, np.stack([one._anomaly_score(X) for one in fitted])
 
     def _copy(self, given: Detector) -> Detector:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import PCA as TheirPCA
+from sklearn import decomposition
 
 import whitecrow as wc
 from whitecrow import memory
@@ -44,7 +44,7 @@ def test_values_stay_and_arrays_in_order_are_not_copied():
 
 
 def test_parameters_are_the_callers():
-    given = TheirPCA(n_components=2)
+    given = decomposition.PCA(n_components=2)
     given.components_ = turned((3, 4))
     wrapped = wc.wrap(given)
     memory.settle(wrapped)

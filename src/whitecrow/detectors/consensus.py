@@ -171,8 +171,11 @@ class Consensus(Detector):
         self.contamination = contamination
         self.random_state = random_state
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> Scores | None:
         given, scout = self._given()
+        n = len(X)
         X, codes = self._learnt_from(X, codes)
         self.kept_ = np.ones(len(X), dtype=bool)
         with _notes_once([*given, scout]):
@@ -187,6 +190,7 @@ class Consensus(Detector):
         for one, own in zip([self.scout_, *members], everyone, strict=True):
             one._cut(own, codes)
         self.detectors_, self.references_ = members, np.sort(scores)
+        return self._combined(scores) if len(X) == n else None
 
     def _learnt_from(self, X: Rows, codes: labels.Codes) -> tuple[Rows, labels.Codes]:
         """At most `max_rows` rows; labels set thresholds, so they come along."""
@@ -232,7 +236,11 @@ class Consensus(Detector):
         return members, scout
 
     def _anomaly_score(self, X: Rows) -> Scores:
-        total = _total(self._scores(X), self.references_)
+        return self._combined(self._scores(X))
+
+    def _combined(self, scores: Scores) -> Scores:
+        """What the scores of each method come to."""
+        total = _total(scores, self.references_)
         return np.asarray(np.expm1(total / len(self.references_)))
 
     def _scores(self, X: Rows) -> Scores:

@@ -98,8 +98,8 @@ def choose(
 
     Examples
     --------
-    >>> choose("table", "knn", use_labels=False, parameters={"n_neighbors": "5"}).parameters
-    {'n_neighbors': 5}
+    >>> choose("table", "knn", use_labels=False, contamination="5%").contamination
+    0.05
     """
     reason = None
     if name is None:

@@ -141,7 +141,7 @@ class _Counter:
 
     def _known_in_training(self) -> int:
         rows = self.summary["rows"] * (1 - self.summary["missing"])
-        return max(int(round(rows)), 1)
+        return max(round(rows), 1)
 
     def _text(
         self, outside: float, missing: float, before: float, *, shifted: bool

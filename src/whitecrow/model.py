@@ -1,7 +1,7 @@
 """Model: a detector with the kinds of the columns that it was fitted on.
 
-What `fit` learns from, what `score` reads and what a `.crow` file keeps is decided here,
-for tables and for pictures.
+What `fit` learns from, what `score` reads and what a `.crow` file keeps is decided
+here, for tables and for pictures.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ from whitecrow.metrics.quality import percent
 from whitecrow.notes import Note, gathered
 
 if TYPE_CHECKING:
-
     from whitecrow.detector import Detector
     from whitecrow.reasons import Reason
 
-__all__ = ["Fit", "Model", "fit", "for_training", "learnt_from"]
+__all__ = ["Fit", "Model", "facts", "fit", "for_training", "learnt_from"]
 
 PICTURE_SIDE = 128
 """Pictures with a longer side are scaled to this many pixels for training."""
@@ -299,7 +298,9 @@ def fit(
     if used and not detector.uses_labels:
         # Rows that were left out of training still say where to cut.
         detector._cut(scores[_part(rows)], _codes(rows)[_part(rows)])
-    model.info.update(_info(rows, choice, rule or Labelling(), used, detector, scores))
+    model.info.update(
+        facts(rows, choice, used=used, detector=detector, scores=scores, rule=rule)
+    )
     ranked = _ranked(rows)
     return Fit(
         model=model,
@@ -434,14 +435,17 @@ def _ranked(rows: TableRows | PictureRows) -> NDArray[np.intp] | None:
     return None if train.all() else np.flatnonzero(~train)
 
 
-def _info(
+def facts(
     rows: TableRows | PictureRows,
     choice: Choice,
-    rule: Labelling,
+    *,
     used: bool,
     detector: Detector,
     scores: NDArray[np.float64],
+    rule: Labelling | None = None,
 ) -> dict[str, Any]:
+    """Note what is known about a training, as plain values for the model file."""
+    rule = rule or Labelling()
     info: dict[str, Any] = {
         "kind": rows.kind,
         "source": rows.source,

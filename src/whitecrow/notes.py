@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class Note:
     column : str or None
         The column that it is about.
     remedy : str
-        What to type for another reading; empty if there is nothing to do.
+        When something else is wanted, and what to type then; may be empty.
 
     Examples
     --------
-    >>> str(Note("'when' is a date", remedy="--read-as 'when=month-first'"))
-    "'when' is a date; to change that: --read-as 'when=month-first'"
+    >>> str(Note("'a' is a date.", remedy="if that is wrong: --read-as 'a=category'"))
+    "'a' is a date; if that is wrong: --read-as 'a=category'"
     """
 
     text: str
@@ -44,7 +44,7 @@ class Note:
     def __str__(self) -> str:
         if not self.remedy:
             return self.text
-        return f"{self.text.rstrip('.')}; to change that: {self.remedy}"
+        return f"{self.text.rstrip('.')}; {self.remedy}"
 
 
 def gathered(
@@ -72,6 +72,7 @@ def gathered(
         for place, text in enumerate(reading)
     ]
     found += [
-        Note(one.sentence, one.level, one.column, one.remedy) for one in decisions
+        Note(str(replace(one, remedy="")), one.level, one.column, one.remedy)
+        for one in decisions
     ]
     return tuple(sorted(found, key=lambda note: -note.level))

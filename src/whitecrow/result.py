@@ -87,7 +87,7 @@ class Result:
     pixels: PixelQuality | None = None
     folder: Path | None = None
 
-    # --- what was fitted ---------------------------------------------------------------
+    # --- what was fitted --------------------------------------------------------------
 
     @property
     def source(self) -> str:
@@ -129,7 +129,7 @@ class Result:
         """Time for encoding, fitting and scoring."""
         return self.fit.seconds
 
-    # --- what it says ------------------------------------------------------------------
+    # --- what it says -----------------------------------------------------------------
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -204,7 +204,7 @@ class Result:
         cells = self.rows.take([row]).cells(0)
         return {name: cells[name] for name in self.identifiers}
 
-    # --- where it goes -----------------------------------------------------------------
+    # --- where it goes ----------------------------------------------------------------
 
     def to_arrow(self) -> pa.Table:
         """Give all rows with their score, rank, flag and reasons, in their order."""

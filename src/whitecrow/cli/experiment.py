@@ -196,7 +196,7 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
     """The page, and its numbers as CSV beside it."""
     from whitecrow.experiments import curves, ranking
     from whitecrow.experiments import report as reports
-    from whitecrow.workflow.files import replacing
+    from whitecrow.files import replacing
 
     records = _records(store, tasks)
     texts = {page.with_suffix(".csv"): reports.comma_separated(experiment, records)}

@@ -189,8 +189,8 @@ def _prepared_entry(card: Path) -> Entry | None:
 
 
 def _local(entry: Entry) -> Path | None:
-    places = (folder / entry.where for folder in places.places())
-    return next((place for place in places if place.exists()), None)
+    found = (folder / entry.where for folder in places.places())
+    return next((place for place in found if place.exists()), None)
 
 
 def _cached(entry: Entry) -> bool:

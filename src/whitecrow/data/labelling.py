@@ -253,7 +253,7 @@ def _unquoted(value: Any) -> Any:
 
 
 def _canonical(value: Any) -> str | None:
-    """Write a label so that 1, 1.0, True and "1" are equal; None where it is missing."""
+    """Write a label so that 1, 1.0, True and "1" are equal; None if it is missing."""
     if value is None or value != value:
         return None
     try:

@@ -1,8 +1,8 @@
 """The one door to data: a path, a pattern or a name opens to rows.
 
 A source knows where its labels are. The rule is resolved when it is opened and checked
-while it is read, so that whoever reads a table whole and whoever reads it batch by batch
-get the same rows, the same labels and the same complaints.
+while it is read, so that whoever reads a table whole and whoever reads it batch by
+batch get the same rows, the same labels and the same complaints.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Reading:
         Pictures with a longer side are scaled down to it, if no size is given.
     """
 
-    labels: Labelling = Labelling()
+    labels: Labelling = field(default_factory=Labelling)
     ignore: tuple[str, ...] = ()
     read_as: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from whitecrow.data.kinds.words import percent
 from whitecrow.data.wording import number_text, shown
 from whitecrow.report import charts
-from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     import pyarrow as pa

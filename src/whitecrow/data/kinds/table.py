@@ -171,7 +171,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A column to ignore or to read in a certain way does not exist, or it cannot
             be read in that way.
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         names = table.column_names
         ignored = {self.ignore} if isinstance(self.ignore, str) else set(self.ignore)
         hows = dict(self.read_as or {})
@@ -210,7 +210,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A used column is missing (with names that are close), or a cell is of
             another type than in training (with its row).
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         used = [plan for plan in self._fitted() if plan.features]
         _check_present(used, table.column_names)
         columns = [table.column(plan.column) for plan in used]
@@ -235,7 +235,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categories that training did not have, and missing cells where training had
         none (they become the median).
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         known = {plan.column for plan in self._fitted()}
         extra = [name for name in table.column_names if name not in known]
         found = []
@@ -393,7 +393,7 @@ def _sentence(members: list[Decision]) -> str:
 # ---------------------------------------------------------------- frames as tables
 
 
-def _as_table(frame: Frame) -> pa.Table:
+def as_table(frame: Frame) -> pa.Table:
     table = _to_arrow(frame)
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()

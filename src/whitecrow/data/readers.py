@@ -124,7 +124,7 @@ def stream(
     batch_rows : int
         Rows in a batch; only the last batch of a file may be shorter.
     types : mapping of column name to pyarrow type, optional
-        Types of the columns of text files, such as `TableEncoder.arrow_types_`;
+        Types of the columns of text files;
         columns that it does not name are text. Without it, the first rows decide
         and a later cell that does not fit is an error.
 

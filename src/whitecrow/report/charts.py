@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import number_text
+from whitecrow.data.kinds.words import number_text
 
 __all__ = ["Histogram", "Strip", "curve", "histogram", "strip_of"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import __version__, labels
-from whitecrow.data.wording import describe, number_text, shown
+from whitecrow.data.kinds.words import describe, number_text, shown
 from whitecrow.report import charts, thumbnails
 from whitecrow.workflow.quality import percent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from whitecrow.active import agreement, exchange
-from whitecrow.data.wording import shown
+from whitecrow.data.kinds.words import shown
 from whitecrow.errors import LabelError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow.active.log import ANSWERS
-from whitecrow.data.wording import shown
+from whitecrow.data.kinds.words import shown
 from whitecrow.errors import ParameterError
 from whitecrow.report.content import score_text
 

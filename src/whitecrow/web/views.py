@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.data.wording import describe, shown
+from whitecrow.data.kinds.words import describe, shown
 from whitecrow.report import content, thumbnails
 from whitecrow.workflow import reasons
 from whitecrow.workflow.explaining import place_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import shown
+from whitecrow.data.kinds.words import shown
 from whitecrow.errors import DataError
 from whitecrow.workflow import inputs, reasons
 from whitecrow.workflow.inputs import Input, Labelling

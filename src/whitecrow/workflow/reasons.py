@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import shown
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
     from whitecrow.detector import Detector
 
 __all__ = ["Reason", "by_column", "of_rows"]
@@ -123,16 +121,6 @@ def _reasons(
             break
         share = float(positive[index] / whole)
         value = row[names[index]][0].as_py()
-        text, usual = _split(encoder.usual(names[index], value), value)
+        text, usual = encoder.usual(names[index], value)
         found.append(Reason(names[index], value, text, usual, share))
     return tuple(found)
-
-
-def _split(sentence: str, value: Any) -> tuple[str, str]:
-    """The value and the rest of a sentence of `TableEncoder.usual`."""
-    name = shown(value)
-    for head in (repr(name), name, sentence.partition("; ")[0]):
-        rest = sentence.removeprefix(head)
-        if rest != sentence and rest[:2] in {", ", "; "}:
-            return head, rest[2:]
-    return name, sentence

@@ -24,7 +24,7 @@ from whitecrow.workflow.training import Fitted, read_like
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
     from whitecrow.detector import Detector
 
 __all__ = ["Model", "Scored", "open_model", "score", "write_training_scores"]
@@ -129,7 +129,7 @@ def open_model(path: str | Path) -> Model:
     bundle = persist.load_bundle(path)
     encoder = None
     if bundle.encoder is not None:
-        from whitecrow.data.encoding import TableEncoder
+        from whitecrow.data.kinds.table import TableEncoder
 
         encoder = TableEncoder.from_dict(bundle.encoder)
     return Model(bundle.detector, encoder, dict(bundle.info))
@@ -262,7 +262,7 @@ def _frames(
         return
     place = source if entry is None else str(catalog.path(entry.name))
     if place.lower().endswith(_STREAMED):
-        types = None if model.encoder is None else model.encoder.arrow_types_
+        types: dict[str, pa.DataType] | None = None if model.encoder is None else {}
         for batch in readers.stream(place, batch_rows=BATCH_ROWS, types=types):
             yield batch, None
     else:

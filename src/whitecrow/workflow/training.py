@@ -20,7 +20,7 @@ from whitecrow.workflow.inputs import Input, Labelling, read
 from whitecrow.workflow.parameters import convert, legal_names
 
 if TYPE_CHECKING:
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
     from whitecrow.detector import Detector
 
 __all__ = [
@@ -101,7 +101,7 @@ class Fitted:
     @cached_property
     def encoding(self) -> list[str]:
         """What became of the columns, one sentence for all that are alike."""
-        from whitecrow.data.encoding import grouped
+        from whitecrow.data.kinds.table import grouped
 
         return [] if self.encoder is None else grouped(self.encoder.decisions_)
 
@@ -264,9 +264,9 @@ def encoded(data: Input) -> tuple[NDArray[Any], TableEncoder | None]:
     """What a detector is fitted on, and how it was made; no encoder for pictures."""
     if data.pictures is not None:
         return data.pictures.images, None
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
 
-    encoder = TableEncoder().fit(data.table, ignore=data.labelling.ignore)
+    encoder = TableEncoder(ignore=data.labelling.ignore).fit(data.table)
     return encoder.transform(data.table), encoder
 
 

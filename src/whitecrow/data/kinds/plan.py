@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from whitecrow.errors import DataError
 
 __all__ = [
     "QUANTILES",
     "Plan",
+    "Usual",
     "all_missing",
     "bad_cell",
-    "check_parsed",
-    "first_unparsed",
+    "deciles",
     "left_out",
     "other_type",
+    "quantile",
+    "read_as",
+    "said",
     "with_indicator",
 ]
 
@@ -32,12 +38,12 @@ class Plan:
 
     Attributes
     ----------
-    column, kind, action, detail : str
-        As in `encoding.Decision`.
+    column, kind, action, detail, remedy, level : str, ..., int
+        As in `table.Decision`.
     features : tuple of str
         Names of the encoded columns, none if the column is left out.
     settings : dict
-        What `encode_column` needs.
+        How cells are read and encoded.
     summary : dict
         What a person needs to judge a value, see `TableEncoder.summaries_`.
     """
@@ -49,6 +55,47 @@ class Plan:
     features: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+    level: int = 0
+
+
+class Usual(NamedTuple):
+    """A cell and what is usual in its column, both as a person reads them.
+
+    Attributes
+    ----------
+    text : str
+        The cell.
+    usual : str
+        What it is compared with, such as "usual 31.8 to 32.4, median 32".
+    """
+
+    text: str
+    usual: str
+
+
+def said(plan: Plan, notes: Sequence[str], *, level: int = 0, remedy: str = "") -> Plan:
+    """The plan with more notes in its detail; the louder level and remedy win."""
+    detail = "; ".join([note for note in (*notes, plan.detail) if note])
+    louder = level >= plan.level and remedy != ""
+    return replace(
+        plan,
+        detail=detail,
+        level=max(level, plan.level),
+        remedy=remedy if louder else plan.remedy,
+    )
+
+
+def read_as(name: str, how: str) -> str:
+    """The option that reads a column in another way.
+
+    Examples
+    --------
+    >>> read_as("price", "decimal-comma")
+    "--read-as 'price=decimal-comma'"
+    """
+    quoted = f"{name}={how}".replace("'", "'\\''")
+    return f"--read-as '{quoted}'"
 
 
 def with_indicator(
@@ -80,16 +127,21 @@ def left_out(name: str, kind: str, detail: str, summary: dict[str, Any]) -> Plan
     return Plan(name, kind, "left out", detail, summary=summary | {"kind": kind})
 
 
-def first_unparsed(text: pa.Array, parsed: pa.Array) -> int:
-    """The first row with text from which nothing was parsed."""
-    wrong = pc.and_(pc.is_valid(text), pc.is_null(parsed))
-    return int(pc.index(wrong, True).as_py())
+def quantile(ordered: NDArray[np.float64], q: float) -> float:
+    """The quantile of sorted numbers, linear between neighbours."""
+    place = q * (len(ordered) - 1)
+    low = math.floor(place)
+    share = place - low
+    below = float(ordered[low])
+    above = float(ordered[min(low + 1, len(ordered) - 1)])
+    if math.isinf(above - below):
+        return below * (1 - share) + above * share
+    return below + (above - below) * share
 
 
-def check_parsed(plan: Plan, text: pa.Array, parsed: pa.Array, first_row: int) -> None:
-    """Refuse text that does not parse, unless training had some of it too."""
-    if parsed.null_count > text.null_count and not plan.settings["tolerant"]:
-        raise bad_cell(plan, text, first_unparsed(text, parsed), first_row)
+def deciles(ordered: NDArray[np.float64]) -> list[float]:
+    """Eleven numbers that cut sorted numbers into tenths, the ends among them."""
+    return [quantile(ordered, tenth / 10) for tenth in range(11)]
 
 
 def bad_cell(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataError:

@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data import cells
-from whitecrow.data.plans import Plan, left_out, other_type
+from whitecrow.data.kinds.plan import Plan, Usual, left_out, other_type
+from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, family_of
+from whitecrow.data.kinds.words import is_missing, percent, shown
 
-__all__ = ["MISSING_LEVEL", "OTHER_LEVEL", "encode_category", "plan_category"]
+__all__ = ["MISSING_LEVEL", "OTHER_LEVEL", "encode_category", "missing", "notes"]
+__all__ += ["plan_category", "usual"]
 
 Values = NDArray[np.float64]
 
@@ -28,11 +30,19 @@ OTHER_LEVEL = "(other)"
 MISSING_LEVEL = "(missing)"
 
 
-def plan_category(name: str, text: pa.Array) -> Plan:
+def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     """The plan for clean text that holds neither numbers nor dates.
 
     Rare levels share one column with those that training never had. Texts that differ
     in nearly every row are an identifier and left out.
+
+    Parameters
+    ----------
+    name : str
+    text : pyarrow.Array of text
+        Without words for "no value".
+    asked : bool
+        The user says that this is a category, however many levels there are.
     """
     levels, counts = _levels(text)
     n, present = len(text), len(text) - text.null_count
@@ -47,15 +57,19 @@ def plan_category(name: str, text: pa.Array) -> Plan:
                 levels[:LISTED_LEVELS], counts[:LISTED_LEVELS], strict=True
             )
         },
+        "counts": dict(
+            zip(levels[:LISTED_LEVELS], counts[:LISTED_LEVELS], strict=True)
+        ),
     }
     if len(levels) == 1 and not text.null_count:
         return left_out(name, "constant", f"always {levels[0][:40]!r}", summary)
     enough = max(2, min(math.ceil(RARE_SHARE * n), RARE_ROWS))
     kept = [v for v, c in zip(levels, counts, strict=True) if c >= enough][:MAX_LEVELS]
     names_rows = len(levels) > present / 2 and counts[0] < max(2, 0.05 * present)
-    if names_rows or not kept:
+    if (names_rows and not asked) or not kept:
         detail = f"{len(levels)} different texts in {present} rows"
-        return left_out(name, "identifier", detail, summary | {"shares": {}})
+        nothing: dict[str, Any] = {"shares": {}, "counts": {}}
+        return left_out(name, "identifier", detail, summary | nothing)
     return _one_hot(name, kept, summary)
 
 
@@ -96,14 +110,14 @@ def encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]
         The cells are dates, or numbers although no level is one.
     """
     levels = plan.settings["levels"]
-    family = cells.family_of(array.type)
+    family = family_of(array.type)
     if family in {"number", "boolean", "empty"}:
         # A file whose codes all happen to be digits is read as numbers.
         if family == "number" and not _has_number(levels):
             raise other_type(plan, array)
         if pa.types.is_floating(array.type):
             array = array.cast(pa.float64())
-        array = cells.clean_text(array.cast(pa.string()))
+        array = clean_text(array.cast(pa.string()))
     elif family != "text":
         raise other_type(plan, array)
     codes = pc.index_in(array, value_set=pa.array(levels, array.type))
@@ -116,4 +130,55 @@ def encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]
 
 
 def _has_number(levels: list[str]) -> bool:
-    return bool(pc.any(cells.is_number_text(pa.array(levels, pa.string()))).as_py())
+    texts = pa.array(levels, pa.string())
+    return bool(pc.any(pc.match_substring_regex(texts, PLAIN_NUMBER)).as_py())
+
+
+def missing(array: pa.Array) -> int:
+    """How many cells have no value."""
+    nan = pa.types.is_floating(array.type)
+    cells = clean_text(array) if family_of(array.type) == "text" else array
+    return int(pc.sum(pc.is_null(cells, nan_is_null=nan)).as_py() or 0)
+
+
+def notes(plan: Plan, array: pa.Array) -> list[str]:
+    """What is said of levels that training never had."""
+    levels = plan.settings["levels"]
+    if plan.summary["distinct"] > len(levels):
+        return []  # rare ones share a column with new ones
+    none = 0 if plan.settings["missing"] else missing(array)
+    cells = clean_text(array) if family_of(array.type) == "text" else array
+    count = int(encode_category(plan, cells, 0)[-1].sum()) - none
+    if count <= 0:
+        return []
+    return [f"{plan.column!r} has a level that training never had in {count} rows"]
+
+
+RARE = 0.01
+"""Below this share of the training rows, it is said how often a level was seen."""
+
+
+def usual(plan: Plan, value: Any) -> Usual:
+    """How often training rows had the level."""
+    summary = plan.summary
+    if is_missing(value):
+        share = summary.get("missing", 0.0)
+        known = f"as {percent(share)} of training rows"
+        return Usual("missing", known if share else "which no training row was")
+    name = shown(value)
+    level = value.strip() if isinstance(value, str) else name
+    shares, rows = summary["shares"], summary["rows"]
+    if level in shares:
+        count = round(shares[level] * rows)
+        if shares[level] >= RARE:
+            return Usual(repr(name), f"{percent(shares[level])} of training rows")
+        return Usual(repr(name), f"seen {_times(count)} in {rows:,} rows")
+    if summary.get("distinct", 0) > len(shares):
+        rarest = round(min(shares.values(), default=0.0) * rows)
+        said = f"seen at most {_times(rarest)} in {rows:,} rows, perhaps never"
+        return Usual(repr(name), said)
+    return Usual(repr(name), "never in training rows")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from whitecrow.data.kinds.words import percent
+from whitecrow.data.kinds.words import number_text, percent
+from whitecrow.grouping import moment_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +81,7 @@ class Drift:
         self._counts = {
             name: _counter(name, encoder)
             for name in used
-            if "deciles" in encoder.summaries_[name] or encoder.levels(name)
+            if _is_compared(encoder.summaries_[name])
         }
 
     def add(self, frame: pa.Table) -> None:
@@ -201,7 +202,9 @@ class _Numbers(_Counter):
         )
 
     def _shown(self, value: float) -> str:
-        return self.encoder.number_text(self.name, float(value))
+        if self.summary["kind"] == "date":
+            return moment_text(float(value), 60.0)
+        return number_text(float(value), self.high - self.low)
 
 
 class _Levels(_Counter):
@@ -211,19 +214,19 @@ class _Levels(_Counter):
         shares = encoder.summaries_[name]["shares"]
         best = sorted(shares.items(), key=lambda item: -item[1])[:_LEVELS]
         self.places = {level: place for place, (level, _) in enumerate(best)}
-        self.known = set(encoder.levels(name))
+        self.known = encoder.known_levels(name)
         parts = np.array([share for _, share in best])
         present = 1 - encoder.summaries_[name]["missing"]
         rest = max(present - parts.sum(), 0.0)
         super().__init__(name, encoder, np.append(parts, rest) / max(present, 1e-12))
 
     def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        cells = self.encoder.level_texts(self.name, column)
-        encoded = cells.dictionary_encode()
+        encoded = self.encoder.levels(self.name, column).dictionary_encode()
         levels = encoded.dictionary.to_pylist()
         other = len(self.places)
         place = np.array([self.places.get(level, other) for level in levels] + [-1])
-        new = np.array([level not in self.known for level in levels] + [False])
+        known = set(levels) if self.known is None else self.known
+        new = np.array([level not in known for level in levels] + [False])
         codes = encoded.indices.fill_null(len(levels)).to_numpy(zero_copy_only=False)
         return place[codes], new[codes]
 
@@ -239,6 +242,11 @@ class _Levels(_Counter):
         return (
             f"{now} of the rows have {names[most]}, and {before} of the training rows"
         )
+
+
+def _is_compared(summary: dict[str, Any]) -> bool:
+    """Tell whether training kept a distribution; older models have none."""
+    return "deciles" in summary or summary["kind"] == "category"
 
 
 def _counter(name: str, encoder: TableEncoder) -> _Counter:

@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import number_text
+from whitecrow.data.kinds.words import number_text
 
 __all__ = [
     "Cause",

@@ -19,7 +19,7 @@ from scipy.sparse import csc_array
 
 from whitecrow.data import matlab, readers
 from whitecrow.data.content import Pictures, Table
-from whitecrow.data.encoding import TableEncoder
+from whitecrow.data.kinds.table import TableEncoder
 from whitecrow.errors import UserError
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)).round(3)

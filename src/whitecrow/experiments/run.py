@@ -582,7 +582,7 @@ def _encode(
     """The rows of each part; the encoding is that of the first, the training rows."""
     if isinstance(data, np.ndarray):
         return [data[part] for part in parts]
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
 
     tables = [data.take(pa.array(part)) for part in parts]
     encoder = TableEncoder().fit(tables[0])

@@ -469,13 +469,14 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
     if isinstance(rows, TableRows) and explained:
         why = found.model.explain(rows.take(explained), found.X[explained])
         reasons = dict(zip(explained, why, strict=True))
+    pixels, notes = _pixels(found)
     return Result(
-        fit=found,
+        fit=replace(found, notes=(*found.notes, *notes)),
         top=explained[:top],
         explained=explained,
         reasons=reasons,
         quality=evaluate(rows.codes, scores, flagged),
-        pixels=_pixels(found),
+        pixels=pixels,
     )
 
 
@@ -593,7 +594,7 @@ def _is_frame(data: Any) -> bool:
 
 
 def _array_pictures(images: NDArray[Any]) -> PictureRows:
-    from whitecrow.data.pictures import to_bytes
+    from whitecrow.data.depth import to_bytes
 
     pixels, depth = to_bytes(images)
     names = tuple(f"picture {i}" for i in range(len(pixels)))
@@ -629,15 +630,16 @@ def _choice(
     return choose_detector(kind, method)
 
 
-def _pixels(found: Fit) -> PixelQuality | None:
+def _pixels(found: Fit) -> tuple[PixelQuality | None, tuple[str, ...]]:
     """Judge heat maps by the masks of the defects, where there are any."""
     rows = found.rows
     if isinstance(rows, TableRows) or rows.folder is None:
-        return None
-    from whitecrow.data.pictures import masks_of
+        return None, ()
+    from whitecrow.data.masks import read_masks
     from whitecrow.metrics.pixels import evaluate_pixels
 
-    masks = masks_of(rows)
-    if masks is None or not masks.any():
-        return None
-    return evaluate_pixels(found.model.detector.explain(rows.images), masks)
+    masks = read_masks(rows.folder, rows.read())
+    if masks is None or not masks.marked.any():
+        return None, () if masks is None else masks.notes
+    heat = found.model.detector.explain(rows.images[masks.known])
+    return evaluate_pixels(heat, masks.marked[masks.known]), masks.notes

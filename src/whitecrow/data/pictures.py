@@ -140,32 +140,38 @@ def _put_together(
     )
 
 
-def training_rows(pictures: Pictures) -> tuple[NDArray[np.bool_], str]:
-    """Rows that a detector should be fitted on, and a sentence that says which.
+def training_rows(
+    parts: Sequence[str], kinds: Sequence[str], codes: conventions.Codes
+) -> tuple[NDArray[np.bool_], str]:
+    """Choose the pictures that a detector should be fitted on, and say which they are.
 
     Where there is a `train` folder, these are its pictures but those of a defect;
     otherwise all, and the sentence is empty.
 
+    Parameters
+    ----------
+    parts, kinds : sequence of str
+        As in `Pictures`.
+    codes : ndarray of int8, shape (n,)
+        Labels of the pictures.
+
     Examples
     --------
-    >>> from whitecrow.data.content import labels_of
     >>> kinds = ("good", "good", "dent")
-    >>> images, parts = np.zeros((3, 1, 8, 8), np.uint8), ("train", "test", "test")
-    >>> training_rows(
-    ...     Pictures(images, kinds, kinds, labels_of(kinds), (), "tiles", parts=parts)
-    ... )[1]
+    >>> codes = np.array([0, 0, 1], dtype=np.int8)
+    >>> training_rows(("train", "test", "test"), kinds, codes)[1]
     'trained on 1 picture of train/good; the other 2 are scored only'
     """
-    train = np.array([part == TRAIN for part in pictures.parts], dtype=bool)
+    train = np.array([part == TRAIN for part in parts], dtype=bool)
     if train.any():
-        train &= pictures.labels != conventions.ANOMALY
+        train &= codes != conventions.ANOMALY
     if not train.any() or train.all():
-        return np.ones(len(pictures), dtype=bool), ""
-    kinds = sorted({pictures.kinds[row] for row in np.flatnonzero(train)} - {""})
-    place = " and ".join(f"{TRAIN}/{kind}" for kind in kinds[:3]) or TRAIN
+        return np.ones(len(codes), dtype=bool), ""
+    named = sorted({kinds[row] for row in np.flatnonzero(train)} - {""})
+    place = " and ".join(f"{TRAIN}/{kind}" for kind in named[:3]) or TRAIN
     n, others = int(train.sum()), int((~train).sum())
     noun = "picture" if n == 1 else "pictures"
-    where = place if len(kinds) <= 3 else TRAIN
+    where = place if len(named) <= 3 else TRAIN
     verb = "is" if others == 1 else "are"
     return train, (
         f"trained on {n:,} {noun} of {where}; the other {others:,} {verb} scored only"

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from whitecrow import grouping
+from whitecrow.report.strips import usual_text
 from whitecrow.data.encoding import TableEncoder
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.workflow import quality, reasons, training
@@ -136,14 +137,25 @@ class Result:
         self.notes = notes
 
     def _groups(self, frame: pa.Table) -> tuple[grouping.Group, ...]:
-        encoder = self.model.encoder
+        encoder, sides = self.model.encoder, {}
+        for column in {r.column for rs in self.reasons.values() for r in rs}:
+            summary = encoder.summaries_[column]
+            if summary["kind"] != "number":
+                continue
+            values = encoder.chart(column, frame[column])
+            for row, value in zip(self.explained, values, strict=True):
+                if side := grouping.side_of(value, summary["q05"], summary["q95"], usual_text(summary)):
+                    sides[row, column] = side
+        flagged = {r: self.reasons[r] for r in self.explained if self.flagged[r]}
+        return tuple(sorted(
+            (*grouping.by_reason(flagged, self.scores, sides),
+             *grouping.by_episode(self.flagged, self.scores, self.moments)),
+            key=lambda group: -len(group.rows)))
 
-        def numbers(name: str) -> Any:
-            if "q05" not in encoder.summaries_.get(name, {}):
-                return None
-            return encoder.chart(name, self.rows.frame[name])
-
-        return grouping.of_table(self.reasons, self.scores, self.flagged, numbers, encoder.moment_)
+    @property
+    def moments(self) -> Any:
+        column = self.model.encoder.moment_
+        return None if column is None else self.model.encoder.chart(column, self.rows.frame[column])
 
     def next_steps(self) -> list[tuple[str, str]]:
         return [("Score new data with this model", "whitecrow score out/model.crow NEW_DATA.csv -o new_scores.parquet")]

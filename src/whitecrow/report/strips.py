@@ -122,9 +122,10 @@ def usual_text(summary: Mapping[str, Any] | None) -> str:
         return ""
     low, high = summary["q05"], summary["q95"]
     if isinstance(low, str):
-        return f"{summary['min']} to {summary['max']}"
+        return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
     width = float(high - low)
-    return f"{number_text(low, width)} to {number_text(high, width)}"
+    ends = dict.fromkeys(number_text(end, width) for end in (low, high))
+    return " to ".join(ends)
 
 
 def _level(

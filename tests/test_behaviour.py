@@ -274,6 +274,13 @@ class NoisyScores(Sound):
         return super()._anomaly_score(X) + 1e-9 * noise
 
 
+@breaks("memory_layout")
+class TurnsItsRows(Sound):
+    def _anomaly_score(self, X):
+        self.normal_ = np.asfortranarray(self.normal_)
+        return super()._anomaly_score(X)
+
+
 @breaks("seeds_differ")
 class OneSeedForAll(Sound):
     def _fit(self, X, codes, auxiliary):

@@ -35,7 +35,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from whitecrow import __version__
+from whitecrow import __version__, memory
 from whitecrow import parts as skops_parts
 from whitecrow.detector import Detector
 from whitecrow.errors import ModelFileError, ParameterError
@@ -201,6 +201,7 @@ class _Writer:
         return {"class": name, "parameters": parameters, "fitted": fitted}
 
     def parts(self) -> dict[str, bytes]:
+        # safetensors writes the memory of an array, whatever its order.
         tensors = {key: np.ascontiguousarray(a) for key, a in self.arrays.items()}
         parts = {WEIGHTS: safetensors.numpy.save(tensors)}
         return {**parts, **self.skops}
@@ -283,6 +284,7 @@ class _Reader:
                 setattr(detector, key, self._value(value, f"{prefix}{key}"))
         for key in nets:
             setattr(detector, key, self._net(detector, f"{prefix}{key}/"))
+        memory.settle(detector)
         return detector
 
     def _value(self, value: dict[str, Any], key: str) -> Any:

@@ -16,7 +16,7 @@ from hypothesis.strategies import DrawFn
 
 from whitecrow.data import readers, wording
 from whitecrow.data.content import Table
-from whitecrow.data.encoding import Decision, TableEncoder, grouped
+from whitecrow.data.kinds.table import Decision, TableEncoder, grouped
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
 START = datetime(2024, 1, 1)

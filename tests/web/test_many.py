@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from whitecrow.active import Event, Loop, MemoryLog, replay
-from whitecrow.data.wording import describe
+from whitecrow.data.kinds.words import describe
 from whitecrow.metrics import auroc
 from whitecrow.web import exchange, progress, views
 from whitecrow.web.session import Session, Settings

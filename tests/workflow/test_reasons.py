@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from whitecrow import KDE
-from whitecrow.data.encoding import TableEncoder
+from whitecrow.data.kinds.table import TableEncoder
 from whitecrow.workflow import reasons
 from whitecrow.workflow.explaining import place_of
 

@@ -774,7 +774,7 @@ def _rows(X: ArrayLike, detector: Detector) -> Rows:
     except (TypeError, ValueError):
         raise DataError(
             "X holds values that are no numbers, or rows of different lengths; encode "
-            "it first, for example with whitecrow.data.encoding.TableEncoder"
+            "it first, for example with whitecrow.data.kinds.table.TableEncoder"
         ) from None
     if not rows.size:
         raise DataError(f"X of shape {rows.shape} has no rows or columns to ask about")

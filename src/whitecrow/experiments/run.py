@@ -553,30 +553,27 @@ def _cut(n: int, max_rows: int | None, seed: int) -> NDArray[np.int64]:
 def _load(
     name: str,
 ) -> tuple[Any, labels.Codes | None, NDArray[np.str_] | None]:
-    """Rows, truth, and the classes of the rows where the set names them."""
-    from whitecrow.workflow import inputs
+    """Read rows, truth, and the classes of the rows where the set names them."""
+    from whitecrow.data.source import PictureSource, open_source
 
-    data = inputs.read(name)
+    source = open_source(name)
+    data = source.rows()
     if data.codes is not None and (data.codes == labels.UNLABELLED).any():
         raise DataError(f"{name} has rows without a label; measure on complete truth")
-    if data.pictures is not None:
-        classes = np.asarray(data.pictures.kinds, dtype=str)
-        return data.pictures.images, data.codes, classes if classes.any() else None
-    table = data.table.drop_columns(
-        [c for c in data.labelling.ignore if c in data.table.column_names]
-    )
-    return table, data.codes, _kinds(name, data.labelling.column)
+    if isinstance(source, PictureSource):
+        classes = np.asarray(source.pictures.kinds, dtype=str)
+        return source.pictures.images, data.codes, classes if classes.any() else None
+    table = source.rows().frame.drop_columns(list(source.ignore))
+    return table, data.codes, _kinds(source)
 
 
-def _kinds(name: str, column: str | None) -> NDArray[np.str_] | None:
-    from whitecrow.workflow import inputs
-
-    if column is None:
+def _kinds(source: TableSource) -> NDArray[np.str_] | None:
+    """Give the label column as classes, where it holds words."""
+    if source.rule.column is None:
         return None
-    words = inputs.load_table(name)[0].column(column)
-    if not pa.types.is_string(words.type) and not pa.types.is_large_string(words.type):
-        return None
-    return np.asarray(words.to_pylist(), dtype=str)
+    words = source.file.read().column(source.rule.column)
+    kinds = clean_text(words)
+    return None if numbers(kinds) else np.asarray(kinds.to_pylist(), dtype=str)
 
 
 def _encode(
@@ -585,7 +582,7 @@ def _encode(
     """The rows of each part; the encoding is that of the first, the training rows."""
     if isinstance(data, np.ndarray):
         return [data[part] for part in parts]
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds.table import TableEncoder
 
     tables = [data.take(pa.array(part)) for part in parts]
     encoder = TableEncoder().fit(tables[0])

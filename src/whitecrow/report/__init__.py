@@ -59,7 +59,7 @@ def write(result: Result, path: str | Path) -> None:
     DataError
         When it cannot be written.
     """
-    from whitecrow.workflow.files import replacing
+    from whitecrow.files import replacing
 
     text = render(result)
     with replacing(Path(path)) as temporary:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.data.wording import number_text
+from whitecrow.data.kinds.words import number_text
 
 __all__ = [
     "Histogram",

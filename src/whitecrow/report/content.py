@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import __version__, labels
+from whitecrow.data.kinds.words import percent
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.grouping import moment_text
 from whitecrow.report import charts, island
@@ -18,11 +19,10 @@ from whitecrow.report.pictures import is_small, picture_view
 from whitecrow.report.rows import TableView, table_view
 from whitecrow.report.scores import cuts, histogram, score_text, spread, static_cuts
 from whitecrow.report.strips import column_strip, drawn, place_in, usual_text
-from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
+    from whitecrow.metrics.quality import Quality
     from whitecrow.result import Result
-    from whitecrow.workflow.quality import Quality
 
 __all__ = [
     "column_strip",

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.data.wording import shown
+from whitecrow.data.kinds.words import shown
 from whitecrow.report import island, strips
 from whitecrow.report.scores import score_text, spread
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds import TableEncoder
     from whitecrow.data.rows import TableRows
     from whitecrow.report.charts import Strip
     from whitecrow.result import Reason, Result

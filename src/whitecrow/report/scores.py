@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.data.wording import number_text
+from whitecrow.data.kinds.words import number_text
 from whitecrow.report import charts
 
 if TYPE_CHECKING:

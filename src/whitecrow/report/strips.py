@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from whitecrow.data.wording import number_text, shown
+from whitecrow.data.kinds.words import percent
+from whitecrow.data.kinds.words import number_text, shown
 from whitecrow.report import charts
-from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.encoding import TableEncoder
+    from whitecrow.data.kinds import TableEncoder
 
 __all__ = ["Mark", "column_strip", "drawn", "place_in", "usual_text"]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data import cells
+from whitecrow.data.kinds.text import PLAIN_NUMBER
 from whitecrow.data.prepare import raw
 from whitecrow.data.prepare.layout import NORMAL, Columns, Layout
 from whitecrow.errors import DataError
@@ -128,7 +128,8 @@ def _numbers(column: pa.Array) -> Floats:
         values = column.cast(pa.float64())
     except pa.ArrowInvalid:  # blanks around numbers, or a cell that is no number
         text = pc.ascii_trim_whitespace(column).cast(pa.binary())
-        values = cells.text_to_numbers(text)
+        right = pc.match_substring_regex(text, PLAIN_NUMBER)
+        values = pc.if_else(right, text, None).cast(pa.float64())
     return np.array(values.to_numpy(zero_copy_only=False))
 
 

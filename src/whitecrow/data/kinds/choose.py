@@ -1,0 +1,632 @@
+"""Which kind a column is: the plan made from training rows, and its execution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from whitecrow.data.kinds import category, duration, moment, number, truth
+from whitecrow.data.kinds.plan import Plan, all_missing, left_out, read_as, said
+from whitecrow.data.kinds.text import (
+    Column,
+    Text,
+    Verdict,
+    as_mask,
+    clean_text,
+    distinct,
+    family_of,
+    flat,
+    numbers,
+)
+from whitecrow.data.kinds.words import number_text
+from whitecrow.errors import DataError, ParameterError
+
+__all__ = ["HOWS", "check_how", "encode_column", "label_like", "plan_column"]
+
+Values = NDArray[np.float64]
+
+HOWS = (
+    *("number", "decimal-comma", "decimal-point", "date", "day-first", "month-first"),
+    *("year-first", "clock", "duration", "category", "identifier", "truth", "ignore"),
+    "missing:VALUE",
+)
+"""Ways to read a column that a user can ask for."""
+
+_ORDERS = {"date": "", "day-first": "dmy", "month-first": "mdy", "year-first": "ymd"}
+_DECIMALS = {"number": "", "decimal-comma": ",", "decimal-point": "."}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One column to plan.
+
+    Attributes
+    ----------
+    name : str
+    how : str
+        One of `HOWS`, or empty: as the column itself tells.
+    absent : tuple of str
+        Values that mean "no value", as asked for.
+    marks : callable
+        Gives the decimal mark of other columns of the table.
+    """
+
+    name: str
+    how: str
+    absent: tuple[str, ...]
+    marks: Callable[[], str]
+
+
+def check_how(column: str, how: str) -> None:
+    """Refuse a way to read a column that does not exist.
+
+    Raises
+    ------
+    ParameterError
+        With the legal ones.
+    """
+    for word in how.split("|"):
+        if word not in HOWS[:-1] and not re.match(r"missing:.", word):
+            raise ParameterError(
+                f"read_as={how!r} for column {column!r} is not known; use one of "
+                f"{', '.join(HOWS)}"
+            )
+
+
+def plan_column(
+    name: str, column: Column, how: str = "", marks: Callable[[], str] = str
+) -> Plan:
+    """Decide from the training rows what becomes of a column.
+
+    Parameters
+    ----------
+    name : str
+        The name of the column.
+    column : pyarrow.Array or ChunkedArray
+        Its cells in the training rows, at least one.
+    how : str
+        One of `HOWS`, or several with `|` between them; as the column tells by default.
+    marks : callable
+        Gives the decimal mark that other columns of the table have, "" if unknown.
+
+    Raises
+    ------
+    DataError
+        A date out of range.
+    ParameterError
+        The column cannot be read as asked.
+
+    Examples
+    --------
+    >>> plan_column("load", pa.array([1.0, None, 3.0])).features
+    ('load', 'load is missing')
+    """
+    words = [word for word in how.split("|") if word]
+    absent = tuple(w.partition(":")[2] for w in words if w.startswith("missing:"))
+    asked = [word for word in words if not word.startswith("missing:")]
+    task = Task(name, asked[0] if asked else "", absent, marks)
+    try:
+        array = flat(name, column)
+    except DataError:
+        reason = "cells of bytes that are not UTF-8 text have no single value"
+        return Plan(name, "ignored", "left out", reason)
+    if task.how == "ignore":
+        return Plan(name, "ignored", "left out", "as asked for")
+    family = family_of(array.type)
+    if family == "other":
+        reason = f"cells of type {array.type} have no single value"
+        return Plan(name, "ignored", "left out", reason)
+    plan = _as_asked(task, array) if task.how else _PLANS[family](task, array)
+    plan = _like_labels(plan) if not task.how else plan
+    return _with_absent(plan, absent) if absent else plan
+
+
+def _with_absent(plan: Plan, words: tuple[str, ...]) -> Plan:
+    settings = plan.settings | ({"absent_words": list(words)} if plan.features else {})
+    note = f"{', '.join(words)} means missing, as asked for"
+    return said(replace(plan, settings=settings), [note])
+
+
+def encode_column(plan: Plan, column: Column, first_row: int = 0) -> list[Values]:
+    """Carry out a plan on new rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        A plan that has features.
+    column : pyarrow.Array or ChunkedArray, n cells
+        The column of the new rows.
+    first_row : int
+        Index of the first row, for messages.
+
+    Returns
+    -------
+    list of ndarray of float64, each of shape (n,)
+        One for each of `plan.features`, all finite.
+
+    Raises
+    ------
+    DataError
+        The cells are of another type than in training; the first one is named.
+    """
+    array = plain_cells(plan, column)
+    encode: dict[str, Callable[[Plan, pa.Array, int], list[Values]]] = {
+        "number": number.encode,
+        "boolean": truth.encode,
+        "date": moment.encode,
+        "category": _encode_category,
+    }
+    return encode[plan.kind](plan, array, first_row)
+
+
+def plain_cells(plan: Plan, column: Column) -> pa.Array:
+    """The cells of a column without the words that mean "no value" as asked for."""
+    array = flat(plan.column, column)
+    words = tuple(plan.settings.get("absent_words", ()))
+    return _without(array, words) if family_of(array.type) == "text" else array
+
+
+def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
+    return category.encode_category(plan, _category_cells(array), first_row)
+
+
+def _category_cells(array: pa.Array) -> pa.Array:
+    return clean_text(array) if family_of(array.type) == "text" else array
+
+
+# ---------------------------------------------------------------- typed columns
+
+
+def _plan_numbers(task: Task, array: pa.Array) -> Plan:
+    values = numbers(array)
+    style = number.PLAIN | _absent_numbers(task)
+    values = np.where(np.isin(values, style.get("absent", [])), np.nan, values)
+    if moment.are_dates(values):
+        return _plan_digits(task.name, values)
+    whole = pa.types.is_integer(array.type)
+    return number.plan(
+        task.name,
+        values,
+        whole=whole,
+        style=style,
+        different=lambda: int(pc.count_distinct(array).as_py()),
+    )
+
+
+def _absent_numbers(task: Task) -> dict[str, Any]:
+    """Values that mean "no value", as numbers."""
+    found = [number.plain(pa.array([word])) for word in task.absent]
+    values = [float(one[0]) for one in found if one is not None]
+    return {"absent": values} if values else {}
+
+
+def _plan_digits(name: str, values: Values) -> Plan:
+    micros, right = moment.from_digits(values)
+    settings = {"clock": False, "order": "", "digits": True}
+    first = f"{values[np.isfinite(values)][0]:.0f}"
+    note = f"whole numbers such as {first} are read as dates"
+    remedy = f"if that is wrong: {read_as(name, 'number')}"
+    cells = pa.array(micros, mask=~right)
+    return moment.plan(name, cells, settings, notes=[note], level=1, remedy=remedy)
+
+
+def _plan_durations(task: Task, array: pa.Array) -> Plan:
+    return number.plan(task.name, numbers(array), style=_IN_SECONDS)
+
+
+_IN_SECONDS = number.PLAIN | {"duration": True, "two_parts": "hours"}
+
+
+def _plan_truths(task: Task, array: pa.Array) -> Plan:
+    return truth.plan(task.name, numbers(array))
+
+
+def _plan_moments(task: Task, array: pa.Array) -> Plan:
+    micros = moment.instants(task.name, array)
+    return moment.plan(task.name, micros, {"clock": family_of(array.type) == "clock"})
+
+
+def _plan_nothing(task: Task, array: pa.Array) -> Plan:
+    return all_missing(task.name, len(array))
+
+
+# ------------------------------------------------------------------- text columns
+
+
+def _plan_text(task: Task, array: pa.Array) -> Plan:
+    """Text may hold truths, numbers, moments or durations; else it is a category."""
+    fast = _plan_plain_numbers(task, array) if not task.absent else None
+    if fast is not None:
+        return fast
+    text = distinct(_without(array, task.absent))
+    missing = len(array) - int(text.counts[~text.absent()].sum())
+    if missing == len(array):
+        return all_missing(task.name, len(array))
+    how = truth.find(text, missing)
+    if how is not None:
+        plan = truth.plan(task.name, truth.parse(array, how)[0], how)
+        return said(plan, _truth_notes(how))
+    return _best_reading(task, array, text)
+
+
+def _truth_notes(how: dict[str, Any]) -> list[str]:
+    return ["empty cells count as false"] if "blank" in how else []
+
+
+def _without(array: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Text in which some words are null."""
+    if not words:
+        return array
+    trimmed = pc.utf8_trim_whitespace(array)
+    known = pc.is_in(trimmed, value_set=pa.array(words, trimmed.type))
+    return pc.if_else(known, None, trimmed)
+
+
+def _plan_plain_numbers(task: Task, array: pa.Array) -> Plan | None:
+    """The plan for text that programs wrote as numbers; None if it needs a look."""
+    values = number.plain(array)
+    if values is None or np.isnan(values).all():
+        return None
+    leading = as_mask(pc.starts_with(array, "0"))
+    if (leading & (values >= 1)).any() or _may_be_grouped(array, values):
+        return None
+    if moment.are_dates(values):
+        return _plan_digits(task.name, values)
+    return number.plan(
+        task.name, values, different=lambda: int(pc.count_distinct(array).as_py())
+    )
+
+
+_THREE = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
+
+
+def _may_be_grouped(array: pa.Array, values: Values) -> bool:
+    """Whether every point stands before three digits, as a mark of thousands does."""
+    finite = np.abs(values[np.isfinite(values)])
+    if len(finite) == 0 or finite.max() >= 1000 or finite.max() < 1:
+        return False
+    dotted = pc.match_substring(array, ".")
+    first = array.slice(0, 2000)
+    for cells, has in ((first, dotted.slice(0, 2000)), (array, dotted)):
+        some = pc.filter(cells, has.fill_null(False))
+        if not pc.all(pc.match_substring_regex(some, _THREE)).as_py() and len(some):
+            return False
+    return bool(pc.any(dotted).as_py())
+
+
+def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
+    """Numbers, moments, times of day or durations, whichever the cells are."""
+    found = number.find(text, task.marks)
+    if found is not None and found.codes and found.verdict.fits:
+        return _plan_codes(task, array)
+    if found is not None and found.verdict.fits and not found.verdict.bad:
+        return _plan_found_numbers(task, array, text, found)
+    tried: list[tuple[str, Verdict, Callable[[], Plan]]] = []
+    if found is not None:
+        tried.append(
+            (
+                found.looks,
+                replace(found.verdict, share=found.likeness),
+                lambda: _plan_found_numbers(task, array, text, found),
+            )
+        )
+    tried += _other_readings(task, array, text)
+    fitting = [one for one in tried if one[1].fits]
+    if fitting:
+        return max(fitting, key=lambda one: one[1].share)[2]()
+    plan = category.plan_category(task.name, clean_text(_without(array, task.absent)))
+    near = [one for one in tried if one[1].mostly]
+    if not near:
+        return plan
+    looks, verdict, _ = max(near, key=lambda one: one[1].share)
+    return _unread(plan, looks, verdict)
+
+
+def _other_readings(
+    task: Task, array: pa.Array, text: Text
+) -> list[tuple[str, Verdict, Callable[[], Plan]]]:
+    tried: list[tuple[str, Verdict, Callable[[], Plan]]] = []
+    clock = moment.find_clock(text)
+    lasting = duration.find(task.name, text)
+    by_name = lasting is not None and duration.named(task.name)
+    when = moment.find(array, text)
+    if when is not None:
+        tried.append(("dates", when.verdict, lambda: _plan_found_moments(task, when)))
+    if clock is not None and not by_name:
+        tried.append(
+            ("times of day", clock.verdict, lambda: _plan_found_moments(task, clock))
+        )
+    if lasting is not None:
+        style, verdict = lasting
+        if clock is None or by_name or verdict.share > clock.verdict.share:
+            tried.append(
+                (
+                    "durations",
+                    verdict,
+                    lambda: _plan_found_durations(task, array, style, verdict),
+                )
+            )
+    return tried
+
+
+def _plan_found_numbers(
+    task: Task, array: pa.Array, text: Text, found: number.Found
+) -> Plan:
+    style = found.style | _absent_numbers(task)
+    values = number.parse(_without(array, task.absent), style)[0]
+    if not found.notes and moment.are_dates(values):
+        return _plan_digits(task.name, values)
+    remedy, level = "", 1
+    if found.doubt:
+        remedy = f"if that is wrong: {read_as(task.name, found.doubt)}"
+    elif found.notes != ("written with a decimal comma",):
+        remedy = f"if that is wrong: {read_as(task.name, 'category')}"
+    return number.plan(
+        task.name,
+        values,
+        style=style,
+        notes=[*found.notes, *found.verdict.notes],
+        level=level,
+        remedy=remedy if found.notes else "",
+        tolerant=found.verdict.bad > 0,
+        different=lambda: len(text.levels),
+    )
+
+
+def _plan_found_moments(task: Task, found: moment.Found) -> Plan:
+    notes = [*found.notes, *found.verdict.notes]
+    remedy = ""
+    if found.doubt:
+        remedy = f"if that is wrong: {read_as(task.name, found.doubt)}"
+    return moment.plan(
+        task.name,
+        found.micros,
+        found.settings,
+        notes=notes,
+        level=1 if notes else 0,
+        remedy=remedy,
+        tolerant=found.verdict.bad > 0,
+    )
+
+
+def _plan_found_durations(
+    task: Task, array: pa.Array, style: dict[str, Any], verdict: Verdict
+) -> Plan:
+    values = number.parse(_without(array, task.absent), style)[0]
+    row = int(np.argmax(np.isfinite(values)))
+    note = f"durations such as {array[row].as_py().strip()!r} are read as "
+    note += f"{values[row]:.12g} seconds"
+    return number.plan(
+        task.name,
+        values,
+        style=style,
+        notes=[note, *verdict.notes],
+        level=1,
+        remedy=f"if that is wrong: {read_as(task.name, 'clock')}",
+        tolerant=verdict.bad > 0,
+    )
+
+
+def _plan_codes(task: Task, array: pa.Array) -> Plan:
+    """Digits with leading zeros name things, as postal codes do."""
+    plan = category.plan_category(task.name, clean_text(_without(array, task.absent)))
+    if plan.kind == "constant":
+        return plan
+    note = "digits with leading zeros are codes, not numbers"
+    remedy = f"to use them as numbers: {read_as(task.name, 'number')}"
+    return said(plan, [note], level=1, remedy=remedy)
+
+
+def _unread(plan: Plan, looks: str, verdict: Verdict) -> Plan:
+    """A column that is mostly something, but not as a whole."""
+    note = f"looks like {looks}"
+    if verdict.example:
+        note += (
+            f", but {100 * (1 - verdict.share):.2g} % of the cells are not, such as "
+        )
+        note += repr(verdict.example[:40])
+    if "several" in looks:
+        remedy = "bring them to one in the file"
+    else:
+        how = {"dates": "date", "times of day": "clock", "durations": "duration"}
+        wanted = read_as(plan.column, how.get(looks, "number"))
+        remedy = f"to count the others as missing: {wanted}"
+    if plan.kind == "identifier":
+        remedy += f", or as it is: {read_as(plan.column, 'category')}"
+        plan = replace(
+            plan, kind="unread", detail="", summary=plan.summary | {"kind": "unread"}
+        )
+    return said(plan, [note], level=2, remedy=remedy)
+
+
+# ------------------------------------------------------------------ as asked for
+
+
+def _as_asked(task: Task, array: pa.Array) -> Plan:
+    """The plan for a column that the user says how to read."""
+    family = family_of(array.type)
+    array = _without(array, task.absent) if family == "text" else array
+    if task.how == "identifier":
+        summary = {"rows": len(array), "missing": array.null_count / len(array)}
+        return left_out(task.name, "identifier", "as asked for", summary)
+    if task.how == "category":
+        cells = clean_text(array if family == "text" else _as_text(array))
+        if cells.null_count == len(cells):
+            return all_missing(task.name, len(array))
+        return category.plan_category(task.name, cells, asked=True)
+    if task.how == "truth":
+        return _asked_truth(task, array)
+    if family != "text":
+        return _asked_typed(task, array, family)
+    if task.how in _DECIMALS:
+        return _asked_numbers(task, array)
+    if task.how == "duration":
+        return _asked_durations(task, array)
+    text = distinct(array)
+    found = (
+        moment.find_clock(text)
+        if task.how == "clock"
+        else moment.find(array, text, _ORDERS[task.how])
+    )
+    if found is None:
+        raise _cannot(task, array)
+    return _tolerantly(_plan_found_moments(task, found))
+
+
+def _as_text(array: pa.Array) -> pa.Array:
+    try:
+        return array.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cells = [None if cell is None else str(cell) for cell in array.to_pylist()]
+        return pa.array(cells, pa.string())
+
+
+def _cannot(task: Task, array: pa.Array) -> ParameterError:
+    filled = array.drop_null()
+    example = f", such as {str(filled[0])[:40]!r}" if len(filled) else ""
+    return ParameterError(
+        f"column {task.name!r} cannot be read as {task.how!r}: no cell is one{example};"
+        f" leave out {read_as(task.name, task.how)}"
+    )
+
+
+def _tolerantly(plan: Plan) -> Plan:
+    """What was asked for holds for new rows too: others count as missing."""
+    settings = plan.settings | ({"tolerant": True} if plan.features else {})
+    return replace(plan, settings=settings, remedy="")
+
+
+def _asked_typed(task: Task, array: pa.Array, family: str) -> Plan:
+    numeric = task.how in (*_DECIMALS, "duration")
+    if family in {"number", "duration", "boolean"} and numeric:
+        style = _IN_SECONDS if family == "duration" else number.PLAIN
+        style = style | _absent_numbers(task)
+        values = number.parse_typed(array, style)
+        return number.plan(task.name, values, style=style)
+    if family == "number" and task.how in _ORDERS:
+        values = numbers(array)
+        if moment.from_digits(values)[1].any():
+            return replace(_plan_digits(task.name, values), remedy="", level=0)
+    if family == "empty" or (family, task.how) in {
+        ("date", "date"),
+        ("clock", "clock"),
+    }:
+        return _PLANS[family](task, array)
+    raise _cannot(task, array)
+
+
+def _asked_numbers(task: Task, array: pa.Array) -> Plan:
+    text = distinct(array)
+    found = number.find(text, task.marks, _DECIMALS[task.how])
+    if found is None or not found.verdict.share:
+        raise _cannot(task, array)
+    style = found.style | _absent_numbers(task)
+    notes = [*found.notes, *found.verdict.notes]
+    values = number.parse(array, style)[0]
+    plan = number.plan(task.name, values, style=style, notes=notes, level=1)
+    return _tolerantly(plan)
+
+
+def _asked_durations(task: Task, array: pa.Array) -> Plan:
+    lasting = duration.find(task.name, distinct(array))
+    if lasting is None:
+        return _asked_numbers(task, array)
+    return _tolerantly(_plan_found_durations(task, array, *lasting))
+
+
+def _asked_truth(task: Task, array: pa.Array) -> Plan:
+    """Two different cells, whatever they are."""
+    if family_of(array.type) == "boolean":
+        return _plan_truths(task, array)
+    text = distinct(_as_text(array))
+    known = truth.parse(text.levels, {})[0]
+    words = [
+        w
+        for w, gone in zip(text.levels.to_pylist(), text.absent(), strict=True)
+        if not gone
+    ]
+    how: dict[str, Any] = {}
+    if not np.isfinite(known[~text.absent()]).all():
+        if len(words) != 2:
+            raise ParameterError(
+                f"column {task.name!r} cannot be read as 'truth': it has {len(words)} "
+                f"different cells; leave out {read_as(task.name, 'truth')}"
+            )
+        how = {"words": {word.lower(): word == max(words) for word in words}}
+    return truth.plan(task.name, truth.parse(_as_text(array), how)[0], how)
+
+
+_PLANS: dict[str, Callable[[Task, pa.Array], Plan]] = {
+    "number": _plan_numbers,
+    "duration": _plan_durations,
+    "boolean": _plan_truths,
+    "date": _plan_moments,
+    "clock": _plan_moments,
+    "text": _plan_text,
+    "empty": _plan_nothing,
+}
+
+
+# ------------------------------------------------------------------ labels by name
+
+_LABEL_NAME = re.compile(
+    r"(^|[\W_])(label|labels|target|class|y|anomal\w*|fraud\w*|outlier\w*|attack\w*|"
+    r"malicious|malware|defect\w*|fault\w*|failure|abnormal\w*|novelty|intrusion|"
+    r"ground_?truth|is_?anomaly|is_?fraud|is_?outlier|is_?attack|y_?true)$"
+)
+_NORMAL = {"normal", "benign", "good", "ok", "regular", "no_failure", "legit", "inlier"}
+
+
+def label_like(name: str, values: Collection[str]) -> bool:
+    """Whether a column may say which rows are anomalies.
+
+    Parameters
+    ----------
+    name : str
+        The name of the column.
+    values : collection of str
+        Its different cells.
+
+    Examples
+    --------
+    >>> label_like("is_fraud", ["0", "1"]), label_like("pressure", ["0", "1"])
+    (True, False)
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()
+    words = words.replace(" ", "_").replace("-", "_").replace(".", "_")
+    if not _LABEL_NAME.search(words):
+        return False
+    lowered = {value.strip().lower().rstrip(".") for value in values}
+    return len(values) == 2 or (2 <= len(values) <= 50 and bool(lowered & _NORMAL))
+
+
+def _like_labels(plan: Plan) -> Plan:
+    values = _few_values(plan)
+    if not plan.features or not label_like(plan.column, values):
+        return plan
+    option = f"--label-column {plan.column}"
+    remedy = f"if it says which rows are anomalies: {option}"
+    return said(plan, ["looks like labels"], level=2, remedy=remedy)
+
+
+def _few_values(plan: Plan) -> list[str]:
+    """The different cells of a column that has few; empty otherwise."""
+    summary = plan.summary
+    if plan.kind == "boolean":
+        return [word for word, share in summary["shares"].items() if share]
+    if plan.kind == "category":
+        return list(summary["shares"]) if summary["distinct"] <= 50 else []
+    if plan.kind == "number":
+        ends = [summary["min"], summary["max"]]
+        inner = {summary[key] for key in ("q05", "q25", "median", "q75", "q95")}
+        signs = ends == [-1.0, 1.0] and inner <= set(ends)
+        two = summary["whole"] and (ends[1] - ends[0] == 1 or signs)
+        return [number_text(end) for end in ends] if two else []
+    return []

@@ -1,0 +1,151 @@
+"""Durations written with colons, words or in ISO form, as seconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from whitecrow.data.kinds.text import Text, Verdict, as_mask, judge, sample
+
+__all__ = ["find", "named", "read"]
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_COLONS = (
+    r"^(?P<sign>[-+]?)(?:(?P<d>\d+) ?(?:days?|d|tage?)?,? ?(?P<again>[-+]?))??"
+    r"(?P<a>\d+):(?P<b>\d{1,2})(?::(?P<c>\d{1,2}))?(?P<f>[.,]\d{1,9})?$"
+)
+_WORD = (
+    r"w|d|h|m|s|ms|mins?|secs?|hrs?|std|weeks?|wochen?|days?|tage?|hours?|stunden?|"
+    r"minutes?|minuten?|seconds?|sekunden?"
+)
+_PART = rf"\d+(?:[.,]\d+)? ?(?:{_WORD})\.?"
+_WORDS = (
+    rf"^(?P<sign>[-+]?)(?P<parts>{_PART}(?:,? ?(?:and |und )?{_PART})*(?:\d{{1,2}})?)$"
+)
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_ISO = rf"^(?P<sign>[-+]?)p(?P<parts>(?:{_NUMBER}[wd])*(?:t(?:{_NUMBER}[hms])*)?)$"
+_EACH = re.compile(r"(\d+(?:[.,]\d+)?) ?([a-z]*)")
+_UNITS = {"w": 604800.0, "d": 86400.0, "t": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS |= {"ms": 1e-3}
+_NAMED = re.compile(
+    r"duration|elapsed|dauer|laufzeit|runtime|run_time|lap|dur\u00e9e|duree|"
+    r"time_taken|uptime|downtime|age\b",
+    re.IGNORECASE,
+)
+
+
+def named(column: str) -> bool:
+    """Whether the name of a column says that it holds durations."""
+    return _NAMED.search(column) is not None
+
+
+def read(levels: pa.Array, style: dict[str, Any]) -> tuple[Values, Mask]:
+    """Different texts as seconds, and which of them are durations.
+
+    Parameters
+    ----------
+    levels : pyarrow.Array of text
+    style : dict
+        `two_parts` says what 12:34 is: "hours" (and minutes) or "minutes".
+    """
+    text = pc.replace_substring(pc.utf8_lower(levels), "\u2212", "-")
+    values = np.full(len(levels), np.nan)
+    fields = pc.extract_regex(text, _COLONS)
+    matched = np.asarray(fields.is_valid().to_numpy(zero_copy_only=False), bool)
+    if matched.any():
+        some = fields.filter(pa.array(matched))
+        values[matched] = _of_colons(some, style.get("two_parts", "hours"))
+    rest = np.flatnonzero(~matched)
+    for pattern in (_WORDS, _ISO):
+        found = pc.extract_regex(text.take(pa.array(rest)), pattern)
+        hit = np.asarray(found.is_valid().to_numpy(zero_copy_only=False), bool)
+        if hit.any():
+            values[rest[hit]] = _of_words(found.filter(pa.array(hit)), pattern is _ISO)
+            rest = rest[~hit]
+    return values, ~np.isnan(values)
+
+
+def _of_colons(fields: pa.Array, two_parts: str) -> Values:
+    days, first, second, third = (_number(fields, name) for name in "dabc")
+    fraction = pc.replace_substring(pc.struct_field(fields, "f"), ",", ".")
+    part = _filled(fraction)
+    minutes = as_mask(pc.equal(pc.struct_field(fields, "c"), ""))
+    # With a fraction the last of two parts is seconds, whatever the column has.
+    fractional = as_mask(pc.not_equal(fraction, ""))
+    short = minutes & ((two_parts == "minutes") | fractional)
+    seconds = np.where(short, first * 60 + second, first * 3600 + second * 60 + third)
+    minus = as_mask(pc.equal(pc.struct_field(fields, "sign"), "-"))
+    again = as_mask(pc.equal(pc.struct_field(fields, "again"), "-"))
+    fine = (second < 60) & (third < 60)
+    clock = np.where(again, -1, 1) * (seconds + part)
+    # Python writes minus one second as "-1 day, 23:59:59": only days are negative.
+    has_days = as_mask(pc.not_equal(pc.struct_field(fields, "d"), ""))
+    value = np.where(
+        has_days,
+        np.where(minus, -1, 1) * days * 86400 + clock,
+        np.where(minus, -1, 1) * clock,
+    )
+    return np.where(fine, value, np.nan)
+
+
+def _number(fields: pa.Array, name: str) -> Values:
+    return _filled(pc.struct_field(fields, name))
+
+
+def _filled(text: pa.Array) -> Values:
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    values = text.cast(pa.float64()).fill_null(0.0)
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _of_words(fields: pa.Array, iso: bool) -> Values:
+    signs = pc.struct_field(fields, "sign").to_pylist()
+    parts = pc.struct_field(fields, "parts").to_pylist()
+    return np.array(
+        [
+            (-1 if s == "-" else 1) * _seconds(p, iso)
+            for s, p in zip(signs, parts, strict=True)
+        ]
+    )
+
+
+def _seconds(parts: str, iso: bool) -> float:
+    """The sum of parts such as "2h 15m"; digits at the end are of the next unit."""
+    total, last = 0.0, 1.0
+    found = _EACH.findall(parts)
+    for digits, word in found:
+        last = _UNITS["ms" if word == "ms" else word[0]] if word else last / 60
+        total += float(digits.replace(",", ".")) * last
+    return total if found else float("nan")
+
+
+def find(column: str, text: Text) -> tuple[dict[str, Any], Verdict] | None:
+    """The style in which a text column holds durations; None if it has none.
+
+    Parameters
+    ----------
+    column : str
+        The name of the column.
+    text : Text
+        Its different cells.
+    """
+    tried = sample(text)
+    if tried is not text.levels and read(tried, {})[1].mean() < 0.25:
+        return None
+    three = as_mask(pc.match_substring_regex(text.levels, r"\d:\d{1,2}:\d")).any()
+    style: dict[str, Any] = {"decimal": ".", "units": {"": 1.0}, "duration": True}
+    style["two_parts"] = "minutes" if three else "hours"
+    _, right = read(text.levels, style)
+    if not right.any():
+        return None
+    verdict = judge(text, right & ~text.absent(), "durations")
+    if verdict.words:
+        style["words"] = list(verdict.words)
+    return style, verdict

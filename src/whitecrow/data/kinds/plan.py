@@ -1,0 +1,172 @@
+"""The plan for a column, and what the kinds of columns share in making one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from whitecrow.errors import DataError
+
+__all__ = [
+    "QUANTILES",
+    "Plan",
+    "Usual",
+    "all_missing",
+    "bad_cell",
+    "deciles",
+    "left_out",
+    "other_type",
+    "quantile",
+    "read_as",
+    "said",
+    "with_indicator",
+]
+
+QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5}
+QUANTILES |= {"q75": 0.75, "q95": 0.95, "max": 1.0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done with one column, and why; every field is plain JSON data.
+
+    Attributes
+    ----------
+    column, kind, action, detail, remedy, level : str, ..., int
+        As in `table.Decision`.
+    features : tuple of str
+        Names of the encoded columns, none if the column is left out.
+    settings : dict
+        How cells are read and encoded.
+    summary : dict
+        What a person needs to judge a value, see `TableEncoder.summaries_`.
+    """
+
+    column: str
+    kind: str
+    action: str
+    detail: str = ""
+    features: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    remedy: str = ""
+    level: int = 0
+
+
+class Usual(NamedTuple):
+    """A cell and what is usual in its column, both as a person reads them.
+
+    Attributes
+    ----------
+    text : str
+        The cell.
+    usual : str
+        What it is compared with, such as "usual 31.8 to 32.4, median 32".
+    """
+
+    text: str
+    usual: str
+
+
+def said(plan: Plan, notes: Sequence[str], *, level: int = 0, remedy: str = "") -> Plan:
+    """The plan with more notes in its detail; the louder level and remedy win."""
+    detail = "; ".join([note for note in (*notes, plan.detail) if note])
+    louder = level >= plan.level and remedy != ""
+    return replace(
+        plan,
+        detail=detail,
+        level=max(level, plan.level),
+        remedy=remedy if louder else plan.remedy,
+    )
+
+
+def read_as(name: str, how: str) -> str:
+    """The option that reads a column in another way.
+
+    Examples
+    --------
+    >>> read_as("price", "decimal-comma")
+    "--read-as 'price=decimal-comma'"
+    """
+    quoted = f"{name}={how}".replace("'", "'\\''")
+    return f"--read-as '{quoted}'"
+
+
+def with_indicator(
+    plan: Plan, fill: str, notes: list[str], *, tolerant: bool = False
+) -> Plan:
+    """The plan with a column that marks missing cells, if training rows had some."""
+    missing = plan.summary["missing"]
+    features = plan.features
+    if missing:
+        features = (*features, f"{plan.column} is missing")
+        becomes = f" and become {fill}" if plan.features else ""
+        notes.append(
+            f"{100 * missing:.2g} % of the rows are missing{becomes}, marked in "
+            f"{features[-1]!r}"
+        )
+    settings = plan.settings | {"indicator": bool(missing), "tolerant": tolerant}
+    detail = "; ".join(notes)
+    return replace(plan, detail=detail, features=features, settings=settings)
+
+
+def all_missing(name: str, n: int) -> Plan:
+    """The plan for a column of n rows without any value."""
+    summary = {"rows": n, "missing": 1.0}
+    return left_out(name, "missing", "no cell has a value", summary)
+
+
+def left_out(name: str, kind: str, detail: str, summary: dict[str, Any]) -> Plan:
+    """A plan without features."""
+    return Plan(name, kind, "left out", detail, summary=summary | {"kind": kind})
+
+
+def quantile(ordered: NDArray[np.float64], q: float) -> float:
+    """The quantile of sorted numbers, linear between neighbours."""
+    place = q * (len(ordered) - 1)
+    low = math.floor(place)
+    share = place - low
+    below = float(ordered[low])
+    above = float(ordered[min(low + 1, len(ordered) - 1)])
+    if math.isinf(above - below):
+        return below * (1 - share) + above * share
+    return below + (above - below) * share
+
+
+def deciles(ordered: NDArray[np.float64]) -> list[float]:
+    """Eleven numbers that cut sorted numbers into tenths, the ends among them."""
+    return [quantile(ordered, tenth / 10) for tenth in range(11)]
+
+
+def bad_cell(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataError:
+    """The error for a cell that does not fit, with its row and value."""
+    return DataError(
+        f"column {plan.column!r} held {_plural(plan)} in the training data, but row "
+        f"{first_row + row} (from 0) holds {str(array[row].as_py())[:40]!r}; correct "
+        "the cell or leave it empty"
+    )
+
+
+def other_type(plan: Plan, array: pa.Array) -> DataError:
+    """The error for a column of a type that cannot be what it was in training."""
+    return DataError(
+        f"column {plan.column!r} held {_plural(plan)} in the training data and now "
+        f"holds cells of type {array.type}; give it as in training, or fit again"
+    )
+
+
+def _plural(plan: Plan) -> str:
+    if plan.kind == "date" and plan.settings["clock"]:
+        return "times of day"
+    return {
+        "number": "numbers",
+        "boolean": "true and false",
+        "date": "dates",
+        "category": "categories",
+    }[plan.kind]

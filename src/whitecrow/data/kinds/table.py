@@ -1,0 +1,641 @@
+"""Tables of mixed columns as matrices of finite numbers, and what was decided.
+
+Fitted on training rows only. Numbers keep their own units, since detectors scale;
+every decision about a column can be read, and the whole encoder is plain JSON.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from whitecrow.data.kinds import category, moment, number, truth
+from whitecrow.data.kinds.choose import (
+    check_how,
+    encode_column,
+    plain_cells,
+    plan_column,
+)
+from whitecrow.data.kinds.plan import Plan, Usual
+from whitecrow.data.kinds.text import clean_text, family_of, flat
+from whitecrow.data.kinds.words import shown
+from whitecrow.errors import DataError, ModelFileError, ParameterError
+
+__all__ = ["Decision", "TableEncoder", "as_table", "grouped"]
+
+FORMAT = 2
+BLOCK_ROWS = 16384  # written at once: small enough for the processor's cache
+CHUNK_ROWS = 1 << 18  # read at once: different texts are looked at once in each
+
+Frame = Any  # a pyarrow Table or RecordBatch, or whatever pyarrow.table() takes
+Floats = NDArray[np.float64]
+
+_NOUNS = {
+    "number": ("a number", "numbers"),
+    "category": ("a category", "categories"),
+    "boolean": ("a yes/no column", "yes/no columns"),
+    "date": ("a date", "dates"),
+    "constant": ("constant", "constant"),
+    "missing": ("empty", "empty"),
+    "identifier": ("an identifier", "identifiers"),
+    "ignored": ("ignored", "ignored"),
+    "unread": ("not understood", "not understood"),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of one column; `str()` gives one plain sentence.
+
+    Attributes
+    ----------
+    column : str
+        The name in the table.
+    kind : str
+        number, category, boolean, date, constant, missing, identifier, ignored or
+        unread (it looks like something, but cannot be read as it).
+    action : str
+        What is done, such as "kept unchanged" or "left out".
+    detail : str
+        Why, or with which numbers; may be empty.
+    remedy : str
+        What to do if that is not right; may be empty.
+    level : int
+        0 is ordinary, 1 worth knowing (cells were reinterpreted), 2 loud (left out
+        although it may matter, or values that may mean something else).
+
+    Examples
+    --------
+    >>> str(Decision("pump", "constant", "left out", "always 'P1'"))
+    "'pump' is constant: left out (always 'P1')."
+    """
+
+    column: str
+    kind: str
+    action: str
+    detail: str = ""
+    remedy: str = ""
+    level: int = 0
+
+    def __str__(self) -> str:
+        reason = f" ({self.detail})" if self.detail else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        noun = _NOUNS[self.kind][0]
+        return f"{self.column!r} is {noun}: {self.action}{reason}{remedy}."
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode the columns of a table as finite numbers.
+
+    Numbers stay in their units, also where text holds them as people write them (money,
+    percent, thousands marks, decimal commas). Categories become columns of 0 and 1, one
+    for each level that is not rare. Dates become the cycles (hour, weekday, month) that
+    the training rows cover at least twice. Missing cells become the median, with a
+    column that marks them if they occurred in training; infinite and huge cells count
+    as far beyond all others. Constant and empty columns, row numbers and texts that are
+    different in every row are left out.
+
+    Parameters
+    ----------
+    ignore : iterable of str
+        Columns to leave out, such as the labels.
+    read_as : mapping of str to str, optional
+        How to read a column, where the column does not tell or tells wrongly: number,
+        decimal-comma, decimal-point, date, day-first, month-first, year-first, clock,
+        duration, category, identifier, truth, ignore, or `missing:VALUE`.
+
+    Attributes
+    ----------
+    feature_names_ : list of str
+        Names of the encoded columns.
+    source_columns_ : list of str
+        For each of them, the column of the table that it was made from.
+    decisions_ : list of Decision
+        One for each column of the training table, in its order.
+    identifiers_ : list of str
+        Columns that say who a row is.
+    moment_ : str or None
+        The column of dates by which the rows are in order, or another one of dates.
+    summaries_ : dict of str to dict
+        For each column that was not ignored: `kind`, `rows`, `missing` (share); for
+        numbers and dates `min`, `q05`, `q25`, `median`, `q75`, `q95`, `max` (numbers
+        in the column's unit, dates as ISO text) and `deciles` (eleven numbers, of dates
+        in seconds since 1970); for categories `distinct`, `shares` and `counts` (the
+        200 most frequent levels); for booleans `shares`.
+
+    Examples
+    --------
+    >>> frame = pa.table({"flow": [1.0, 2.0, None, 4.0], "valve": ["a", "b", "a", "b"]})
+    >>> encoder = TableEncoder().fit(frame)
+    >>> encoder.feature_names_
+    ['flow', 'flow is missing', 'valve=a', 'valve=b', 'valve=(other)']
+    >>> encoder.transform(pa.table({"valve": ["c"], "flow": [3.0]}))
+    array([[3., 0., 0., 0., 1.]])
+    >>> encoder.usual("valve", "c")
+    Usual(text="'c'", usual='never in training rows')
+    """
+
+    _plans: list[Plan]
+
+    def __init__(
+        self,
+        *,
+        ignore: Iterable[str] = (),
+        read_as: Mapping[str, str] | None = None,
+    ) -> None:
+        self.ignore = ignore
+        self.read_as = read_as
+
+    def fit(self, frame: Frame, y: object = None) -> Self:
+        """Decide from training rows what becomes of each column.
+
+        Parameters
+        ----------
+        frame : pyarrow.Table, or any frame with columns
+            Training rows, at least one.
+        y : object
+            Not used; scikit-learn's pipelines pass it.
+
+        Raises
+        ------
+        DataError
+            No rows, a repeated column name, no column that can be used.
+        ParameterError
+            A column to ignore or to read in a certain way does not exist, or it cannot
+            be read in that way.
+        """
+        table = as_table(frame)
+        names = table.column_names
+        ignored = {self.ignore} if isinstance(self.ignore, str) else set(self.ignore)
+        hows = dict(self.read_as or {})
+        _check_named(ignored, names, "to ignore")
+        _check_named(set(hows), names, "to read")
+        for name, how in hows.items():
+            check_how(name, how)
+        if table.num_rows == 0:
+            raise DataError("the table has no rows; training needs at least one")
+        hows |= dict.fromkeys(ignored, "ignore")
+        plans = _with_unique_features(_plan(table, hows))
+        if not any(plan.features for plan in plans):
+            reasons = "; ".join(str(_decision(plan)) for plan in plans[:5])
+            raise DataError(f"no column of the table can be used: {reasons}")
+        self._set_plans(plans)
+        return self
+
+    def transform(self, frame: Frame, *, first_row: int = 0) -> Floats:
+        """Encode rows, as decided in `fit`.
+
+        Parameters
+        ----------
+        frame : pyarrow.Table, or any frame with columns
+            n rows with at least the used columns; others are ignored, see `notes`.
+        first_row : int
+            Index of the first row in its source, for messages.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, d)
+            In C order, without NaN or infinity.
+
+        Raises
+        ------
+        DataError
+            A used column is missing (with names that are close), or a cell is of
+            another type than in training (with its row).
+        """
+        table = as_table(frame)
+        used = [plan for plan in self._fitted() if plan.features]
+        _check_present(used, table.column_names)
+        columns = [table.column(plan.column) for plan in used]
+        result = np.empty((table.num_rows, len(self.feature_names_)))
+        for start in range(0, table.num_rows, CHUNK_ROWS):
+            encoded: list[Floats] = []
+            for plan, column in zip(used, columns, strict=True):
+                part = column.slice(start, CHUNK_ROWS)
+                encoded += encode_column(plan, part, first_row + start)
+            _interleave(encoded, result[start : start + CHUNK_ROWS])
+        return result
+
+    def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:
+        """Names of the encoded columns, as scikit-learn asks for them."""
+        self._fitted()
+        return np.array(self.feature_names_, dtype=object)
+
+    def notes(self, frame: Frame) -> tuple[str, ...]:
+        """What is unusual about the columns of new rows, one sentence each.
+
+        Columns that are ignored because training did not have them, levels of
+        categories that training did not have, and missing cells where training had
+        none (they become the median).
+        """
+        table = as_table(frame)
+        known = {plan.column for plan in self._fitted()}
+        extra = [name for name in table.column_names if name not in known]
+        found = []
+        if extra:
+            found.append(
+                f"columns that training did not have are ignored: {_few(extra)}"
+            )
+        for plan in self._plans:
+            if plan.features and plan.column in table.column_names:
+                found += _column_notes(plan, table.column(plan.column))
+        return tuple(found)
+
+    def usual(self, column: str, value: Any) -> Usual:
+        """A cell and what is usual in its column, both as a person reads them.
+
+        Parameters
+        ----------
+        column : str
+        value : object
+            A cell as pyarrow's `as_py` gives it.
+
+        Raises
+        ------
+        ParameterError
+            There was no such column in training.
+        """
+        plan = self._plan_of(column)
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        absent = plan.settings.get("absent_words", ())
+        if isinstance(value, str) and value.strip() in absent:
+            value = None
+        return _usual(plan, value)
+
+    def chart(self, column: str, cells: Any) -> Floats:
+        """The cells of a column as numbers for a chart.
+
+        Parameters
+        ----------
+        column : str
+        cells : pyarrow.Array or ChunkedArray
+            Some cells of that column.
+
+        Returns
+        -------
+        ndarray of float64
+            Numbers in their unit, durations in seconds, dates in seconds since 1970,
+            times of day in seconds since midnight; NaN where a cell is missing, and
+            for categories, of which `summaries_` has the shares.
+
+        Raises
+        ------
+        ParameterError
+            There was no such column in training.
+        """
+        plan = self._plan_of(column)
+        try:
+            return _chart(plan, plain_cells(plan, cells))
+        except DataError:  # cells of another type than in training
+            return np.full(len(cells), np.nan)
+
+    def levels(self, column: str, cells: Any) -> pa.Array:
+        """Give the cells of a category as its levels are written, null if missing."""
+        plan = self._plan_of(column)
+        return clean_text(plain_cells(plan, cells).cast(pa.string()))
+
+    def known_levels(self, column: str) -> set[str] | None:
+        """Give the levels that a category had in training; None if not all are kept."""
+        plan = self._plan_of(column)
+        levels = plan.settings.get("levels")
+        if levels is None or len(levels) < plan.summary["distinct"]:
+            return None
+        return set(levels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fitted encoder as plain JSON data."""
+        return {"format": FORMAT, "columns": [asdict(plan) for plan in self._fitted()]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The encoder that `to_dict` described, after JSON or directly.
+
+        Format 1, of earlier versions, encodes as it did then.
+
+        Raises
+        ------
+        ModelFileError
+            The data do not describe an encoder of this version.
+        """
+        if data.get("format") not in {1, FORMAT}:
+            raise ModelFileError(
+                f"table encoding of format {data.get('format')!r}; this version of "
+                f"whitecrow reads formats 1 and {FORMAT}"
+            )
+        try:
+            plans = [_plan_from(record) for record in data["columns"]]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelFileError(
+                f"the table encoding is damaged ({error}); fit and save the model again"
+            ) from error
+        encoder = cls()
+        encoder._set_plans(plans)
+        return encoder
+
+    def _fitted(self) -> list[Plan]:
+        if not hasattr(self, "_plans"):
+            raise DataError("the table encoder is not fitted; call fit(frame) first")
+        return self._plans
+
+    def _plan_of(self, column: str) -> Plan:
+        for plan in self._fitted():
+            if plan.column == column:
+                return plan
+        names = [plan.column for plan in self._plans]
+        raise ParameterError(f"no column {column!r} in training{_close(column, names)}")
+
+    def _set_plans(self, plans: list[Plan]) -> None:
+        self._plans = plans
+        self.feature_names_ = [name for plan in plans for name in plan.features]
+        self.source_columns_ = [plan.column for plan in plans for _ in plan.features]
+        self.decisions_ = [_decision(plan) for plan in plans]
+        self.summaries_ = {p.column: p.summary for p in plans if p.summary}
+        self.identifiers_ = [p.column for p in plans if p.kind == "identifier"]
+        self.moment_ = _time_axis(plans)
+        self.feature_names_in_ = np.array([p.column for p in plans], dtype=object)
+        self.n_features_in_ = len(plans)
+
+
+def grouped(decisions: Iterable[Decision]) -> list[str]:
+    """Sentences about decisions, one for all columns that are treated alike.
+
+    The loudest come first.
+
+    Examples
+    --------
+    >>> grouped([Decision("a", "number", "kept"), Decision("b", "number", "kept")])
+    ["2 columns ('a', 'b') are numbers: kept."]
+    """
+    groups: dict[tuple[Any, ...], list[Decision]] = {}
+    for one in sorted(decisions, key=lambda one: -one.level):
+        alike = _alike(one)
+        groups.setdefault(alike, []).append(one)
+    return [_sentence(members) for members in groups.values()]
+
+
+def _alike(one: Decision) -> tuple[Any, ...]:
+    """What columns share that are said in one sentence; remedies name the column."""
+    return one.level, one.kind, one.action, one.detail, _nameless(one)
+
+
+def _nameless(one: Decision) -> str:
+    return one.remedy.replace(f"'{one.column}=", "'NAME=")
+
+
+def _sentence(members: list[Decision]) -> str:
+    first = members[0]
+    if len(members) == 1:
+        return str(first)
+    reason = f" ({first.detail})" if first.detail else ""
+    remedy = f"; {_nameless(first)}" if first.remedy else ""
+    noun = _NOUNS[first.kind][1]
+    names = _few([one.column for one in members])
+    return (
+        f"{len(members)} columns ({names}) are {noun}: {first.action}{reason}{remedy}."
+    )
+
+
+# ---------------------------------------------------------------- frames as tables
+
+
+def as_table(frame: Frame) -> pa.Table:
+    """Give a frame of any library as an Arrow table with one cell a column and row.
+
+    Parameters
+    ----------
+    frame : pyarrow.Table or RecordBatch, pandas, polars or other frame, or array (n, d)
+        The columns of an array are named x0, x1, ...; structs become dotted columns.
+
+    Raises
+    ------
+    DataError
+        It has no columns, or a column name is there twice.
+
+    Examples
+    --------
+    >>> as_table(np.zeros((3, 2))).column_names
+    ['x0', 'x1']
+    """
+    table = _to_arrow(frame)
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    names = table.column_names
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise DataError(
+            f"the column name {name!r} appears {names.count(name)} times; rename all "
+            "but one"
+        )
+    return table
+
+
+def _to_arrow(frame: Frame) -> pa.Table:
+    if isinstance(frame, pa.Table):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if isinstance(frame, np.ndarray):
+        if frame.ndim != 2:
+            raise DataError(
+                f"an array of shape {frame.shape} is not a table; give (rows, columns)"
+            )
+        return pa.table({f"x{j}": column for j, column in enumerate(frame.T.copy())})
+    try:
+        if hasattr(frame, "columns") and hasattr(frame, "iloc"):  # pandas
+            return pa.Table.from_pandas(frame, preserve_index=False)
+        return pa.table(frame)
+    except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
+        if hasattr(frame, "keys") and hasattr(frame, "__getitem__"):
+            return _column_by_column(frame)
+        raise DataError(
+            f"{type(frame).__name__} is not a table with named columns; give a frame "
+            "of pandas, polars or pyarrow"
+        ) from error
+
+
+def _column_by_column(frame: Any) -> pa.Table:
+    """A frame of which a column has cells of several types; these become text."""
+    names = [str(name) for name in frame]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"the column name {name!r} is repeated; rename all but one")
+    arrays = [_any_column(frame[name]) for name in frame]
+    try:
+        return pa.table(arrays, names=names)
+    except (pa.ArrowException, ValueError) as error:
+        message = " ".join(str(error).split())
+        raise DataError(f"the columns do not form a table: {message}") from error
+
+
+def _any_column(cells: Any) -> pa.Array:
+    try:
+        return pa.array(cells, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError):
+        texts = [None if _is_none(cell) else str(cell) for cell in cells]
+        return pa.array(texts, pa.string())
+
+
+def _is_none(cell: Any) -> bool:
+    return cell is None or bool(cell != cell)  # NaN and NaT differ from themselves
+
+
+# ------------------------------------------------------------------------ planning
+
+
+def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
+    """A plan for each column; what one does not tell, the others may."""
+    known: list[str] = []
+
+    def marks() -> str:
+        if not known:
+            kinds = (
+                (name, table.schema.field(name).type) for name in table.column_names
+            )
+            names = [name for name, kind in kinds if family_of(kind) == "text"]
+            columns = (
+                flat(n, table.column(n)) for n in names if hows.get(n) != "ignore"
+            )
+            known.append(number.table_mark(columns))
+        return known[0]
+
+    return [
+        plan_column(name, table.column(name), hows.get(name, ""), marks)
+        for name in table.column_names
+    ]
+
+
+def _check_named(wanted: set[str], names: list[str], purpose: str) -> None:
+    for name in sorted(wanted - set(names)):
+        raise ParameterError(f"no column {name!r} {purpose}{_close(name, names)}")
+
+
+def _check_present(used: list[Plan], names: list[str]) -> None:
+    present = set(names)
+    absent = [plan.column for plan in used if plan.column not in present]
+    if absent:
+        which = ", ".join(
+            f"{name!r}{_close(name, names, short=True)}" for name in absent[:3]
+        )
+        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        raise DataError(
+            f"{len(absent)} of {len(used)} columns of the training data are missing: "
+            f"{which}{more}; add or rename them"
+        )
+
+
+def _close(name: str, names: list[str], *, short: bool = False) -> str:
+    lowered = {other.lower(): other for other in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
+    if close:
+        return f" (close: {_few([lowered[key] for key in close])})"
+    return "" if short else f"; the columns are {_few(names)}"
+
+
+def _few(names: list[str], most: int = 6) -> str:
+    listed = ", ".join(repr(name) for name in names[:most])
+    return f"{listed}, ..." if len(names) > most else listed
+
+
+def _decision(plan: Plan) -> Decision:
+    return Decision(
+        plan.column, plan.kind, plan.action, plan.detail, plan.remedy, plan.level
+    )
+
+
+def _with_unique_features(plans: list[Plan]) -> list[Plan]:
+    """Two columns may be named so that their features would be called the same."""
+    taken: set[str] = set()
+    result = []
+    for plan in plans:
+        names = []
+        for name in plan.features:
+            while name in taken:
+                name += "'"
+            taken.add(name)
+            names.append(name)
+        result.append(replace(plan, features=tuple(names)))
+    return result
+
+
+def _plan_from(record: Mapping[str, Any]) -> Plan:
+    plan = Plan(**record)
+    if plan.kind not in _NOUNS:
+        raise KeyError(plan.kind)
+    return replace(plan, features=tuple(plan.features))
+
+
+def _time_axis(plans: list[Plan]) -> str | None:
+    """The column of dates that goes with the order of the rows, or the first one."""
+    dates = [
+        plan
+        for plan in plans
+        if plan.kind == "date" and not plan.settings.get("clock", False)
+    ]
+    best = max(dates, key=lambda plan: plan.summary.get("ordered", 0.0), default=None)
+    return None if best is None else best.column
+
+
+# -------------------------------------------------------------- rows by their kind
+
+
+def _interleave(columns: list[Floats], block: Floats) -> None:
+    """Columns into rows, a few thousand at once."""
+    for start in range(0, len(block), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        for place, values in enumerate(columns):
+            block[rows, place] = values[rows]
+
+
+def _usual(plan: Plan, value: Any) -> Usual:
+    if plan.kind == "number":
+        return number.usual(plan, value)
+    if plan.kind == "boolean":
+        return truth.usual(plan, value)
+    if plan.kind == "date":
+        return moment.usual(plan, value)
+    if plan.kind == "category":
+        return category.usual(plan, value)
+    if plan.kind == "constant":
+        return Usual(shown(value), f"{_always(plan.summary)} in training")
+    return Usual(shown(value), "the column is not used")
+
+
+def _always(summary: dict[str, Any]) -> str:
+    if "shares" in summary:
+        return (
+            f"always {shown(max(summary['shares'], key=summary['shares'].__getitem__))}"
+        )
+    return f"always {shown(summary.get('median', summary.get('min')))}"
+
+
+def _chart(plan: Plan, array: pa.Array) -> Floats:
+    if plan.kind == "number" or "whole" in plan.summary:
+        return number.chart(plan, array)
+    if plan.kind == "boolean":
+        return truth.chart(array, plan.settings)
+    if plan.kind == "date":
+        return moment.chart(plan, array)
+    return np.full(len(array), np.nan)
+
+
+def _column_notes(plan: Plan, column: Any) -> list[str]:
+    array = plain_cells(plan, column)
+    if plan.kind == "category":
+        found = category.notes(plan, array)
+        missing = category.missing(array)
+    else:
+        found, missing = [], int(np.isnan(_chart(plan, array)).sum())
+    if missing and not plan.summary["missing"]:
+        sentence = (
+            f"{plan.column!r} is missing in {missing} rows, which training never had"
+        )
+        found = [sentence, *found]
+    return found

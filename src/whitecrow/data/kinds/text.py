@@ -1,0 +1,327 @@
+"""Columns as plain arrays, and text of which each different cell is looked at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from whitecrow.errors import DataError
+
+__all__ = [
+    "FEW_LEVELS",
+    "MOSTLY",
+    "NO_VALUE",
+    "PLAIN_NUMBER",
+    "Text",
+    "Verdict",
+    "clean_text",
+    "distinct",
+    "family_of",
+    "flat",
+    "judge",
+    "numbers",
+    "sample",
+]
+
+Column = Any  # pyarrow.Array or pyarrow.ChunkedArray: pyarrow has no types
+Mask = NDArray[np.bool_]
+
+MOSTLY = 0.95
+"""Share of cells that must be numbers (or dates) for a text column to hold these."""
+PLAIN_NUMBER = r"^[-+]?((\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[iI]nf(inity)?|INF)$"
+"""A number as programs write it."""
+FEW_LEVELS = 5000
+"""Up to here every different text is tried; beyond, a sample says if it is worth it."""
+
+_EXCEL = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
+NO_VALUE = frozenset(
+    [
+        *("", "?", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-NaN", "-nan", "null"),
+        *("NULL", "None", "none", "(null)", "(NULL)", "<null>", "\\N", *_EXCEL),
+    ]
+)
+"""Cells that mean "no value" in every column, also one of categories."""
+
+# Among numbers, dates and truths these mean "no value" too; written small.
+_ABSENT = {word.lower() for word in NO_VALUE} | {
+    *("-", "--", "---", "----", "\u2013", "\u2014", "\u2212", "_", "__", "."),
+    *("..", "...", "\u2026", "*", "**", "***", "/", "//", "n.a.", "n.a", "n. a."),
+    *("n / a", "(n/a)", "(na)", "nil", "nul", "void", "undefined", "undef", "unknown"),
+    *("(unknown)", "unk", "missing", "(missing)", "<missing>", "blank", "(blank)"),
+    *("empty", "(empty)", "<empty>", "tbd", "t.b.d.", "tba", "t.b.a.", "no data"),
+    *("no value", "not available", "not applicable", "not recorded", "not known"),
+    *("not measured", "not specified", "not set", "unavailable", "unspecified"),
+    *("n.d.", "nd", "n/d", "n.v.", "nv", "n/v", "k.a.", "k. a.", "k.a", "ka"),
+    *("keine angabe", "unbekannt", "fehlt", "leer", "nicht verf\u00fcgbar", "o.a."),
+    *("inconnu", "n.c.", "n.r.", "s.o.", "sin dato", "sin datos", "desconocido"),
+    *("s/d", "1.#qnan", "1.#ind", "-1.#ind", "nat", "<nat>", "xx", "xxx", "#"),
+    *("#missing", "#null", "-nan", "+nan", "nan(ind)", "-nan(ind)", "na.", "(none)"),
+    *("no reading", "invalid", "error", "err", "n/r"),
+}
+
+
+# -------------------------------------------------------------------- any column
+
+
+def family_of(kind: pa.DataType) -> str:
+    """The family of a type: number, duration, boolean, date, clock, text, empty, other.
+
+    Examples
+    --------
+    >>> family_of(pa.int16()), family_of(pa.date32()), family_of(pa.list_(pa.int8()))
+    ('number', 'date', 'other')
+    """
+    tests = {
+        "number": ("integer", "floating", "decimal"),
+        "duration": ("duration",),
+        "boolean": ("boolean",),
+        "date": ("date", "timestamp"),
+        "clock": ("time",),
+        "text": ("string", "large_string"),
+        "empty": ("null",),
+    }
+    for family, names in tests.items():
+        if any(getattr(pa.types, f"is_{name}")(kind) for name in names):
+            return family
+    return "other"
+
+
+def flat(name: str, column: Column) -> pa.Array:
+    """One contiguous array; dictionaries, views, runs and bytes become plain cells.
+
+    Raises
+    ------
+    DataError
+        Text that is not valid UTF-8.
+    """
+    array = _joined(column)
+    if isinstance(array.type, pa.BaseExtensionType):
+        array = array.storage
+    if pa.types.is_run_end_encoded(array.type):
+        array = pc.run_end_decode(array)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    try:
+        if _is_bytes(kind):
+            # By way of binary: bytes of fixed width, or in views, do not cast to text.
+            array = array.cast(pa.large_binary()).cast(pa.large_string())
+        elif pa.types.is_string_view(kind):
+            array = array.cast(pa.large_string())
+        elif family_of(kind) == "text":
+            array.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"column {name!r} holds bytes that are not UTF-8 text; leave the column "
+            "out or write it as text"
+        ) from error
+    return array
+
+
+def _joined(column: Column) -> pa.Array:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)  # combine_chunks would copy
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # text beyond 2 GB
+        array = pa.concat_arrays(array.cast(pa.large_string()).chunks)
+    return array
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    tests = ("binary", "large_binary", "binary_view", "fixed_size_binary")
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in tests)
+
+
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def numbers(array: pa.Array) -> NDArray[np.float64]:
+    """Number, boolean and empty columns as floats; durations in seconds."""
+    kind = array.type
+    if pa.types.is_null(kind):
+        return np.full(len(array), np.nan)
+    if pa.types.is_decimal(kind):
+        array = array.cast(pa.float64(), safe=False)
+    elif pa.types.is_boolean(kind):
+        array = array.cast(pa.uint8())
+    elif pa.types.is_duration(kind):
+        ticks = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return ticks.astype(np.float64) * _SECONDS[kind.unit]
+    values = array.to_numpy(zero_copy_only=False)
+    return values.astype(np.float64, copy=False)
+
+
+# -------------------------------------------------------------------------- text
+
+
+def clean_text(array: pa.Array) -> pa.Array:
+    """Text without surrounding blanks; words for "no value" become null."""
+    trimmed = pc.utf8_trim_whitespace(array)
+    words = pa.array(sorted(NO_VALUE), trimmed.type)
+    return pc.if_else(pc.is_in(trimmed, value_set=words), None, trimmed)
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """The different cells of a text column.
+
+    Attributes
+    ----------
+    levels : pyarrow.Array
+        Without surrounding blanks, in the order of their first appearance.
+    codes : ndarray of int64, shape (n,)
+        For each cell its level; -1 for null.
+    counts : ndarray of int64
+        How many cells have each level.
+    """
+
+    levels: pa.Array
+    codes: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
+        """What is known of levels, for each cell; `empty` where the cell is null."""
+        return np.append(values, np.array([empty], values.dtype))[self.codes]
+
+    def absent(self) -> Mask:
+        """Whether each level is a word for "no value" among numbers and dates."""
+        words = pa.array(sorted(_ABSENT), self.levels.type)
+        found = pc.is_in(pc.utf8_lower(self.levels), value_set=words)
+        return as_mask(found)
+
+
+def distinct(array: pa.Array) -> Text:
+    """The different cells of a plain text array."""
+    coded = pc.utf8_trim_whitespace(array).dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    levels = coded.dictionary
+    counts = np.bincount(codes[codes >= 0], minlength=len(levels))
+    return Text(levels, codes, counts)
+
+
+def as_mask(array: pa.Array) -> Mask:
+    """A boolean array as numpy; null is False."""
+    return np.asarray(array.fill_null(False).to_numpy(zero_copy_only=False), bool)
+
+
+def sample(text: Text) -> pa.Array:
+    """Up to 1,200 levels: the most frequent, and others at even steps."""
+    if len(text.levels) <= FEW_LEVELS:
+        return text.levels
+    steps = np.linspace(0, len(text.levels) - 1, 1000).astype(np.int64)
+    often = np.argsort(-text.counts, kind="stable")[:200]
+    return text.levels.take(pa.array(np.unique(np.append(steps, often))))
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Whether a text column holds what a reading found in it.
+
+    Attributes
+    ----------
+    fits : bool
+        Nearly all cells were read.
+    words : tuple of str
+        A text that is not a known word but must mean "no value": the only, repeated
+        one among many numbers.
+    notes : tuple of str
+        What counts as missing, and how often.
+    bad : int
+        Cells that were not read and count as missing.
+    share : float
+        Share of the cells with a value that were read.
+    distinct : int
+        How many different cells were read.
+    example : str
+        A cell that was not read; empty if there is none.
+    """
+
+    fits: bool
+    words: tuple[str, ...]
+    notes: tuple[str, ...]
+    bad: int
+    share: float
+    distinct: int
+    example: str
+
+    @property
+    def mostly(self) -> bool:
+        """Whether the column looks like it, though it may not be read as it."""
+        return self.share > 0.5 and self.distinct >= 10
+
+
+LEAST_DIFFERENT = 8
+"""Different numbers beside which one repeated other text can only mean "no value"."""
+
+
+def judge(text: Text, right: Mask, noun: str) -> Verdict:
+    """Judge a reading by what it left unread.
+
+    Parameters
+    ----------
+    text : Text
+    right : ndarray of bool
+        Which levels were read.
+    noun : str
+        What was looked for, in the plural.
+    """
+    absent = text.absent() & ~right
+    wrong = ~right & ~absent
+    read, unread = int(text.counts[right].sum()), int(text.counts[wrong].sum())
+    different = int(right.sum())
+    share = read / max(read + unread, 1)
+    word = _repeated(text, wrong) if different >= LEAST_DIFFERENT else None
+    example = text.levels[int(np.argmax(wrong))].as_py() if wrong.any() else ""
+    if word is not None:
+        absent[word], wrong[word] = True, False
+        unread -= int(text.counts[word])
+    words = () if word is None else (text.levels[word].as_py(),)
+    notes = _absent_notes(text, absent)
+    if unread:
+        notes.append(_bad_note(text, wrong, unread, noun))
+    fits = read > 0 and read >= MOSTLY * (read + unread)
+    return Verdict(fits, words, tuple(notes), unread, share, different, example)
+
+
+def _repeated(text: Text, wrong: Mask) -> int | None:
+    """The most frequent text that is not a number, if it occurs twice or more."""
+    if not wrong.any():
+        return None
+    often = int(np.argmax(np.where(wrong, text.counts, 0)))
+    others = np.where(wrong, text.counts, 0)
+    others[often] = 0
+    return (
+        often if text.counts[often] >= 2 and text.counts[often] > others.max() else None
+    )
+
+
+def _absent_notes(text: Text, absent: Mask) -> list[str]:
+    notes = []
+    for place in np.flatnonzero(absent):
+        word = text.levels[int(place)].as_py()
+        if word not in NO_VALUE:
+            count = int(text.counts[place])
+            means = (
+                "cell is {!r} and counts" if count == 1 else "cells are {!r} and count"
+            )
+            notes.append(f"{count} {means.format(word[:40])} as missing")
+    return notes
+
+
+def _bad_note(text: Text, wrong: Mask, count: int, noun: str) -> str:
+    row = int(np.argmax(text.spread(wrong, False)))
+    first = text.levels[int(text.codes[row])].as_py()[:40]
+    if count == 1:
+        one = noun.removesuffix("s").replace("times", "time")
+        return f"1 cell, {first!r} in row {row}, is not a {one} and counts as missing"
+    return (
+        f"{count} cells are not {noun} and count as missing, the first is {first!r} "
+        f"in row {row}"
+    )

@@ -1,0 +1,192 @@
+"""Two words for true and false: parse, plan, encode, chart, usual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from whitecrow.data.kinds.number import filled, missing_usual
+from whitecrow.data.kinds.plan import (
+    Plan,
+    Usual,
+    all_missing,
+    bad_cell,
+    left_out,
+    other_type,
+    with_indicator,
+)
+from whitecrow.data.kinds.text import (
+    Text,
+    distinct,
+    family_of,
+    numbers,
+)
+from whitecrow.data.kinds.words import is_missing, percent, shown
+
+__all__ = ["chart", "encode", "find", "parse", "plan", "usual"]
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_PAIRS = (
+    ("true", "false"),
+    ("yes", "no"),
+    ("true", "no"),
+    ("yes", "false"),
+    ("y", "n"),
+    ("t", "f"),
+    ("on", "off"),
+    ("ja", "nein"),
+    ("ja", "nee"),
+    ("j", "n"),
+    ("wahr", "falsch"),
+    ("oui", "non"),
+    ("vrai", "faux"),
+    ("si", "no"),
+    ("s\u00ed", "no"),
+    ("s\u00ec", "no"),
+    ("verdadero", "falso"),
+    ("vero", "falso"),
+    ("sim", "n\u00e3o"),
+)
+_ALWAYS = {"true", "yes", "false", "no"}
+_MARKS = {"x", "\u2713", "\u2714", "\u00d7"}
+"""A mark that means yes where the other cells are empty."""
+_WORDS = {
+    word: value
+    for pair in _PAIRS
+    for word, value in zip(pair, (True, False), strict=True)
+}
+_WORDS |= {"1": True, "0": False} | dict.fromkeys(_MARKS, True)
+
+
+def find(text: Text, missing: int) -> dict[str, Any] | None:
+    """How to read a text column as true and false; None if it is something else.
+
+    Parameters
+    ----------
+    text : Text
+    missing : int
+        Cells without a value.
+    """
+    if len(text.levels) > 64:
+        return None
+    absent = text.absent()
+    words = {
+        level.lower()
+        for level, gone in zip(text.levels.to_pylist(), absent, strict=True)
+        if not gone
+    }
+    if words and (words <= _ALWAYS or any(words == set(pair) for pair in _PAIRS)):
+        return {}
+    if words and words <= _MARKS and missing and not absent.any():
+        return {"blank": False}
+    return None
+
+
+def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[Values, Mask]:
+    """Text as 0 and 1 (NaN where missing), and which cells were not read."""
+    text = distinct(array)
+    words = {**_WORDS, **settings.get("words", {})}
+    found = [words.get(level.lower()) for level in text.levels.to_pylist()]
+    values = np.array([np.nan if one is None else float(one) for one in found])
+    absent = text.absent()
+    right = ~np.isnan(values)
+    blank = settings.get("blank")
+    empty = np.nan if blank is None else float(blank)
+    values[absent & ~right] = empty
+    return text.spread(values, empty), text.spread(~right & ~absent, False)
+
+
+def plan(
+    name: str,
+    values: Values,
+    how: dict[str, Any] | None = None,
+    *,
+    tolerant: bool = False,
+) -> Plan:
+    """The plan for a column of true and false.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray of float64
+        1 for true, 0 for false, NaN where missing.
+    how : dict, optional
+        How text is read, for `parse`.
+    tolerant : bool
+        Some cells were neither; new ones may follow.
+    """
+    valid = values[~np.isnan(values)]
+    if len(valid) == 0:
+        return all_missing(name, len(values))
+    share = float(valid.mean())
+    missing = 1 - len(valid) / len(values)
+    summary: dict[str, Any] = {
+        "kind": "boolean",
+        "rows": len(values),
+        "missing": missing,
+    }
+    summary["shares"] = {
+        "true": share * (1 - missing),
+        "false": (1 - share) * (1 - missing),
+    }
+    constant = share in (0.0, 1.0)
+    usual = share >= 0.5
+    word = "true" if usual else "false"
+    if constant and not missing:
+        return left_out(name, "constant", f"always {word}", summary)
+    settings = {**(how or {}), "fill": float(usual), "value": not constant}
+    features = () if constant else (name,)
+    action = "kept as missing or not" if constant else "kept as 0 and 1"
+    found = Plan(name, "boolean", action, "", features, settings, summary)
+    return with_indicator(found, word, [], tolerant=tolerant)
+
+
+def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
+    """0 and 1, and the mark for missing cells.
+
+    Raises
+    ------
+    DataError
+        A cell is neither true nor false.
+    """
+    family = family_of(array.type)
+    if family == "text":
+        values, unread = parse(array, plan.settings)
+    elif family in {"number", "boolean", "empty"}:
+        values = numbers(array)
+        unread = ~(np.isnan(values) | (values == 0) | (values == 1))
+    else:
+        raise other_type(plan, array)
+    if unread.any() and not plan.settings["tolerant"]:
+        raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
+    return filled(plan, np.where(unread, np.nan, values))
+
+
+def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
+    """0 and 1, NaN where missing."""
+    if family_of(array.type) == "text":
+        return parse(array, settings or {})[0]
+    return numbers(array)
+
+
+def usual(plan: Plan, value: Any) -> Usual:
+    """How many of the training rows have the same."""
+    if is_missing(value) and plan.settings.get("blank") is None:
+        return missing_usual(plan.summary)
+    cell = pa.array([value], pa.string()) if value is None else _one(value)
+    number = float(chart(cell, plan.settings)[0])
+    if np.isnan(number):
+        return Usual(shown(value), "never in training rows")
+    share = plan.summary["shares"]["true" if number else "false"]
+    said = f"{percent(share)} of training rows" if share else "never in training rows"
+    return Usual(shown(value), said)
+
+
+def _one(value: Any) -> pa.Array:
+    array = pa.array([value])
+    return array if family_of(array.type) != "other" else pa.array([None], pa.string())

@@ -28,8 +28,7 @@ __all__ = [
     "by_episode",
     "by_reason",
     "moment_text",
-    "of_table",
-    "sides_of",
+    "side_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -143,7 +142,10 @@ def side_of(number: float, low: float, high: float, usual: str) -> str:
     --------
     >>> side_of(9.0, 0.3, 1.5, "0.3 to 1.5"), side_of(1.0, 0.3, 1.5, "0.3 to 1.5")
     ('above its usual 0.3 to 1.5', '')
+    >>> side_of(9.0, 0.0, 0.0, "0 to 0")
+    'above its usual 0'
     """
+    usual = usual if low < high else usual.partition(" to ")[0]
     if number > high:
         return f"above its usual {usual}"
     return f"below its usual {usual}" if number < low else ""

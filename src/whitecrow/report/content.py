@@ -98,7 +98,12 @@ def page(result: Result) -> dict[str, Any]:
         "labels_used": result.labels_used,
         "loud": _notes(result, 2),
         "reinterpreted": _notes(result, 1),
-        "ordinary": _notes(result, 0),
+        # What is ordinary about a column is told beside its chart.
+        "ordinary": [
+            note_view(note.text, note.remedy)
+            for note in result.notes
+            if note.level <= 0 and note.column is None
+        ],
         "histogram": bars,
         "cuts": found,
         "static_cuts": static_cuts(found) if found else [],

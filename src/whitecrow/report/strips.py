@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from whitecrow.data.kinds.words import percent
-from whitecrow.data.kinds.words import number_text, shown
+from whitecrow.data.kinds.words import number_text, percent, shown
 from whitecrow.report import charts
 
 if TYPE_CHECKING:

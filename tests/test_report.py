@@ -354,6 +354,28 @@ def test_fragment_is_safe_and_short(table: Result) -> None:
     assert len(text) < 20_000
 
 
+def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
+    """Yes and no, decimal commas, clock times and durations are on their charts."""
+    lines = ["paid;load;at;took;day;code"]
+    for row in range(200):
+        odd = row == 150
+        load = f"{1 + row % 7},{row % 10}" if not odd else "1.234,5"
+        cells = f"{'yes' if odd else 'no'};{load};{8 + row % 9:02d}:15;{1 + row % 5}h"
+        lines.append(f"{cells};{1 + row % 28:02d}.03.2024;K{row % 3}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    found = result_of(tmp_path / "t.csv", method="hbos", contamination=0.1)
+    data = data_of(report.render(found))
+    names = [name for name, _, _ in data["columns"]]
+    marks = {}
+    for row, reasons in zip(data["rows"], data["reasons"], strict=True):
+        marks |= {(row, names[column]): mark for column, *_, mark in reasons}
+    assert marks[150, "load"] == "r"
+    assert isinstance(marks[150, "paid"], list)
+    assert all(mark is not None for mark in marks.values())
+    orders = {name: order for name, _, order in data["columns"]}
+    assert {name for name in names if orders[name] == "t"} == {"code"}
+
+
 # ------------------------------------------------------------- data for the script
 
 

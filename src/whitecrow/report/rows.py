@@ -309,7 +309,7 @@ def _numbers(encoder: TableEncoder, frame: pa.Table) -> dict[str, NDArray[np.flo
     return {
         name: encoder.chart(name, frame[name])
         for name in frame.column_names
-        if "q05" in encoder.summaries_.get(name, {})
+        if {"q05", "shares"} & set(encoder.summaries_.get(name, {}))
     }
 
 

@@ -129,14 +129,14 @@ class _Counter:
         )
         outside = self.outside / max(self.rows, 1)
         missing, before = self.missing / max(self.rows, 1), self.summary["missing"]
-        text = self._text(outside, missing, before, shifted=moved)
+        text = self._text(outside, missing, before, shifted=bool(moved))
         return ColumnDrift(
             column=self.name,
             psi=None if index is None else float(index),
             outside=outside,
             missing=missing,
             missing_in_training=before,
-            moved=bool(text),
+            moved=text != "",
             text=text,
         )
 
@@ -156,7 +156,9 @@ class _Counter:
             )
         if outside > _OUTSIDE and self.outside > 2:
             return f"{self.name!r}: {percent(outside)} of the rows {self._beyond()}"
-        return f"{self.name!r} is distributed differently: {self._shift()}" * shifted
+        if shifted:
+            return f"{self.name!r} is distributed differently: {self._shift()}"
+        return ""
 
     def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         raise NotImplementedError  # abstract

@@ -20,6 +20,8 @@ from whitecrow import labels, reasons
 from whitecrow.choose import Choice, build
 from whitecrow.data.kinds import TableEncoder, number
 from whitecrow.data.labelling import Labelling
+from whitecrow.data.layout import TRAIN
+from whitecrow.data.pictures import training_rows
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import PictureSource, Reading, Source, open_source
 from whitecrow.errors import DataError, ModelFileError, ParameterError
@@ -297,11 +299,12 @@ def fit(
     scores = _fitted(detector, X, keep, y, extra)
     if used and not detector.uses_labels:
         # Rows that were left out of training still say where to cut.
-        detector._cut(scores[_part(rows)], _codes(rows)[_part(rows)])
+        told = np.ones(len(rows), dtype=bool) if rows.kind == "table" else keep
+        detector._cut(scores[told], _codes(rows)[told])
     model.info.update(
         facts(rows, choice, used=used, detector=detector, scores=scores, rule=rule)
     )
-    ranked = _ranked(rows)
+    ranked = _ranked(rows, keep)
     return Fit(
         model=model,
         choice=choice,
@@ -337,12 +340,11 @@ def learnt_from(
     DataError
         When no row is left.
     """
-    keep = _part(rows)
-    notes = []
-    if not keep.all():
-        notes.append(_part_note(rows, keep))
+    learns = use_labels and choice.method.cls.uses_labels
+    keep, said = _part(rows, with_defects=learns)
+    notes = [said] if said else []
     odd = keep & (_codes(rows) == labels.ANOMALY)
-    if use_labels and odd.any() and not choice.method.cls.uses_labels:
+    if use_labels and odd.any() and not learns:
         keep = keep & ~odd
         notes.append(
             f"{int(odd.sum()):,} {rows.things} labelled as anomalies are left out of "
@@ -359,23 +361,14 @@ def learnt_from(
 # ------------------------------------------------------------------------- helpers
 
 
-def _part(rows: TableRows | PictureRows) -> NDArray[np.bool_]:
+def _part(
+    rows: TableRows | PictureRows, *, with_defects: bool
+) -> tuple[NDArray[np.bool_], str]:
     """Mark the pictures of the train folder, where there are others; else all rows."""
-    everything = np.ones(len(rows), dtype=bool)
-    if not isinstance(rows, PictureRows) or not rows.parts:
-        return everything
-    train = np.array([part == "train" for part in rows.parts], dtype=bool)
-    return train if train.any() else everything
-
-
-def _part_note(rows: TableRows | PictureRows, keep: NDArray[np.bool_]) -> str:
-    places = [rows.name(int(row)).rpartition("/")[0] for row in np.flatnonzero(keep)]
-    folders = list(dict.fromkeys(places))
-    what = ", ".join(folders[:3]) + (", ..." if len(folders) > 3 else "")
-    return (
-        f"trained on the {int(keep.sum()):,} pictures of {what}; the other "
-        f"{int((~keep).sum()):,} are ranked"
-    )
+    if not isinstance(rows, PictureRows):
+        return np.ones(len(rows), dtype=bool), ""
+    codes = np.full(len(rows), labels.UNLABELLED) if with_defects else _codes(rows)
+    return training_rows(rows.parts, rows.kinds, codes)
 
 
 def _codes(rows: TableRows | PictureRows) -> labels.Codes:
@@ -429,10 +422,14 @@ def _fitted(
     return scores
 
 
-def _ranked(rows: TableRows | PictureRows) -> NDArray[np.intp] | None:
-    """Give the pictures that are not of the train folder; None to rank all rows."""
-    train = _part(rows)
-    return None if train.all() else np.flatnonzero(~train)
+def _ranked(
+    rows: TableRows | PictureRows, keep: NDArray[np.bool_]
+) -> NDArray[np.intp] | None:
+    """Give the pictures outside of the train folder; None to rank all rows."""
+    if not isinstance(rows, PictureRows):
+        return None
+    other = np.array([part != TRAIN for part in rows.parts], dtype=bool)
+    return np.flatnonzero(other) if other.any() and not other.all() else None
 
 
 def facts(

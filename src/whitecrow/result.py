@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.choose import Choice, choose
 from whitecrow.data.kinds import grouped
-from whitecrow.data.kinds.words import number_text
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
@@ -176,26 +175,27 @@ class Result:
         if isinstance(self.rows, PictureRows):
             return ()
         why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
-        found = (
-            *grouping.by_reason(why, self.scores, self._sides(list(why))),
-            *grouping.by_episode(self.flagged, self.scores, self.moments),
-        )
-        return tuple(sorted(found, key=lambda group: -len(group.rows)))
-
-    @cached_property
-    def moments(self) -> NDArray[np.float64] | None:
-        """Seconds since 1970 of each row, where the table has a time axis."""
         encoder = self.model.encoder
-        if encoder is None or encoder.moment_ is None:
-            return None
-        assert isinstance(self.rows, TableRows)
-        return encoder.chart(encoder.moment_, self.rows.frame.column(encoder.moment_))
+        moment = None if encoder is None else encoder.moment_
+        return grouping.of_table(why, self.scores, self.flagged, self._numbers, moment)
 
     @property
     def identifiers(self) -> list[str]:
         """Columns that say who a row is."""
         encoder = self.model.encoder
         return [] if encoder is None else encoder.identifiers_
+
+    def name(self, row: int) -> str:
+        """Say what a person calls a row: its position, its line, and who it is."""
+        known = list(self.who(row).values())
+        if isinstance(self.rows, TableRows):
+            lines = self.rows.lines([row])
+            known = [f"line {lines[0]}", *known] if lines else known
+        return (
+            f"{self.rows.name(row)} ({', '.join(known)})"
+            if known
+            else self.rows.name(row)
+        )
 
     def who(self, row: int) -> dict[str, str]:
         """Give the identifiers of a row, as in the file."""
@@ -335,25 +335,14 @@ class Result:
             **self.files(),
         }
 
-    def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
-        """Say of each number that is a reason at which end of the usual range it is."""
-        from whitecrow import grouping
-
+    def _numbers(self, column: str) -> NDArray[np.float64] | None:
+        """Give a column as numbers; None where it holds none."""
         encoder = self.model.encoder
-        if encoder is None or not rows:
-            return {}
+        assert encoder is not None
         assert isinstance(self.rows, TableRows)
-        frame, sides = self.rows.take(rows).frame, {}
-        for column in {r.column for row in rows for r in self.reasons[row]}:
-            summary = encoder.summaries_[column]
-            if summary["kind"] == "number":
-                low, high = summary["q05"], summary["q95"]
-                ends = (number_text(end, high - low) for end in (low, high))
-                usual = " to ".join(ends)
-                values = encoder.chart(column, frame.column(column))
-                for row, value in zip(rows, values, strict=True):
-                    sides[row, column] = grouping.side_of(value, low, high, usual)
-        return {place: side for place, side in sides.items() if side}
+        if encoder.summaries_[column]["kind"] not in {"number", "date"}:
+            return None
+        return encoder.chart(column, self.rows.frame.column(column))
 
     def _plain(self, row: int) -> dict[str, Any]:
         found = {
@@ -480,13 +469,14 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
     if isinstance(rows, TableRows) and explained:
         why = found.model.explain(rows.take(explained), found.X[explained])
         reasons = dict(zip(explained, why, strict=True))
+    pixels, notes = _pixels(found)
     return Result(
-        fit=found,
+        fit=replace(found, notes=(*found.notes, *notes)),
         top=explained[:top],
         explained=explained,
         reasons=reasons,
         quality=evaluate(rows.codes, scores, flagged),
-        pixels=_pixels(found),
+        pixels=pixels,
     )
 
 
@@ -604,7 +594,7 @@ def _is_frame(data: Any) -> bool:
 
 
 def _array_pictures(images: NDArray[Any]) -> PictureRows:
-    from whitecrow.data.pictures import to_bytes
+    from whitecrow.data.depth import to_bytes
 
     pixels, depth = to_bytes(images)
     names = tuple(f"picture {i}" for i in range(len(pixels)))
@@ -640,15 +630,16 @@ def _choice(
     return choose_detector(kind, method)
 
 
-def _pixels(found: Fit) -> PixelQuality | None:
+def _pixels(found: Fit) -> tuple[PixelQuality | None, tuple[str, ...]]:
     """Judge heat maps by the masks of the defects, where there are any."""
     rows = found.rows
     if isinstance(rows, TableRows) or rows.folder is None:
-        return None
-    from whitecrow.data.pictures import masks_of
+        return None, ()
+    from whitecrow.data.masks import read_masks
     from whitecrow.metrics.pixels import evaluate_pixels
 
-    masks = masks_of(rows)
-    if masks is None or not masks.any():
-        return None
-    return evaluate_pixels(found.model.detector.explain(rows.images), masks)
+    masks = read_masks(rows.folder, rows.read())
+    if masks is None or not masks.marked.any():
+        return None, () if masks is None else masks.notes
+    heat = found.model.detector.explain(rows.images[masks.known])
+    return evaluate_pixels(heat, masks.marked[masks.known]), masks.notes

@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Parameter
 if TYPE_CHECKING:
     from whitecrow.choose import Choice
     from whitecrow.data.source import Reading
-    from whitecrow.model import Fit
+    from whitecrow.model import Fit, Model
     from whitecrow.notes import Note
 
 __all__ = [
@@ -298,25 +298,35 @@ def say_notes(notes: Sequence[Note], out: Output) -> None:
     """Say what was read and decided: what may matter in full, the rest in short."""
     from whitecrow.notes import LOUD, ORDINARY
 
-    marks = {LOUD: "attention: ", ORDINARY: "read: "}
-    loud = [note for note in notes if note.level > ORDINARY]
-    for note in loud:
-        out.line(marks.get(note.level, "note: ") + str(note))
+    for note in notes:
+        if note.level > ORDINARY:
+            mark = "attention" if note.level == LOUD else "note"
+            out.line(f"{mark}: {note}")
 
 
 def say_fitted(found: Fit, notes: Sequence[Note], out: Output) -> None:
     """Say what was read, how it was encoded, which method and threshold, and why."""
-    from whitecrow.result import encoding_of
-
     for note in found.rows.notes[:1]:
         out.line(f"read: {note}")
     say_notes(notes, out)
-    for sentence in encoding_of(found.model)[:MOST_NOTES]:
-        out.line(f"columns: {sentence}")
+    say_columns(found.model, out)
     out.line(method_line(found.choice))
     out.line(labels_line(found))
     source = found.model.detector.threshold_source_
     out.line(f"threshold: {found.model.threshold:.4g} ({source})")
+
+
+def say_columns(model: Model, out: Output) -> None:
+    """Say what became of the columns that nothing else was said about."""
+    from whitecrow.data.kinds import grouped
+
+    decisions = () if model.encoder is None else model.encoder.decisions_
+    sentences = grouped(one for one in decisions if not one.level)
+    for sentence in sentences[:MOST_NOTES]:
+        out.line(f"columns: {sentence}")
+    if len(sentences) > MOST_NOTES:
+        left = len(sentences) - MOST_NOTES
+        out.line(f"columns: and {left} more sentences of this kind, in the report")
 
 
 def method_line(choice: Choice) -> str:

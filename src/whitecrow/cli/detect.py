@@ -118,8 +118,6 @@ def say(found: Result, out: Output) -> None:
 
 
 def _top_line(found: Result, row: int) -> str:
-    who = ", ".join(found.who(row).values())
-    name = f"{found.rows.name(row)}{f' ({who})' if who else ''}"
-    text = f"  {name}: score {found.scores[row]:.4g}"
+    text = f"  {found.name(row)}: score {found.scores[row]:.4g}"
     reasons = "; ".join(map(str, found.reasons.get(row, ())))
     return f"{text}  {reasons}" if reasons else text

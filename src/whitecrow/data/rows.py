@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import labels
+from whitecrow.data.content import Pictures
 from whitecrow.data.kinds.words import describe
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class PictureRows:
         The data as the user named them.
     images : ndarray of uint8, shape (n, c, h, w)
     paths : tuple of str
-        Relative to `folder`, with forward slashes.
+        Relative to `folder`, with forward slashes, for people.
     kinds : tuple of str
         "good" or the kind of defect; "" where the layout names none.
     codes : ndarray of int8, shape (n,), or None
@@ -141,7 +142,9 @@ class PictureRows:
     skipped : tuple of (path, reason)
         Pictures that could not be read.
     folder : Path or None
-        Where the files are; None for arrays.
+        The folder that was read; None for arrays.
+    files : tuple of Path
+        Where each picture can be opened; empty for arrays.
     depth : (low, high) or None
         The range of values that became 0 to 255; None for 8-bit pictures.
     notes : tuple of str
@@ -159,6 +162,7 @@ class PictureRows:
     parts: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     folder: Path | None = None
+    files: tuple[Path, ...] = ()
     depth: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
@@ -171,7 +175,22 @@ class PictureRows:
 
     def file(self, row: int) -> Path | None:
         """Give the file of a picture; None for arrays."""
-        return None if self.folder is None else self.folder / self.paths[row]
+        return self.files[row] if self.files else None
+
+    def read(self) -> Pictures:
+        """Give the same as a reader does, with a label for every picture."""
+        codes = np.full(len(self), labels.UNLABELLED)
+        return Pictures(
+            images=self.images,
+            paths=self.paths,
+            kinds=self.kinds,
+            labels=codes if self.codes is None else self.codes,
+            skipped=self.skipped,
+            source=self.source,
+            parts=self.parts,
+            files=self.files,
+            depth=self.depth,
+        )
 
     def cells(self, row: int) -> dict[str, str]:
         """Give what is known about a picture, by name."""
@@ -191,5 +210,6 @@ class PictureRows:
             paths=some(self.paths),
             kinds=some(self.kinds),
             parts=some(self.parts),
+            files=some(self.files),
             codes=None if self.codes is None else self.codes[chosen],
         )

@@ -52,8 +52,8 @@ class Reading:
         How to read a column, see `TableEncoder`.
     sheet : str or None
         The sheet of a workbook, by name or number.
-    picture_size : int or None
-        Side in pixels of the square that pictures are resized to.
+    picture_size : int or (int, int) or None
+        Side in pixels of the square, or height and width, that pictures are resized to.
     largest_side : int
         Pictures with a longer side are scaled down to it, if no size is given.
     """
@@ -62,7 +62,7 @@ class Reading:
     ignore: tuple[str, ...] = ()
     read_as: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
-    picture_size: int | None = None
+    picture_size: int | tuple[int, int] | None = None
     largest_side: int = PICTURE_SIDE
 
 
@@ -180,6 +180,7 @@ class PictureSource:
             codes=codes if (codes != labels.UNLABELLED).any() else None,
             parts=found.parts,
             skipped=found.skipped,
+            files=found.files,
             folder=folder if folder.is_dir() else None,
             depth=found.depth,
             notes=found.notes,
@@ -388,9 +389,7 @@ def _picture_rule(
 
 def _for_shape(reading: Reading, shape: tuple[int, ...]) -> Reading:
     _, height, width = shape
-    if height == width:
-        return replace(reading, picture_size=height)
-    return replace(reading, largest_side=max(height, width))
+    return replace(reading, picture_size=(height, width))
 
 
 def _in_shape(found: Pictures, shape: tuple[int, ...]) -> Pictures:

@@ -116,7 +116,9 @@ def _tile(
 
 
 def _picture(rows: PictureRows, row: int, *, side: int = thumbnails.SIDE) -> str:
-    return thumbnails.picture_uri(rows.images[row], rows.file(row), side=side)
+    return thumbnails.picture_uri(
+        rows.images[row], rows.file(row), side=side, depth=rows.depth
+    )
 
 
 def _size(images: NDArray[np.uint8]) -> str:

@@ -182,10 +182,7 @@ def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
     data = session.pictures
     file = data.file(row)
     side = _SMALL if small else _LARGE
-    try:
-        return thumbnails.picture(data.images[row], file, side=side)
-    except OSError:  # the file is gone; what the detector saw is here
-        return thumbnails.picture(data.images[row], side=side)
+    return thumbnails.picture(data.images[row], file, side=side, depth=data.depth)
 
 
 def heat(session: Session, row: int) -> tuple[str, bytes]:

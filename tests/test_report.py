@@ -6,19 +6,22 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from report_adapter import Note, Result, result_of
 from whitecrow import report
+from whitecrow.notes import Note
 from whitecrow.report import breakable, charts, island
 from whitecrow.report.content import note_view
 from whitecrow.report.scores import cuts, histogram
+from whitecrow.result import Result, detect
 
 ROOT = Path(__file__).parent.parent
 CSS = ROOT / "src" / "whitecrow" / "report" / "templates" / "style.css"
@@ -40,6 +43,10 @@ NOTES = (
     *(Note(f"column {place} was renamed", 1) for place in range(9)),
     Note("300 rows, commas between the cells", 0),
 )
+
+
+def result_of(source: Path, **options: Any) -> Result:
+    return detect(str(source), **options)
 
 
 def shown(result: Result, folder: Path) -> str:
@@ -69,7 +76,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "evil.csv").write_text("\n".join(lines))
     for row in range(30):
         pixels = rng.integers(90, 130, (40, 40)).astype(np.uint8)
-        kind = "test/crack <b>" if row > 25 else "train/good"
+        kind = "test/crack <b>" if row > 25 else "test/good"
+        kind = "train/good" if row < 8 else kind
         if row > 25:
             pixels[row - 20 : row - 10, 5 * (row - 25) : 5 * (row - 25) + 6] = 255
         (place / "pictures" / kind).mkdir(parents=True, exist_ok=True)
@@ -79,10 +87,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def table(folder: Path) -> Result:
-    source = str(folder / "evil.csv")
-    return result_of(
-        source, label="y", method="hbos", contamination="0.12", notes=NOTES
-    )
+    source = folder / "evil.csv"
+    found = result_of(source, labels="y", method="hbos", contamination=0.12)
+    found.fit.__dict__["said"] = NOTES
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +100,7 @@ def table_page(folder: Path, table: Result) -> str:
 
 @pytest.fixture(scope="module")
 def picture_page(folder: Path) -> str:
-    return shown(result_of(str(folder / "pictures")), folder / "shown")
+    return shown(result_of(folder / "pictures"), folder / "shown")
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -250,7 +258,7 @@ def test_confusion_counts_add_up(table_page: str) -> None:
 
 
 def test_without_labels_there_is_no_quality(folder: Path) -> None:
-    found = result_of(str(folder / "evil.csv"), ignore=("y",), method="hbos")
+    found = result_of(folder / "evil.csv", ignore=("y",), method="hbos")
     page = report.render(found)
     assert "How good the ranking is" not in page
     assert "quality cannot be measured" in page
@@ -273,11 +281,8 @@ def test_pictures_have_heat_maps_and_kinds(picture_page: str) -> None:
 
 
 def test_masks_are_measured_on_the_page(folder: Path) -> None:
-    from types import SimpleNamespace
-
-    found = result_of(str(folder / "pictures"))
-    found.pixels = SimpleNamespace(auroc=0.91234, pro=0.5, n_pictures=30, n_masks=4)
-    page = report.render(found)
+    measured: Any = SimpleNamespace(auroc=0.91234, pro=0.5, n_pictures=30, n_masks=4)
+    page = report.render(replace(result_of(folder / "pictures"), pixels=measured))
     assert "0.912" in page
     assert "PRO" in page
 
@@ -299,7 +304,7 @@ def test_a_thousand_rows_stay_below_a_megabyte(
         cells[::5] = [f"{x} {'word ' * 20}"[:width] for x in cells[::5]]
         lines.append(",".join(cells))
     (tmp_path / "t.csv").write_text("\n".join(lines))
-    found = result_of(str(tmp_path / "t.csv"), method="hbos", contamination="0.4")
+    found = result_of(tmp_path / "t.csv", method="hbos", contamination=0.4)
     page = report.render(found)
     assert len(found.explained) == 1000
     assert len(page.encode()) < 1_000_000
@@ -315,7 +320,7 @@ def test_a_thousand_rows_stay_below_a_megabyte(
 def test_many_columns_stay_below_the_limit(folder: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez(folder / "wide.npz", X=rng.normal(size=(60, 900)))
-    page = report.render(result_of(str(folder / "wide.npz"), method="hbos"))
+    page = report.render(result_of(folder / "wide.npz", method="hbos"))
     assert len(page) < 1_000_000
     assert "the page has 400 of 900" in page
 
@@ -335,7 +340,7 @@ def test_many_columns_stay_below_the_limit(folder: Path) -> None:
 @pytest.mark.parametrize("method", ["isolation_forest", "kde"])
 def test_odd_tables(tmp_path: Path, content: str, method: str) -> None:
     (tmp_path / "t.csv").write_text(content)
-    page = report.render(result_of(str(tmp_path / "t.csv"), method=method))
+    page = report.render(result_of(tmp_path / "t.csv", method=method))
     Checker(page)
     seen = page[page.index("<main>") : page.index("</main>")]
     assert not re.search(r"\bnan\b|\binf\b", seen)
@@ -347,6 +352,28 @@ def test_fragment_is_safe_and_short(table: Result) -> None:
     assert "36 of 300 rows are flagged" in text
     assert "named like labels" in text
     assert len(text) < 20_000
+
+
+def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
+    """Yes and no, decimal commas, clock times and durations are on their charts."""
+    lines = ["paid;load;at;took;day;code"]
+    for row in range(200):
+        odd = row == 150
+        load = f"{1 + row % 7},{row % 10}" if not odd else "1.234,5"
+        cells = f"{'yes' if odd else 'no'};{load};{8 + row % 9:02d}:15;{1 + row % 5}h"
+        lines.append(f"{cells};{1 + row % 28:02d}.03.2024;K{row % 3}")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    found = result_of(tmp_path / "t.csv", method="hbos", contamination=0.1)
+    data = data_of(report.render(found))
+    names = [name for name, _, _ in data["columns"]]
+    marks = {}
+    for row, reasons in zip(data["rows"], data["reasons"], strict=True):
+        marks |= {(row, names[column]): mark for column, *_, mark in reasons}
+    assert marks[150, "load"] == "r"
+    assert isinstance(marks[150, "paid"], list)
+    assert all(mark is not None for mark in marks.values())
+    orders = {name: order for name, _, order in data["columns"]}
+    assert {name for name in names if orders[name] == "t"} == {"code"}
 
 
 # ------------------------------------------------------------- data for the script

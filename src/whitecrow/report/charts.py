@@ -144,6 +144,10 @@ class Strip:
         return not self.low <= value <= self.high
 
 
+EMPTY = Strip("M0 20", None)
+"""The strip of a column without a value."""
+
+
 def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
     """Draw a column of numbers around its usual range.
 
@@ -157,7 +161,7 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
     reach = 1.5 * (high - low)
     finite = values[np.isfinite(values)]
     if not len(finite):
-        return Strip("M0 20V20z", None)
+        return EMPTY
     left = max(float(finite.min()), low - reach)
     right = min(float(finite.max()), high + reach)
     if reach == 0:  # most rows have one value

@@ -98,7 +98,12 @@ def page(result: Result) -> dict[str, Any]:
         "labels_used": result.labels_used,
         "loud": _notes(result, 2),
         "reinterpreted": _notes(result, 1),
-        "ordinary": _notes(result, 0),
+        # What is ordinary about a column is told beside its chart.
+        "ordinary": [
+            note_view(note.text, note.remedy)
+            for note in result.notes
+            if note.level <= 0 and note.column is None
+        ],
         "histogram": bars,
         "cuts": found,
         "static_cuts": static_cuts(found) if found else [],
@@ -204,7 +209,7 @@ def _table(result: Result, rows: TableRows) -> dict[str, Any]:
     strips = drawn(encoder, frame, [n for n in wanted if n in frame.column_names])
     view = table_view(result, rows, strips)
     columns = _columns(result, view)
-    time, time_data = _timeline(result, rows)
+    time, time_data = _timeline(result)
     groups = _groups(result, view)
     return {
         "view": view,
@@ -265,16 +270,13 @@ def _columns(result: Result, view: TableView) -> list[ColumnView]:
 # ------------------------------------------------------------------------ the time
 
 
-def _timeline(
-    result: Result, rows: TableRows
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The time axis for the template, and what its script needs."""
     encoder = result.model.encoder
     assert encoder is not None
-    column = encoder.moment_
-    if column is None:
+    column, moments = encoder.moment_, result.moments
+    if column is None or moments is None:
         return None, None
-    moments = encoder.chart(column, rows.frame[column])
     chart = charts.timeline(moments, result.scores, result.flagged, result.threshold)
     if chart is None:
         return None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -116,11 +117,11 @@ def order_code(cells: Sequence[str], numbers: NDArray[np.float64] | None) -> str
 
 
 def _reads(cell: str, number: float) -> bool:
-    if not np.isfinite(number):
+    if not math.isfinite(number):
         return not _PLAIN.fullmatch(cell)
     # The cell of a typed column is shown with six digits.
-    return bool(_PLAIN.fullmatch(cell)) and bool(
-        np.isclose(float(cell), number, 1e-5, 0)
+    return bool(_PLAIN.fullmatch(cell)) and math.isclose(
+        float(cell), number, rel_tol=1e-5
     )
 
 

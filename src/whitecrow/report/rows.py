@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from whitecrow.data.kinds import TableEncoder
     from whitecrow.data.rows import TableRows
+    from whitecrow.reasons import Reason
     from whitecrow.report.charts import Strip
-    from whitecrow.result import Reason, Result
+    from whitecrow.result import Result
 
 __all__ = ["ReasonView", "RowView", "TableView", "bits_of", "table_view", "truth_of"]
 
@@ -32,7 +33,7 @@ MOST_VALUES = 80  # in the list of all values of a row, as it is without the scr
 MOST_IDENTIFIERS = 3
 # Bytes for the cells of all rows, the largest part of the page, less what each column
 # takes elsewhere: a chart, how it was read, its values in the first rows.
-CELLS_BUDGET, COLUMN_COST, LEAST_BUDGET = 540_000, 700, 150_000
+CELLS_BUDGET, COLUMN_COST, LEAST_BUDGET = 660_000, 1_200, 150_000
 LONGEST_CELLS = (80, 40, 24)
 
 
@@ -167,6 +168,10 @@ class _Maker:
         return {name: place for place, name in enumerate(self.cells)}
 
     @cached_property
+    def lines(self) -> list[int] | None:
+        return self.table.lines(self.rows)
+
+    @cached_property
     def orders(self) -> dict[str, str]:
         """How the script sorts each column."""
         return {
@@ -207,12 +212,11 @@ class _Maker:
 
     def row(self, place: int) -> RowView:
         row = self.rows[place]
-        lines = self.table.lines([row])
         order = dict.fromkeys([*self.identifiers, *self.cells])
         return RowView(
             rank=place + 1,
             row=self.table.position(row),
-            line=lines[0] if lines else None,
+            line=self.lines[place] if self.lines else None,
             names=tuple(
                 (name, self.cells[name][place])
                 for name in self.identifiers[:MOST_IDENTIFIERS]
@@ -263,7 +267,7 @@ class _Maker:
         ]
         return {
             "rows": [self.table.position(row) for row in rows],
-            "lines": self.table.lines(rows),
+            "lines": self.lines,
             "scores": "\n".join(map(self.score, rows)),
             "widths": [round(self.width(row)) for row in rows],
             "flagged": sum(bool(self.result.flagged[row]) for row in rows),
@@ -305,7 +309,7 @@ def _numbers(encoder: TableEncoder, frame: pa.Table) -> dict[str, NDArray[np.flo
     return {
         name: encoder.chart(name, frame[name])
         for name in frame.column_names
-        if "q05" in encoder.summaries_.get(name, {})
+        if {"q05", "shares"} & set(encoder.summaries_.get(name, {}))
     }
 
 

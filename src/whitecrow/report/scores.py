@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.data.kinds.words import number_text
 from whitecrow.report import charts
+from whitecrow.threshold import from_contamination
 
 if TYPE_CHECKING:
     from whitecrow.result import Result
 
 __all__ = ["cuts", "histogram", "score_text", "spread", "static_cuts"]
 
-MOST_CUTS = 160
+# Thresholds of the slider, and rows times thresholds that are worth the time.
+MOST_CUTS, FEWEST_CUTS, WORK = 160, 24, 20_000_000
 # `--contamination` takes shares up to this one.
 LARGEST_SHARE = 0.5
 _TABLE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -64,7 +66,8 @@ def cuts(result: Result, drawn: charts.Histogram) -> dict[str, Any] | None:
     shares = _shares(result)
     if len(shares) < 2:
         return None
-    values = np.r_[np.quantile(result.scores, 1 - shares), result.threshold]
+    found_at = [from_contamination(result.scores, share).value for share in shares]
+    values = np.r_[found_at, result.threshold]
     order = np.argsort(-values, kind="stable")
     values, names = values[order], np.r_[shares, np.nan][order]
     names = names if _is_training(result) else np.full(len(names), np.nan)
@@ -109,7 +112,8 @@ def _shares(result: Result) -> NDArray[np.float64]:
     n = len(result.scores)
     if n < 4:
         return np.empty(0)
-    grid = np.geomspace(max(1 / n, 1e-6), LARGEST_SHARE, MOST_CUTS)
+    number = int(np.clip(WORK // n, FEWEST_CUTS, MOST_CUTS))
+    grid = np.geomspace(max(1 / n, 1e-6), LARGEST_SHARE, number)
     wanted = {float(f"{share:.2g}") for share in grid}
     wanted |= {share for share in _TABLE if share >= 1 / n}
     return np.array(sorted(share for share in wanted if share <= LARGEST_SHARE))

@@ -94,12 +94,12 @@ def place_in(strip: charts.Strip | None, value: Any, number: float) -> Mark:
     value : object
         The cell as it was read, for a category.
     number : float
-        The cell as `TableEncoder.chart` gives it, for a number; NaN if missing.
+        The cell as `TableEncoder.chart` gives it; NaN if it has none.
     """
     if strip is None:
         return Mark(None, "", None)
     if strip.levels is not None:
-        bar = _level(strip.levels, value)
+        bar = _level(strip.levels, value, number)
         return Mark(None, "" if bar else "right", bar)
     if np.isnan(number):
         return Mark(None, "", None)
@@ -121,12 +121,16 @@ def usual_text(summary: Mapping[str, Any] | None) -> str:
         return ""
     low, high = summary["q05"], summary["q95"]
     if isinstance(low, str):
-        return f"{summary['min']} to {summary['max']}"
+        return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
     width = float(high - low)
-    return f"{number_text(low, width)} to {number_text(high, width)}"
+    ends = dict.fromkeys(number_text(end, width) for end in (low, high))
+    unit = summary.get("unit")
+    return " to ".join(ends) + (f" {unit}" if unit else "")
 
 
 def _level(
-    levels: Mapping[str, tuple[float, float]], value: Any
+    levels: Mapping[str, tuple[float, float]], value: Any, number: float
 ) -> tuple[float, float] | None:
+    if number in {0.0, 1.0}:  # a yes or no, whatever the word
+        return levels.get("true" if number else "false")
     return levels.get(value.strip() if isinstance(value, str) else shown(value))

@@ -14,7 +14,7 @@ from whitecrow import labels, reasons
 from whitecrow.data.kinds.words import describe, shown
 from whitecrow.data.rows import PictureRows
 from whitecrow.reasons import place_of
-from whitecrow.report import content, thumbnails
+from whitecrow.report import charts, content, thumbnails
 
 if TYPE_CHECKING:
     from whitecrow.active.log import State
@@ -69,14 +69,17 @@ def _row(session: Session, row: int) -> dict[str, Any]:
     others.sort(key=lambda name: name not in used)
     most = max((one.share for one in found), default=1.0)
     return {
-        "reasons": [_reason(session, one, most) for one in found],
+        "reasons": [_reason(session, row, one, most) for one in found],
         "values": list(describe(frame, row, others[:_VALUES]).items()),
     }
 
 
-def _reason(session: Session, reason: Reason, most: float) -> dict[str, Any]:
+def _reason(session: Session, row: int, reason: Reason, most: float) -> dict[str, Any]:
+    assert session.encoder is not None
     strip = _strip(session, reason.column)
-    mark, beyond, bar = content.place_in(strip, reason.value)
+    cells = session.frame[reason.column].slice(row, 1)
+    number = float(session.encoder.chart(reason.column, cells)[0])
+    mark, beyond, bar = content.place_in(strip, reason.value, number)
     return {
         "column": reason.column,
         "text": reason.text,
@@ -94,9 +97,8 @@ def _strip(session: Session, column: str) -> Strip:
     """The chart of a column, drawn once."""
     if column not in session.strips:
         assert session.encoder is not None
-        session.strips[column] = content.column_strip(
-            session.encoder.summaries_[column], session.frame[column]
-        )
+        strip = content.column_strip(session.encoder, column, session.frame[column])
+        session.strips[column] = strip or charts.EMPTY
     return session.strips[column]
 
 

@@ -220,8 +220,9 @@ function nameCell(i) {
   const ids = data.ids.slice(0, data.shown).filter(c => columns[c].cells);
   const cell = make("td", {role: "cell", class: "name"});
   for (const c of ids) cell.append(make("span", {class: "id", title: columns[c].name}, breakable(columns[c].cells[i])), " ");
-  cell.append(make("span", {class: ids.length ? "soft" : "id"}, (ids.length ? "row " : "") + data.rows[i]), " ");
-  if (data.lines) cell.append(make("span", {class: "soft"}, "line " + data.lines[i]));
+  const line = data.lines ? `line ${data.lines[i]}` : "";
+  if (ids.length) cell.append(make("span", {class: "soft"}, `row ${data.rows[i]}${line && ", " + line}`));
+  else cell.append(make("span", {class: "id"}, String(data.rows[i])), " ", make("span", {class: "soft"}, line));
   return cell;
 }
 

@@ -38,6 +38,7 @@ from whitecrow.data.kinds.text import (
     Text,
     Verdict,
     as_mask,
+    cast,
     distinct,
     family_of,
     judge,
@@ -56,7 +57,7 @@ __all__ = [
     "parse_typed",
     "plain",
 ]
-__all__ += ["plan", "table_mark", "usual"]
+__all__ += ["plan", "table_mark", "usual", "without_absent"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -80,10 +81,8 @@ def plain(array: pa.Array) -> Values | None:
     >>> plain(pa.array(["1.5", None, "-2e3"])), plain(pa.array(["1,5"]))
     (array([ 1.5e+00,     nan, -2.0e+03]), None)
     """
-    try:
-        return numbers(array.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return None
+    values = cast(array, pa.float64())
+    return None if values is None else numbers(values)
 
 
 def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
@@ -104,7 +103,7 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
     """
     values = _fast(array, style)
     if values is not None:
-        return _without_absent(values, style), np.zeros(len(values), bool)
+        return without_absent(values, style), np.zeros(len(values), bool)
     text = distinct(array)
     if not len(text.levels):
         return np.full(len(array), np.nan), np.zeros(len(array), bool)
@@ -116,7 +115,7 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
     known = text.absent() | as_mask(pc.is_in(text.levels, value_set=words))
     unread = ~right & ~known
     values = text.spread(np.where(right, by_level, np.nan), np.nan)
-    return _without_absent(values, style), text.spread(unread, False)
+    return without_absent(values, style), text.spread(unread, False)
 
 
 def _fast(array: pa.Array, style: Style) -> Values | None:
@@ -134,10 +133,11 @@ def _fast(array: pa.Array, style: Style) -> Values | None:
 
 def parse_typed(array: pa.Array, style: Style) -> Values:
     """A column of numbers, durations or truths as numbers in its unit."""
-    return _without_absent(numbers(array), style)
+    return without_absent(numbers(array), style)
 
 
-def _without_absent(values: Values, style: Style) -> Values:
+def without_absent(values: Values, style: Style) -> Values:
+    """Numbers of which some mean "no value", as asked for."""
     absent = style.get("absent")
     return np.where(np.isin(values, absent), np.nan, values) if absent else values
 
@@ -321,6 +321,8 @@ class Found:
 
     Attributes
     ----------
+    values : ndarray of float64
+        For each different cell; NaN where it is missing or was not read.
     style : dict
         How to read it, for `parse`.
     verdict : Verdict
@@ -337,6 +339,7 @@ class Found:
         Digits with leading zeros: codes, not numbers.
     """
 
+    values: Values
     style: Style
     verdict: Verdict
     notes: tuple[str, ...] = ()
@@ -384,7 +387,8 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
     if system.note:
         notes = (*notes, system.note)
     likeness = text.counts[number].sum() / max(text.counts[~text.absent()].sum(), 1)
-    return Found(style, verdict, notes, doubt, looks, float(likeness), codes)
+    values = np.where(right & ~text.absent(), values, np.nan)
+    return Found(values, style, verdict, notes, doubt, looks, float(likeness), codes)
 
 
 def _weights(unit: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, int]:
@@ -859,7 +863,7 @@ def _number_of(value: Any, style: Style) -> float | None:
         values, unread = parse(array, style)
         return None if unread[0] else float(values[0])
     if family in {"number", "boolean", "empty", "duration"}:
-        return float(_without_absent(numbers(array), style)[0])
+        return float(without_absent(numbers(array), style)[0])
     return None
 
 

@@ -41,7 +41,7 @@ _WORDS = """
 kr kr. rs rs. zł zl fr fr. sfr sfr. kč kc ft lei lv tl rm rp r$ us$ a$ c$ ca$ au$ nz$
 hk$ s$ nt$ mx$ s/ s/. r euro euros eur. dollar dollars pounds yen ct cent cents
 """
-_RUBLES = "\N{CYRILLIC SMALL LETTER ER}\N{CYRILLIC SMALL LETTER U}\N{CYRILLIC SMALL LETTER BE}"
+_RUBLES = "\u0440\u0443\u0431"
 _CURRENCIES = {code.lower(): code for code in _CODES.split()}
 _CURRENCIES |= {word: word for word in _WORDS.split()}
 _SAME = {"euro": "EUR", "euros": "EUR", "eur.": "EUR", "€": "EUR", "us$": "$"}

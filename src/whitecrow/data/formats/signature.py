@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from whitecrow.data import pictures
@@ -70,25 +71,22 @@ _REFUSED = {
 _MARK = b"\xef\xbb\xbf"
 
 
-class Found(str):
-    """A format, with how the bytes are packed and whether the name says otherwise.
+class Found(NamedTuple):
+    """What a file is.
 
     Attributes
     ----------
+    kind : str
+        A value of `FORMATS`.
     packing : str
-        A value of `streams.PACKINGS`, or "".
+        How its bytes are compressed: a value of `streams.PACKINGS`, or "".
     misnamed : bool
         Whether the name of the file stands for another format.
     """
 
+    kind: str
     packing: str
     misnamed: bool
-
-    def __new__(cls, kind: str, packing: str = "", misnamed: bool = False) -> Found:
-        """Make a format from its name."""
-        found = super().__new__(cls, kind)
-        found.packing, found.misnamed = packing, misnamed
-        return found
 
 
 def suffix_of(name: str) -> str:
@@ -142,7 +140,7 @@ def _is_packed(name: str) -> bool:
 def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
     kind = next((k for start, k in _SIGNATURES.items() if head.startswith(start)), "")
     if kind == "zip":
-        kind = _kind_of_zip(file)
+        kind = _kind_of_zip(file, expected)
     if kind == "workbook" and expected == "picture":
         raise _refusal(file, "a workbook", "let its name end in .xlsx")
     if packing and kind:
@@ -161,12 +159,13 @@ def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
     return _kind_of_text(file, head, expected)
 
 
-def _kind_of_zip(file: Bytes) -> str:
+def _kind_of_zip(file: Bytes, expected: str) -> str:
     try:
         with ZipFile(file.path) as archive:
             names = archive.namelist()
     except (BadZipFile, OSError, ValueError, NotImplementedError):
-        return "zip"  # its reader says what is wrong with it
+        # The reader says what is wrong with it.
+        return expected if expected in ("workbook", "npz") else "zip"
     if any(name.startswith("xl/") for name in names):
         return "workbook"
     if "content.xml" in names and "mimetype" in names:

@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from whitecrow.grouping import by_episode, by_reason, moment_text, side_of
+from whitecrow.grouping import (
+    by_episode,
+    by_reason,
+    moment_text,
+    of_table,
+    sides_of,
+)
 
 
 class R(NamedTuple):
@@ -92,11 +98,35 @@ def test_many_values_on_one_side_are_one_group() -> None:
     assert len(group.rows) == 60
 
 
-def test_side() -> None:
-    assert side_of(3.0, 1.0, 2.0, "1 to 2") == "above its usual 1 to 2"
-    assert side_of(0.0, 1.0, 2.0, "1 to 2") == "below its usual 1 to 2"
-    assert side_of(1.0, 1.0, 2.0, "1 to 2") == ""
-    assert side_of(float("nan"), 1.0, 2.0, "1 to 2") == ""
+def test_sides_are_beyond_nine_tenths() -> None:
+    values = np.r_[np.linspace(1, 2, 98), -50.0, np.nan]
+    reasons = {
+        row: [R("flow", "x", 1.0), R("shop", "y", 1.0)] for row in (0, 50, 98, 99)
+    }
+    found = sides_of(reasons, lambda name: values if name == "flow" else None)
+    assert set(found) == {(98, "flow"), (0, "flow")}
+    assert found[98, "flow"].startswith("below its usual 1.0")
+
+
+def test_a_column_that_is_nearly_always_zero() -> None:
+    values = np.r_[np.zeros(99), 7.0]
+    found = sides_of({99: [R("hits", "7", 1.0)]}, lambda _: values)
+    assert found == {(99, "hits"): "above its usual 0"}
+
+
+def test_both_sorts_of_a_table() -> None:
+    rng = np.random.default_rng(0)
+    ah = rng.uniform(0.3, 1.5, 5000)
+    ah[1000:1200] = -200
+    flagged = ah == -200
+    reasons = {int(row): [R("AH", "-200", 0.9)] for row in np.flatnonzero(flagged)}
+    moments = 1078941600.0 + 3600 * np.arange(5000)
+    columns = {"AH": ah, "when": moments}
+    groups = of_table(reasons, -ah, flagged, columns.get, "when")
+    assert [group.text for group in groups] == [
+        "AH = -200",
+        "2004-04-21 10:00 to 2004-04-29 17:00",
+    ]
 
 
 def test_thousands_of_keys_are_quick() -> None:
@@ -130,22 +160,29 @@ def test_eleven_bursts_are_eleven_episodes(density: float) -> None:
     assert groups[0].start.startswith("2020-03-09 ")
 
 
+def test_sparse_bursts_are_episodes_too() -> None:
+    """A threshold that flags a fifth of each burst still shows the bursts."""
+    flagged = bursts(np.random.default_rng(3), 9400, 0.2)
+    groups = by_episode(flagged, np.zeros(9400), 10.0 * np.arange(9400))
+    assert 11 <= len(groups) <= 20
+    assert sum(len(group.rows) for group in groups) >= 0.8 * flagged.sum()
+
+
 def test_scattered_rows_are_no_episodes() -> None:
     for share in (0.002, 0.02, 0.1, 0.3, 0.5):
         flagged = np.random.default_rng(1).uniform(size=8000) < share
         assert by_episode(flagged, np.zeros(8000)) == ()
 
 
-def test_a_night_ends_an_episode() -> None:
-    moments = np.concatenate(
-        [day * 86400 + 3600.0 * np.arange(8, 20) for day in range(40)]
-    )
+def test_nights_do_not_end_an_episode_but_weeks_do() -> None:
+    days = [day + 60 * (day > 20) for day in range(40)]
+    hours = 3600.0 * np.arange(8, 20)
+    moments = np.concatenate([86400 * day + hours for day in days])
     flagged = np.zeros(len(moments), dtype=bool)
-    flagged[12 * 5 + 6 : 12 * 7] = True  # the afternoon of one day, and the next day
-    flagged[300:306] = True
+    flagged[12 * 5 + 6 : 12 * 7] = True  # an afternoon, and the whole next day
+    flagged[12 * 20 : 12 * 22] = True  # the days before and after the pause
     groups = by_episode(flagged, np.zeros(len(moments)), moments)
-    assert sum(len(group.rows) for group in groups) == flagged.sum()
-    assert len(groups) == 2
+    assert [len(group.rows) for group in groups] == [18, 12, 12]
 
 
 def test_rows_need_not_be_in_the_order_of_time() -> None:

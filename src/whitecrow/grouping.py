@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
+
+from whitecrow.data.kinds.words import number_text
 
 __all__ = [
     "Cause",
@@ -28,7 +31,8 @@ __all__ = [
     "by_episode",
     "by_reason",
     "moment_text",
-    "side_of",
+    "of_table",
+    "sides_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -43,11 +47,15 @@ MOSTLY = 0.9
 LEAST_PART_BEYOND = 0.02
 # A value stands for itself if so much of what is beyond the same end has it.
 MOST_OF_SIDE = 0.5
-# Flagged rows of one episode are at most so many rows apart.
-WIDEST_GAP = 10
+# Flagged rows of one episode are at most so many rows apart; more if few are flagged.
+WIDE_GAP, WIDEST_GAP = 10, 50
 # Episodes explain the order of the rows if there are this much fewer than by chance.
 FEWER_THAN_CHANCE = 0.6
+# A run is an episode if so much of it is flagged, or if chance would hardly make it.
 LEAST_DENSITY = 1 / 3
+LARGEST_CHANCE = 0.01
+# Two runs are one episode if no further apart than so many of their usual gaps.
+LOOSE = 6
 
 
 class Cause(Protocol):
@@ -86,6 +94,35 @@ class Group(NamedTuple):
     start: str = ""
     end: str = ""
     column: str | None = None
+
+
+def of_table(
+    reasons: Mapping[int, Sequence[Cause]],
+    scores: Floats,
+    flagged: NDArray[np.bool_],
+    numbers: Callable[[str], Floats | None],
+    moment: str | None = None,
+) -> tuple[Group, ...]:
+    """Find both sorts of groups in a table, the largest group first.
+
+    Parameters
+    ----------
+    reasons : mapping of int to sequence of Cause
+        For flagged rows their reasons, the strongest first; others are not looked at.
+    scores : ndarray of shape (n,)
+    flagged : ndarray of bool, shape (n,)
+    numbers : callable
+        Column -> its cells as numbers, NaN where missing; None for a category.
+    moment : str, optional
+        The column that is the time axis.
+    """
+    known = {row: found for row, found in reasons.items() if flagged[row]}
+    moments = None if moment is None else numbers(moment)
+    groups = (
+        *by_reason(known, scores, sides_of(known, numbers)),
+        *by_episode(flagged, scores, moments),
+    )
+    return tuple(sorted(groups, key=lambda group: -len(group.rows)))
 
 
 # ---------------------------------------------------------------------- one reason
@@ -129,26 +166,39 @@ def by_reason(
     return tuple(sorted(groups, key=lambda group: -len(group.rows)))
 
 
-def side_of(number: float, low: float, high: float, usual: str) -> str:
-    """Say at which end a number is beyond its usual range; "" within it.
-
-    Parameters
-    ----------
-    number, low, high : float
-    usual : str
-        The range in words.
+def sides_of(
+    reasons: Mapping[int, Sequence[Cause]], numbers: Callable[[str], Floats | None]
+) -> dict[tuple[int, str], str]:
+    """Say for each reason where its number is beyond the middle nine tenths.
 
     Examples
     --------
-    >>> side_of(9.0, 0.3, 1.5, "0.3 to 1.5"), side_of(1.0, 0.3, 1.5, "0.3 to 1.5")
-    ('above its usual 0.3 to 1.5', '')
-    >>> side_of(9.0, 0.0, 0.0, "0 to 0")
-    'above its usual 0'
+    >>> from collections import namedtuple
+    >>> R = namedtuple("R", "column text share")
+    >>> sides_of({99: [R("flow", "500", 1.0)]}, lambda _: np.r_[np.arange(99.0), 500])
+    {(99, 'flow'): 'above its usual 5 to 94'}
     """
-    usual = usual if low < high else usual.partition(" to ")[0]
-    if number > high:
-        return f"above its usual {usual}"
-    return f"below its usual {usual}" if number < low else ""
+    places: dict[str, list[int]] = defaultdict(list)
+    for row, found in reasons.items():
+        for reason in found:
+            places[reason.column].append(row)
+    sides = {}
+    for column, rows in places.items():
+        values = numbers(column)
+        if values is None or not np.isfinite(values).any():
+            continue
+        low, high = np.nanquantile(values, [0.05, 0.95]).tolist()
+        for row in rows:
+            if side := _side(float(values[row]), low, high):
+                sides[row, column] = side
+    return sides
+
+
+def _side(number: float, low: float, high: float) -> str:
+    if low <= number <= high or np.isnan(number):
+        return ""
+    texts = dict.fromkeys(number_text(end, high - low) for end in (low, high))
+    return f"{'above' if number > high else 'below'} its usual {' to '.join(texts)}"
 
 
 def _strong(found: Sequence[Cause]) -> list[Cause]:
@@ -267,18 +317,14 @@ def by_episode(
     places = np.flatnonzero(flagged[order])
     if len(places) < LEAST_ROWS:
         return ()
-    at = None if moments is None else moments[order]
+    at = np.arange(len(order), dtype=float) if moments is None else moments[order]
     share = len(places) / len(order)
-    gap = int(np.clip(1 / share, 2, WIDEST_GAP))
+    gap = _gap(share)
     runs = _runs(places, at, gap)
     if len(runs) > FEWER_THAN_CHANCE * _runs_by_chance(len(places), share, gap):
         return ()
-    least = max(LEAST_DENSITY, min(2 * share, 0.9))
-    groups = [
-        _episode(order[run], scores, moments)
-        for run in runs
-        if len(run) >= LEAST_ROWS and len(run) >= least * (run[-1] - run[0] + 1)
-    ]
+    runs = [run for run in runs if _stands_out(run, share, len(places))]
+    groups = [_episode(order[run], scores, moments) for run in _joined(runs, at)]
     return tuple(sorted(groups, key=lambda group: -len(group.rows)))
 
 
@@ -310,14 +356,53 @@ def _in_time(moments: Floats | None, n: int) -> Rows:
     return order[np.isfinite(moments[order])]
 
 
-def _runs(places: Rows, at: Floats | None, gap: int) -> list[Rows]:
-    """Places cut where two are further apart than the gap."""
-    cuts = np.diff(places) > gap
-    if at is not None and len(at) > 1:
-        # Where the sampling pauses for a night, an episode ends.
-        step = max(_interval(at), float(np.quantile(np.diff(at), 0.95)))
-        cuts |= np.diff(at[places]) > gap * step
-    return np.split(places, np.flatnonzero(cuts) + 1)
+def _runs(places: Rows, at: Floats, gap: int) -> list[Rows]:
+    """Places cut where two are further apart than the gap, in rows or in time."""
+    far = (np.diff(places) > gap) | (np.diff(at[places]) > gap * _step(at))
+    return np.split(places, np.flatnonzero(far) + 1)
+
+
+def _step(at: Floats) -> float:
+    """Time from row to row, pauses that are as regular as nights included."""
+    steps = np.diff(at)
+    return max(_interval(at), float(np.quantile(steps, 0.95))) if len(steps) else 0.0
+
+
+def _gap(share: float) -> int:
+    """How far apart flagged rows of one episode may be, in rows."""
+    return max(2, int(min(1 / share, WIDE_GAP)), int(min(0.25 / share, WIDEST_GAP)))
+
+
+def _stands_out(run: Rows, share: float, n_flagged: int) -> bool:
+    """Whether a run is dense, or too long for flagged rows that are scattered."""
+    span = int(run[-1] - run[0]) + 1
+    if len(run) < LEAST_ROWS:
+        return False
+    if len(run) >= span * max(LEAST_DENSITY, min(2 * share, 0.9)):
+        return True
+    # Chance that as many others follow a flagged row, for all flagged rows together.
+    return bool(n_flagged * pdtrc(len(run) - 2, span * share) < LARGEST_CHANCE)
+
+
+def _joined(runs: Sequence[Rows], at: Floats) -> list[Rows]:
+    """Runs, with those that are one sparse episode put together."""
+    joined: list[Rows] = []
+    for run in runs:
+        if joined and _belong(joined[-1], run, at):
+            joined[-1] = np.concatenate([joined[-1], run])
+        else:
+            joined.append(run)
+    return joined
+
+
+def _belong(run: Rows, following: Rows, at: Floats) -> bool:
+    loose = LOOSE * min(_spacing(run), _spacing(following))
+    pause = at[following[0]] - at[run[-1]]
+    return bool(following[0] - run[-1] <= loose and pause <= loose * _step(at))
+
+
+def _spacing(run: Rows) -> float:
+    return float((run[-1] - run[0]) / (len(run) - 1))
 
 
 def _interval(at: Floats) -> float:

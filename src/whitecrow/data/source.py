@@ -156,6 +156,7 @@ class PictureSource:
     """
 
     kind: ClassVar[str] = "picture"
+    ignore: ClassVar[tuple[str, ...]] = ()
 
     name: str
     rule: Labelling

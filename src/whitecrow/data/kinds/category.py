@@ -76,9 +76,9 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
 def _levels(text: pa.Array) -> tuple[list[str], list[int]]:
     """Distinct texts, most frequent first, equals in order of the alphabet."""
     counted = pc.value_counts(text.drop_null())
-    pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
-    ordered = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
-    return [level for level, _ in ordered], [count for _, count in ordered]
+    table = pa.table({"level": counted.field(0), "count": counted.field(1)})
+    table = table.sort_by([("count", "descending"), ("level", "ascending")])
+    return table["level"].to_pylist(), table["count"].to_pylist()
 
 
 def _one_hot(name: str, kept: list[str], summary: dict[str, Any]) -> Plan:

@@ -360,7 +360,7 @@ def _plan_found_numbers(
     task: Task, array: pa.Array, text: Text, found: number.Found
 ) -> Plan:
     style = found.style | _absent_numbers(task)
-    values = number.parse(_without(array, task.absent), style)[0]
+    values = number.without_absent(text.spread(found.values, np.nan), style)
     if not found.notes and moment.are_dates(values):
         return _plan_digits(task.name, values)
     remedy, level = "", 1

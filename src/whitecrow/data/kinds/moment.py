@@ -35,6 +35,7 @@ from whitecrow.data.kinds.text import (
     Text,
     Verdict,
     as_mask,
+    cast,
     distinct,
     family_of,
     judge,
@@ -206,6 +207,9 @@ def _without_accents(name: str) -> str:
     return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
+Parts = list[tuple[NDArray[np.intp], pa.Array]]  # where, and the parts of the texts
+
+
 def read(levels: pa.Array, order: str) -> tuple[Micros, Mask]:
     """Different texts as microseconds, and which of them are dates.
 
@@ -219,32 +223,45 @@ def read(levels: pa.Array, order: str) -> tuple[Micros, Mask]:
     """
     fast = _iso(levels)
     if fast is not None:
-        return fast, np.ones(len(levels), bool)
+        return fast.to_numpy(zero_copy_only=False), np.ones(len(levels), bool)
+    return _put_together(_split(levels), len(levels), order)
+
+
+def _split(levels: pa.Array) -> Parts:
+    """The parts of each text, by the form that it has; no text has two."""
     text = _tidy(levels)
-    micros = np.zeros(len(levels), np.int64)
-    right = np.zeros(len(levels), bool)
+    first = text.slice(0, 64)
+    hits = [
+        int(pc.sum(pc.match_substring_regex(first, form)).as_py() or 0)
+        for form in _FORMS
+    ]
+    parts: Parts = []
     todo = np.arange(len(levels))
-    for pattern in _FORMS:
+    for place in np.argsort([-hit for hit in hits], kind="stable"):
         if not len(todo):
             break
-        fields = pc.extract_regex(text.take(pa.array(todo)), pattern)
+        some = text if len(todo) == len(text) else text.take(pa.array(todo))
+        fields = pc.extract_regex(some, _FORMS[place])
         matched = np.asarray(fields.is_valid().to_numpy(zero_copy_only=False), bool)
         if matched.any():
-            found = _moments(fields.filter(pa.array(matched)), order)
-            micros[todo[matched]], right[todo[matched]] = found
+            parts.append((todo[matched], fields.filter(pa.array(matched))))
             todo = todo[~matched]
+    return parts
+
+
+def _put_together(parts: Parts, n: int, order: str) -> tuple[Micros, Mask]:
+    micros, right = np.zeros(n, np.int64), np.zeros(n, bool)
+    for places, fields in parts:
+        micros[places], right[places] = _moments(fields, order)
     return micros, right
 
 
-def _iso(levels: pa.Array) -> Micros | None:
-    """All texts at once, if all have the ISO form."""
-    if levels.null_count:
-        return None
+def _iso(levels: pa.Array) -> pa.Array | None:
+    """Microseconds of all texts at once, if all have the ISO form."""
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            return levels.cast(kind).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        except pa.ArrowInvalid:  # with and without a zone, or a 30th of February
-            continue
+        found = cast(levels, kind)  # with and without a zone
+        if found is not None:
+            return found.cast(pa.int64())
     return None
 
 
@@ -383,7 +400,7 @@ def read_clock(levels: pa.Array) -> tuple[Micros, Mask]:
 def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
     """Raw text as microseconds (null where missing), and which cells were not read."""
     clock = settings["clock"]
-    if not clock and (fast := _iso_column(array)) is not None:
+    if not clock and (fast := _iso(array)) is not None:
         return fast, np.zeros(len(array), bool)
     text = distinct(array)
     micros, right = (
@@ -399,15 +416,6 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
 
 def _order(settings: dict[str, Any]) -> str:
     return str(settings.get("order", ""))
-
-
-def _iso_column(array: pa.Array) -> pa.Array | None:
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            return array.cast(kind).cast(pa.int64())
-        except pa.ArrowInvalid:
-            continue
-    return None
 
 
 # --------------------------------------------------------- find: text to an order
@@ -496,7 +504,10 @@ def _digits_and_marks(levels: pa.Array) -> bool:
 
 def _choose_order(text: Text) -> tuple[str, str]:
     """The order in which most cells are dates, and another one that fits as well."""
-    readings = {one: read(text.levels, one) for one in ("dmy", "mdy", "ymd")}
+    if _iso(text.levels) is not None:
+        return "", ""
+    parts, n = _split(text.levels), len(text.levels)
+    readings = {one: _put_together(parts, n, one) for one in ("dmy", "mdy", "ymd")}
     fits = {one: int(text.counts[right].sum()) for one, (_, right) in readings.items()}
     best = [one for one, count in fits.items() if count == max(fits.values())]
     micros, right = readings[best[0]]
@@ -524,7 +535,7 @@ def _in_order(
         clearly = shape[even][1] < 0.9 * shape[rest[0]][1]
         taken = even if clearly else rest[0]
         # Years of two digits in front would jump: no doubt where the rows are in order.
-        best = [one for one in best if one != "ymd" or shape[one][0] >= ordered - 0.1]
+        best = [one for one in best if one != "ymd" or shape[one][0] >= ordered - 0.02]
     others = [one for one in best if one != taken]
     return taken, ORDERS[others[0]] if others else ""
 

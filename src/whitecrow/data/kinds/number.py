@@ -38,6 +38,7 @@ from whitecrow.data.kinds.text import (
     Text,
     Verdict,
     as_mask,
+    cast,
     distinct,
     family_of,
     judge,
@@ -56,7 +57,7 @@ __all__ = [
     "parse_typed",
     "plain",
 ]
-__all__ += ["plan", "table_mark", "usual"]
+__all__ += ["plan", "table_mark", "usual", "without_absent"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -80,10 +81,8 @@ def plain(array: pa.Array) -> Values | None:
     >>> plain(pa.array(["1.5", None, "-2e3"])), plain(pa.array(["1,5"]))
     (array([ 1.5e+00,     nan, -2.0e+03]), None)
     """
-    try:
-        return numbers(array.cast(pa.float64()))
-    except pa.ArrowInvalid:
-        return None
+    values = cast(array, pa.float64())
+    return None if values is None else numbers(values)
 
 
 def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
@@ -104,7 +103,7 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
     """
     values = _fast(array, style)
     if values is not None:
-        return _without_absent(values, style), np.zeros(len(values), bool)
+        return without_absent(values, style), np.zeros(len(values), bool)
     text = distinct(array)
     if not len(text.levels):
         return np.full(len(array), np.nan), np.zeros(len(array), bool)
@@ -116,7 +115,7 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
     known = text.absent() | as_mask(pc.is_in(text.levels, value_set=words))
     unread = ~right & ~known
     values = text.spread(np.where(right, by_level, np.nan), np.nan)
-    return _without_absent(values, style), text.spread(unread, False)
+    return without_absent(values, style), text.spread(unread, False)
 
 
 def _fast(array: pa.Array, style: Style) -> Values | None:
@@ -134,10 +133,11 @@ def _fast(array: pa.Array, style: Style) -> Values | None:
 
 def parse_typed(array: pa.Array, style: Style) -> Values:
     """A column of numbers, durations or truths as numbers in its unit."""
-    return _without_absent(numbers(array), style)
+    return without_absent(numbers(array), style)
 
 
-def _without_absent(values: Values, style: Style) -> Values:
+def without_absent(values: Values, style: Style) -> Values:
+    """Numbers of which some mean "no value", as asked for."""
     absent = style.get("absent")
     return np.where(np.isin(values, absent), np.nan, values) if absent else values
 
@@ -321,6 +321,8 @@ class Found:
 
     Attributes
     ----------
+    values : ndarray of float64
+        For each different cell; NaN where it is missing or was not read.
     style : dict
         How to read it, for `parse`.
     verdict : Verdict
@@ -337,6 +339,7 @@ class Found:
         Digits with leading zeros: codes, not numbers.
     """
 
+    values: Values
     style: Style
     verdict: Verdict
     notes: tuple[str, ...] = ()
@@ -372,19 +375,32 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
     if not number.any():
         return None
     mark, doubt = (decimal, "") if decimal else _decimal(text, cells, readings, marks)
-    system = units.system(_weights(cells.unit[number], text.counts[number]))
+    weights = _weights(cells.unit[number], text.counts[number])
+    system = units.system(weights)
     style: Style = {"decimal": mark, "units": system.factors}
     values, right = _read(cells, style)
-    verdict = judge(text, right & ~text.absent(), "numbers")
+    right &= ~text.absent()
+    verdict = judge(text, right, "numbers")
     if verdict.words:
         style["words"] = list(verdict.words)
-    codes = not decimal and _are_codes(text, cells, right)
-    notes = _written(text, cells, values, right, style)
-    looks = units.looks(_weights(cells.unit[number], text.counts[number]))
-    if system.note:
-        notes = (*notes, system.note)
-    likeness = text.counts[number].sum() / max(text.counts[~text.absent()].sum(), 1)
-    return Found(style, verdict, notes, doubt, looks, float(likeness), codes)
+    present = int(text.counts[~text.absent()].sum())
+    # Many different words behind numbers are no units: these are addresses or codes.
+    alike = 0 if len(weights) > MOST_UNITS else int(text.counts[number].sum())
+    written = _written(text, cells, values, right, style)
+    return Found(
+        values=np.where(right, values, np.nan),
+        style=style,
+        verdict=verdict,
+        notes=(*written, system.note) if system.note else written,
+        doubt=doubt,
+        looks=units.looks(weights),
+        likeness=alike / max(present, 1),
+        codes=not decimal and _are_codes(text, cells, right),
+    )
+
+
+MOST_UNITS = 6
+"""Different units in a column that looks like numbers."""
 
 
 def _weights(unit: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, int]:
@@ -411,20 +427,24 @@ def _decimal(
     )
     whole = readings.point & ~readings.marked
     others = np.abs(_values(cells, np.flatnonzero(whole), ",", "."))
-    told = marks()
-    if told:
-        return told, "" if told == mark else _doubt(mark)
     thousands = mark == ","
     if len(others):
         several = int((open_ & (commas == (mark == ","))).sum()) >= 20
         thousands = bool(others.max() < 1000) and (thousands or several)
+    told = marks()
+    if told:
+        agree = not len(others) or (told != mark) == thousands
+        return told, "" if agree else _doubt(told)
     if thousands:
-        return {",": ".", ".": ","}[mark], _doubt(mark)
-    return mark, "" if mark == "." else "decimal-point"
+        told = {",": ".", ".": ","}[mark]
+        return told, _doubt(told)
+    return mark, _doubt(mark) if mark == "," else ""
 
 
-def _doubt(mark: str) -> str:
-    return "decimal-comma" if mark == "," else "decimal-point"
+def _doubt(taken: str) -> str:
+    """The other way to read the column."""
+    other = {",": ".", ".": ","}[taken]
+    return "decimal-comma" if other == "," else "decimal-point"
 
 
 def table_mark(columns: Iterable[pa.Array]) -> str:
@@ -489,11 +509,9 @@ def _written(
 
 
 def _exact(value: float) -> str:
-    return (
-        str(int(value))
-        if value == int(value) and abs(value) < 1e15
-        else f"{value:.12g}"
-    )
+    if abs(value) < 1e15 and value == int(value):
+        return str(int(value))
+    return f"{value:.12g}"
 
 
 # -------------------------------------------------------------------------- plan
@@ -529,49 +547,34 @@ def plan(
     different : callable, optional
         Gives the number of different cells, where floats do not tell them apart.
     """
-    finite = values[np.isfinite(values)]
-    infinite = int(np.isinf(values).sum())
-    if len(finite) == 0:
-        return (
-            all_missing(name, len(values))
-            if not infinite
-            else _all_infinite(name, values)
-        )
-    ordered = np.sort(finite)
     style = PLAIN if style is None else style
+    ordered = np.sort(values[np.isfinite(values)])
+    if len(ordered) == 0:
+        return _never_finite(name, values)
     summary = _summary(values, ordered, whole=whole, style=style)
-    missing = summary["missing"]
-    constant = bool(ordered[0] == ordered[-1]) and not infinite
-    if constant and not missing:
-        return left_out(name, "constant", f"always {ordered[0]:.6g}", summary)
-    if (
-        not missing
-        and not infinite
-        and (
-            detail := _row_number(
-                name, ordered, whole=summary["whole"], different=different
-            )
-        )
-    ):
-        return left_out(name, "identifier", detail, summary)
-    low, high, extremes = _bounds(ordered)
+    if len(ordered) == len(values):
+        detail = _row_number(name, ordered, summary["whole"], different)
+        if detail:
+            return left_out(name, "identifier", detail, summary)
+        if ordered[0] == ordered[-1]:
+            return left_out(name, "constant", f"always {ordered[0]:.6g}", summary)
+    constant = bool(ordered[0] == ordered[-1]) and not np.isinf(values).any()
+    remarks = [*notes, f"every value is {ordered[0]:.6g}"] if constant else [*notes]
+    low, high = _bounds(values, ordered)
     settings = {"fill": summary["median"], "value": not constant, "style": style}
     settings |= {"low": low, "high": high}
     action = "kept as missing or not" if constant else "kept unchanged"
-    said_so = [*notes, f"every value is {ordered[0]:.6g}"] if constant else [*notes]
-    found = with_indicator(
-        Plan(
-            name, "number", action, "", () if constant else (name,), settings, summary
-        ),
-        f"its median, {summary['median']:.6g}",
-        said_so,
-        tolerant=tolerant,
-    )
-    found = replace(found, level=level if said_so else 0, remedy=remedy)
-    return _warned(found, values, ordered, extremes + infinite)
+    features = () if constant else (name,)
+    found = Plan(name, "number", action, "", features, settings, summary)
+    fill = f"its median, {summary['median']:.6g}"
+    louder = level if remarks else 0
+    found = with_indicator(found, fill, remarks, tolerant=tolerant)
+    return _warned(replace(found, level=louder, remedy=remedy), values, ordered)
 
 
-def _all_infinite(name: str, values: Values) -> Plan:
+def _never_finite(name: str, values: Values) -> Plan:
+    if np.isnan(values).all():
+        return all_missing(name, len(values))
     summary = {"rows": len(values), "missing": float(np.isnan(values).mean())}
     return left_out(name, "ignored", "every value is infinite", summary)
 
@@ -596,11 +599,7 @@ _ID_NAME = re.compile(
 
 
 def _row_number(
-    name: str,
-    ordered: Values,
-    *,
-    whole: bool,
-    different: Callable[[], int] | None,
+    name: str, ordered: Values, whole: bool, different: Callable[[], int] | None
 ) -> str:
     """Why a column without gaps only says which row it is; empty if it does not."""
     n = len(ordered)
@@ -628,19 +627,19 @@ LARGEST = 1e150
 """Squares of it are finite."""
 
 
-def _bounds(ordered: Values) -> tuple[float, float, int]:
-    """Where cells are cut off, and how many of the training rows are beyond.
+def _bounds(values: Values, ordered: Values) -> tuple[float, float]:
+    """Where cells are cut off.
 
-    Ordinary cells are far within, so that they keep their values to the bit.
+    Ordinary cells are far within, so that they keep their values to the bit. If no
+    training row is beyond, a new one may be as far as squares allow.
     """
     low, high = _far(ordered)
     usual = ordered[(ordered >= low) & (ordered <= high)]
-    extremes = len(ordered) - len(usual)
-    if extremes:
+    if len(usual) < len(ordered) or np.isinf(values).any():
         first, last = float(usual[0]), float(usual[-1])
         width = (last - first) or abs(last) or 1.0
-        low, high = first - BEYOND * width, last + BEYOND * width
-    return low, high, extremes
+        return first - BEYOND * width, last + BEYOND * width
+    return low, high
 
 
 def _far(ordered: Values) -> tuple[float, float]:
@@ -657,39 +656,25 @@ def _far(ordered: Values) -> tuple[float, float]:
     return float(ordered[0]), float(ordered[-1])
 
 
-def _warned(plan: Plan, values: Values, ordered: Values, extremes: int) -> Plan:
+def _warned(plan: Plan, values: Values, ordered: Values) -> Plan:
     """The plan with loud notes about cells that are far from all others."""
     name, low, high = plan.column, plan.settings["low"], plan.settings["high"]
     if not plan.settings["value"]:
         return plan
-    if extremes:
-        if np.isinf(values).any():
-            low, high = _limits_with_infinite(ordered, low, high)
-            plan = replace(plan, settings=plan.settings | {"low": low, "high": high})
-        plan = said(plan, [_extreme_note(values, low, high)], level=2)
-    usual = ordered[(ordered >= low) & (ordered <= high)]
-    found = _sentinels(usual)
+    beyond = (values < low) | (values > high)
+    if beyond.any():
+        plan = said(plan, [_extreme_note(values, beyond)], level=2)
+    found = _sentinels(ordered[(ordered >= low) & (ordered <= high)])
     if found:
-        value = number_text(found[0][0])
+        value = number_text(found[0].value)
         notes = [_sentinel_note(*one) for one in found]
         remedy = f"if it does: {read_as(name, f'missing:{value}')}"
         plan = said(plan, notes, level=2, remedy=remedy)
     return plan
 
 
-def _limits_with_infinite(
-    ordered: Values, low: float, high: float
-) -> tuple[float, float]:
-    inner = ordered[(ordered >= low) & (ordered <= high)]
-    first, last = float(inner[0]), float(inner[-1])
-    width = (last - first) or abs(last) or 1.0
-    return max(low, first - BEYOND * width), min(high, last + BEYOND * width)
-
-
-def _extreme_note(values: Values, low: float, high: float) -> str:
-    beyond = (values < low) | (values > high)
-    row = int(np.argmax(beyond))
-    count = int(beyond.sum())
+def _extreme_note(values: Values, beyond: Mask) -> str:
+    row, count = int(np.argmax(beyond)), int(beyond.sum())
     shown_as = f"{number_text(values[row])} in row {row}"
     if count == 1:
         return (
@@ -782,10 +767,18 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         if unread.any() and not plan.settings["tolerant"]:
             raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
     elif family in {"number", "boolean", "empty", "duration"}:
-        values = parse_typed(array, plan.settings.get("style", PLAIN))
+        values = _typed(plan, array)
     else:
         raise other_type(plan, array)
     return filled(plan, values)
+
+
+def _typed(plan: Plan, array: pa.Array) -> Values:
+    if "style" in plan.settings:
+        return parse_typed(array, plan.settings["style"])
+    if pa.types.is_decimal(array.type):  # models of format 1 rounded decimals so
+        array = array.cast(pa.float64(), safe=False)
+    return numbers(array)
 
 
 def filled(plan: Plan, values: Values) -> list[Values]:
@@ -859,7 +852,7 @@ def _number_of(value: Any, style: Style) -> float | None:
         values, unread = parse(array, style)
         return None if unread[0] else float(values[0])
     if family in {"number", "boolean", "empty", "duration"}:
-        return float(_without_absent(numbers(array), style)[0])
+        return float(without_absent(numbers(array), style)[0])
     return None
 
 

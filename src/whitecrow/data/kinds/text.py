@@ -19,6 +19,8 @@ __all__ = [
     "PLAIN_NUMBER",
     "Text",
     "Verdict",
+    "as_mask",
+    "cast",
     "clean_text",
     "distinct",
     "family_of",
@@ -38,13 +40,17 @@ PLAIN_NUMBER = r"^[-+]?((\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[iI]nf(inity)?|INF)$"
 FEW_LEVELS = 5000
 """Up to here every different text is tried; beyond, a sample says if it is worth it."""
 
-_EXCEL = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
-NO_VALUE = frozenset(
+_SILENT = frozenset(
     [
-        *("", "?", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "-NaN", "-nan", "null"),
-        *("NULL", "None", "none", "(null)", "(NULL)", "<null>", "\\N", *_EXCEL),
+        *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"),
+        *("null", "NULL", "None", "none"),
     ]
 )
+"""Cells that programs write for "no value"; nobody need be told."""
+NO_VALUE = _SILENT | {
+    *("(null)", "(NULL)", "<null>", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?"),
+    *("#NUM!", "#NULL!"),
+}
 """Cells that mean "no value" in every column, also one of categories."""
 
 # Among numbers, dates and truths these mean "no value" too; written small.
@@ -148,7 +154,8 @@ def numbers(array: pa.Array) -> NDArray[np.float64]:
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
     if pa.types.is_decimal(kind):
-        array = array.cast(pa.float64(), safe=False)
+        # By way of text: the direct cast is off by the last bit for most decimals.
+        array = array.cast(pa.string()).cast(pa.float64())
     elif pa.types.is_boolean(kind):
         array = array.cast(pa.uint8())
     elif pa.types.is_duration(kind):
@@ -159,6 +166,19 @@ def numbers(array: pa.Array) -> NDArray[np.float64]:
 
 
 # -------------------------------------------------------------------------- text
+
+
+def cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Text as another type; None where a cell is not of that type.
+
+    The first cells are tried alone: a whole column that does not cast takes as long as
+    twenty that do.
+    """
+    try:
+        array.slice(0, 256).cast(kind)
+        return array.cast(kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 def clean_text(array: pa.Array) -> pa.Array:
@@ -306,7 +326,7 @@ def _absent_notes(text: Text, absent: Mask) -> list[str]:
     notes = []
     for place in np.flatnonzero(absent):
         word = text.levels[int(place)].as_py()
-        if word not in NO_VALUE:
+        if word not in _SILENT:
             count = int(text.counts[place])
             means = (
                 "cell is {!r} and counts" if count == 1 else "cells are {!r} and count"

@@ -41,7 +41,7 @@ _WORDS = """
 kr kr. rs rs. zł zl fr fr. sfr sfr. kč kc ft lei lv tl rm rp r$ us$ a$ c$ ca$ au$ nz$
 hk$ s$ nt$ mx$ s/ s/. r euro euros eur. dollar dollars pounds yen ct cent cents
 """
-_RUBLES = "\N{CYRILLIC SMALL LETTER ER}\N{CYRILLIC SMALL LETTER U}\N{CYRILLIC SMALL LETTER BE}"
+_RUBLES = "\u0440\u0443\u0431"
 _CURRENCIES = {code.lower(): code for code in _CODES.split()}
 _CURRENCIES |= {word: word for word in _WORDS.split()}
 _SAME = {"euro": "EUR", "euros": "EUR", "eur.": "EUR", "€": "EUR", "us$": "$"}
@@ -59,6 +59,7 @@ _NO_UNIT = re.compile(
     r"^(?:am|pm|a\.m\.|p\.m\.|uhr|st|nd|rd|th|x|jan|feb|mar|apr|may|jun|jul|aug|sep|"
     r"oct|nov|dec)$"
 )
+_TWO_WORDS = re.compile(r"^(?:per |sq\.? |cu\.? |fl |us |\S{1,3} )", re.IGNORECASE)
 _PRICE = re.compile(r"^[.,](?:-{1,2})(?=\s|$)")
 
 
@@ -121,7 +122,8 @@ def _unit(pre: str, post: str) -> str | None:
     whole = _currency(post)
     if whole is not None:
         return currency or whole
-    if len(post) > 16 or not _UNIT.match(post) or _NO_UNIT.match(post.lower()):
+    words = len(post.split()) > 1 and not _TWO_WORDS.match(post)
+    if len(post) > 16 or words or not _UNIT.match(post) or _NO_UNIT.match(post.lower()):
         return None
     return f"{currency} {post}".strip()
 
@@ -194,6 +196,8 @@ def system(weights: Mapping[str, int]) -> System:
     ({'': 1.0, 'kg': 1.0}, {'': 1.0, 'EUR': 1.0})
     """
     names = sorted(unit for unit in weights if unit)
+    if len(names) == 1 and _is_suffix(names[0], weights):
+        return System({"": 1.0})
     if len(names) <= 1:
         return System(_with_bare(dict.fromkeys(names, 1.0), weights))
     for find in (_as_time, _as_scaled, _as_money, _as_written):
@@ -202,6 +206,12 @@ def system(weights: Mapping[str, int]) -> System:
             return System(_with_bare(factors, weights), _converted(factors))
     most = max(names, key=lambda unit: weights[unit])
     return System(_with_bare({most: 1.0}, weights))
+
+
+def _is_suffix(name: str, weights: Mapping[str, int]) -> bool:
+    """Whether a letter behind some numbers tells these apart, as in house 12 a."""
+    letter = len(name) == 1 and name.isalpha() and name not in _BASES
+    return letter and weights[name] < weights.get("", 0)
 
 
 def _with_bare(

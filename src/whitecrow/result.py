@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.choose import Choice, choose
 from whitecrow.data.kinds import grouped
+from whitecrow.data.kinds.words import number_text
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
@@ -175,9 +176,20 @@ class Result:
         if isinstance(self.rows, PictureRows):
             return ()
         why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
+        found = (
+            *grouping.by_reason(why, self.scores, self._sides(list(why))),
+            *grouping.by_episode(self.flagged, self.scores, self.moments),
+        )
+        return tuple(sorted(found, key=lambda group: -len(group.rows)))
+
+    @cached_property
+    def moments(self) -> NDArray[np.float64] | None:
+        """Seconds since 1970 of each row, where the table has a time axis."""
         encoder = self.model.encoder
-        moment = None if encoder is None else encoder.moment_
-        return grouping.of_table(why, self.scores, self.flagged, self._numbers, moment)
+        if encoder is None or encoder.moment_ is None:
+            return None
+        assert isinstance(self.rows, TableRows)
+        return encoder.chart(encoder.moment_, self.rows.frame.column(encoder.moment_))
 
     @property
     def identifiers(self) -> list[str]:
@@ -335,14 +347,26 @@ class Result:
             **self.files(),
         }
 
-    def _numbers(self, column: str) -> NDArray[np.float64] | None:
-        """Give a column as numbers; None where it holds none."""
-        encoder = self.model.encoder
-        assert encoder is not None
+    def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
+        """Say of each number that is a reason at which end of the usual range it is."""
+        from whitecrow import grouping
+
+        encoder, sides = self.model.encoder, {}
+        if encoder is None or not rows:
+            return {}
         assert isinstance(self.rows, TableRows)
-        if encoder.summaries_[column]["kind"] not in {"number", "date"}:
-            return None
-        return encoder.chart(column, self.rows.frame.column(column))
+        frame = self.rows.take(rows).frame
+        for column in {r.column for row in rows for r in self.reasons[row]}:
+            summary = encoder.summaries_[column]
+            if summary["kind"] != "number":
+                continue
+            low, high = summary["q05"], summary["q95"]
+            ends = dict.fromkeys(number_text(end, high - low) for end in (low, high))
+            values = encoder.chart(column, frame.column(column))
+            for row, value in zip(rows, values, strict=True):
+                side = grouping.side_of(value, low, high, " to ".join(ends))
+                sides[row, column] = side
+        return {place: side for place, side in sides.items() if side}
 
     def _plain(self, row: int) -> dict[str, Any]:
         found = {

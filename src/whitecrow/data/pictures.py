@@ -167,7 +167,7 @@ def training_rows(
         train &= codes != conventions.ANOMALY
     if not train.any() or train.all():
         return np.ones(len(codes), dtype=bool), ""
-    named = sorted({kinds[row] for row in np.flatnonzero(train)} - {""})
+    named = sorted({kinds[row] for row in np.flatnonzero(train).tolist()} - {""})
     place = " and ".join(f"{TRAIN}/{kind}" for kind in named[:3]) or TRAIN
     n, others = int(train.sum()), int((~train).sum())
     noun = "picture" if n == 1 else "pictures"

@@ -22,7 +22,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels
+from whitecrow.data.kinds.number import plain
+from whitecrow.data.kinds.text import clean_text, family_of
 from whitecrow.data.protocols import Split
+from whitecrow.data.source import PictureSource, TableSource, open_source
 from whitecrow.errors import DataError, ModelFileError, UserError
 from whitecrow.experiments.asking import answers
 from whitecrow.experiments.plan import Task
@@ -554,8 +557,6 @@ def _load(
     name: str,
 ) -> tuple[Any, labels.Codes | None, NDArray[np.str_] | None]:
     """Read rows, truth, and the classes of the rows where the set names them."""
-    from whitecrow.data.source import PictureSource, open_source
-
     source = open_source(name)
     data = source.rows()
     if data.codes is not None and (data.codes == labels.UNLABELLED).any():
@@ -571,9 +572,10 @@ def _kinds(source: TableSource) -> NDArray[np.str_] | None:
     """Give the label column as classes, where it holds words."""
     if source.rule.column is None:
         return None
-    words = source.file.read().column(source.rule.column)
-    kinds = clean_text(words)
-    return None if numbers(kinds) else np.asarray(kinds.to_pylist(), dtype=str)
+    words = source.file.read().column(source.rule.column).combine_chunks()
+    if family_of(words.type) != "text" or plain(clean_text(words)) is not None:
+        return None
+    return np.asarray(words.to_pylist(), dtype=str)
 
 
 def _encode(

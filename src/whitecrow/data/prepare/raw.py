@@ -15,8 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
-from whitecrow.data import catalog, places, reading
-from whitecrow.data.content import MISSING_WORDS, Pictures, Table
+from whitecrow.data import catalog, formats, places
+from whitecrow.data.content import MISSING_WORDS, Pictures
+from whitecrow.data.formats import TableFile
 from whitecrow.data.formats.dialect import SEPARATORS
 from whitecrow.data.formats.ragged import refusal
 from whitecrow.data.formats.streams import BROKEN, Bytes, Text, unreadable
@@ -137,7 +138,7 @@ def _check_description(path: Path, layout: Layout) -> None:
 
 def _source(path: Path, layout: Layout) -> Source:
     if path.suffix == ".mat":
-        columns, header = _matrix(path).columns, True
+        columns, header = _matrix(path).names, True
     else:
         columns, header = _first_row(path, layout)
     missing = [c for c in (*layout.required, layout.label) if c not in columns]
@@ -267,8 +268,8 @@ def _ragged(file: Bytes, width: int) -> DataError:
     return DataError(f"{file.shown}: its lines have different numbers of cells")
 
 
-def _matrix(path: Path) -> Table:
-    data = reading.read(path)
+def _matrix(path: Path) -> TableFile:
+    data = formats.open_file(path)
     if isinstance(data, Pictures) or data.label_column is None:
         raise DataError(f"{path}: no arrays X and y in it")
     return data
@@ -276,7 +277,8 @@ def _matrix(path: Path) -> Table:
 
 def _arrays(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     table = _matrix(source.path)
-    place = table.columns.index(str(table.label_column))
-    truth = table.frame.column(place).cast(pa.int64()).cast(pa.string())
-    frame = table.frame.set_column(place, wanted[-1], truth)
+    whole = table.read()
+    place = table.names.index(str(table.label_column))
+    truth = whole.column(place).cast(pa.int64()).cast(pa.string())
+    frame = whole.set_column(place, wanted[-1], truth)
     yield from frame.select(wanted).to_batches()

@@ -7,13 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from whitecrow.grouping import (
-    by_episode,
-    by_reason,
-    moment_text,
-    of_table,
-    sides_of,
-)
+from whitecrow.grouping import by_episode, by_reason, moment_text, side_of
 
 
 class R(NamedTuple):
@@ -98,35 +92,11 @@ def test_many_values_on_one_side_are_one_group() -> None:
     assert len(group.rows) == 60
 
 
-def test_sides_are_beyond_nine_tenths() -> None:
-    values = np.r_[np.linspace(1, 2, 98), -50.0, np.nan]
-    reasons = {
-        row: [R("flow", "x", 1.0), R("shop", "y", 1.0)] for row in (0, 50, 98, 99)
-    }
-    found = sides_of(reasons, lambda name: values if name == "flow" else None)
-    assert set(found) == {(98, "flow"), (0, "flow")}
-    assert found[98, "flow"].startswith("below its usual 1.0")
-
-
-def test_a_column_that_is_nearly_always_zero() -> None:
-    values = np.r_[np.zeros(99), 7.0]
-    found = sides_of({99: [R("hits", "7", 1.0)]}, lambda _: values)
-    assert found == {(99, "hits"): "above its usual 0"}
-
-
-def test_both_sorts_of_a_table() -> None:
-    rng = np.random.default_rng(0)
-    ah = rng.uniform(0.3, 1.5, 5000)
-    ah[1000:1200] = -200
-    flagged = ah == -200
-    reasons = {int(row): [R("AH", "-200", 0.9)] for row in np.flatnonzero(flagged)}
-    moments = 1078941600.0 + 3600 * np.arange(5000)
-    columns = {"AH": ah, "when": moments}
-    groups = of_table(reasons, -ah, flagged, columns.get, "when")
-    assert [group.text for group in groups] == [
-        "AH = -200",
-        "2004-04-21 10:00 to 2004-04-29 17:00",
-    ]
+def test_side() -> None:
+    assert side_of(3.0, 1.0, 2.0, "1 to 2") == "above its usual 1 to 2"
+    assert side_of(0.0, 1.0, 2.0, "1 to 2") == "below its usual 1 to 2"
+    assert side_of(1.0, 1.0, 2.0, "1 to 2") == ""
+    assert side_of(float("nan"), 1.0, 2.0, "1 to 2") == ""
 
 
 def test_thousands_of_keys_are_quick() -> None:

@@ -477,6 +477,14 @@ def test_a_value_beyond_the_strip_is_said_to_be_beyond() -> None:
     assert low < strip.place(0.0) < high
 
 
+def test_whole_numbers_have_a_bin_each() -> None:
+    strip = charts.strip_of(np.repeat([0.0, 1.0, 2.0, 3.0], [40, 30, 20, 10]), (0, 3))
+    tops = [float(y) for y in re.findall(r"V([\d.]+)H", strip.path)]
+    assert len(tops) == 4
+    assert tops == sorted(tops)
+    assert strip.place(0.0) == 12.5
+
+
 def test_curves_keep_their_corners() -> None:
     x = np.r_[np.zeros(500), np.linspace(0, 1, 5000)]
     y = np.r_[np.linspace(0, 1, 500), np.ones(5000)]

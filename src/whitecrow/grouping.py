@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
-
-from whitecrow.data.kinds.words import number_text
 
 __all__ = [
     "Cause",
@@ -31,8 +29,7 @@ __all__ = [
     "by_episode",
     "by_reason",
     "moment_text",
-    "of_table",
-    "sides_of",
+    "side_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -96,35 +93,6 @@ class Group(NamedTuple):
     column: str | None = None
 
 
-def of_table(
-    reasons: Mapping[int, Sequence[Cause]],
-    scores: Floats,
-    flagged: NDArray[np.bool_],
-    numbers: Callable[[str], Floats | None],
-    moment: str | None = None,
-) -> tuple[Group, ...]:
-    """Find both sorts of groups in a table, the largest group first.
-
-    Parameters
-    ----------
-    reasons : mapping of int to sequence of Cause
-        For flagged rows their reasons, the strongest first; others are not looked at.
-    scores : ndarray of shape (n,)
-    flagged : ndarray of bool, shape (n,)
-    numbers : callable
-        Column -> its cells as numbers, NaN where missing; None for a category.
-    moment : str, optional
-        The column that is the time axis.
-    """
-    known = {row: found for row, found in reasons.items() if flagged[row]}
-    moments = None if moment is None else numbers(moment)
-    groups = (
-        *by_reason(known, scores, sides_of(known, numbers)),
-        *by_episode(flagged, scores, moments),
-    )
-    return tuple(sorted(groups, key=lambda group: -len(group.rows)))
-
-
 # ---------------------------------------------------------------------- one reason
 
 
@@ -166,39 +134,23 @@ def by_reason(
     return tuple(sorted(groups, key=lambda group: -len(group.rows)))
 
 
-def sides_of(
-    reasons: Mapping[int, Sequence[Cause]], numbers: Callable[[str], Floats | None]
-) -> dict[tuple[int, str], str]:
-    """Say for each reason where its number is beyond the middle nine tenths.
+def side_of(number: float, low: float, high: float, usual: str) -> str:
+    """Say at which end a number is beyond its usual range; "" within it.
+
+    Parameters
+    ----------
+    number, low, high : float
+    usual : str
+        The range in words.
 
     Examples
     --------
-    >>> from collections import namedtuple
-    >>> R = namedtuple("R", "column text share")
-    >>> sides_of({99: [R("flow", "500", 1.0)]}, lambda _: np.r_[np.arange(99.0), 500])
-    {(99, 'flow'): 'above its usual 5 to 94'}
+    >>> side_of(9.0, 0.3, 1.5, "0.3 to 1.5"), side_of(1.0, 0.3, 1.5, "0.3 to 1.5")
+    ('above its usual 0.3 to 1.5', '')
     """
-    places: dict[str, list[int]] = defaultdict(list)
-    for row, found in reasons.items():
-        for reason in found:
-            places[reason.column].append(row)
-    sides = {}
-    for column, rows in places.items():
-        values = numbers(column)
-        if values is None or not np.isfinite(values).any():
-            continue
-        low, high = np.nanquantile(values, [0.05, 0.95]).tolist()
-        for row in rows:
-            if side := _side(float(values[row]), low, high):
-                sides[row, column] = side
-    return sides
-
-
-def _side(number: float, low: float, high: float) -> str:
-    if low <= number <= high or np.isnan(number):
-        return ""
-    texts = dict.fromkeys(number_text(end, high - low) for end in (low, high))
-    return f"{'above' if number > high else 'below'} its usual {' to '.join(texts)}"
+    if number > high:
+        return f"above its usual {usual}"
+    return f"below its usual {usual}" if number < low else ""
 
 
 def _strong(found: Sequence[Cause]) -> list[Cause]:

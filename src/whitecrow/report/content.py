@@ -209,7 +209,7 @@ def _table(result: Result, rows: TableRows) -> dict[str, Any]:
     strips = drawn(encoder, frame, [n for n in wanted if n in frame.column_names])
     view = table_view(result, rows, strips)
     columns = _columns(result, view)
-    time, time_data = _timeline(result, rows)
+    time, time_data = _timeline(result)
     groups = _groups(result, view)
     return {
         "view": view,
@@ -270,16 +270,13 @@ def _columns(result: Result, view: TableView) -> list[ColumnView]:
 # ------------------------------------------------------------------------ the time
 
 
-def _timeline(
-    result: Result, rows: TableRows
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The time axis for the template, and what its script needs."""
     encoder = result.model.encoder
     assert encoder is not None
-    column = encoder.moment_
-    if column is None:
+    column, moments = encoder.moment_, result.moments
+    if column is None or moments is None:
         return None, None
-    moments = encoder.chart(column, rows.frame[column])
     chart = charts.timeline(moments, result.scores, result.flagged, result.threshold)
     if chart is None:
         return None, None

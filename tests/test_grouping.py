@@ -130,22 +130,29 @@ def test_eleven_bursts_are_eleven_episodes(density: float) -> None:
     assert groups[0].start.startswith("2020-03-09 ")
 
 
+def test_sparse_bursts_are_episodes_too() -> None:
+    """A threshold that flags a fifth of each burst still shows the bursts."""
+    flagged = bursts(np.random.default_rng(3), 9400, 0.2)
+    groups = by_episode(flagged, np.zeros(9400), 10.0 * np.arange(9400))
+    assert 11 <= len(groups) <= 20
+    assert sum(len(group.rows) for group in groups) >= 0.8 * flagged.sum()
+
+
 def test_scattered_rows_are_no_episodes() -> None:
     for share in (0.002, 0.02, 0.1, 0.3, 0.5):
         flagged = np.random.default_rng(1).uniform(size=8000) < share
         assert by_episode(flagged, np.zeros(8000)) == ()
 
 
-def test_a_night_ends_an_episode() -> None:
-    moments = np.concatenate(
-        [day * 86400 + 3600.0 * np.arange(8, 20) for day in range(40)]
-    )
+def test_nights_do_not_end_an_episode_but_weeks_do() -> None:
+    days = [day + 60 * (day > 20) for day in range(40)]
+    hours = 3600.0 * np.arange(8, 20)
+    moments = np.concatenate([86400 * day + hours for day in days])
     flagged = np.zeros(len(moments), dtype=bool)
-    flagged[12 * 5 + 6 : 12 * 7] = True  # the afternoon of one day, and the next day
-    flagged[300:306] = True
+    flagged[12 * 5 + 6 : 12 * 7] = True  # an afternoon, and the whole next day
+    flagged[12 * 20 : 12 * 22] = True  # the days before and after the pause
     groups = by_episode(flagged, np.zeros(len(moments)), moments)
-    assert sum(len(group.rows) for group in groups) == flagged.sum()
-    assert len(groups) == 2
+    assert [len(group.rows) for group in groups] == [18, 12, 12]
 
 
 def test_rows_need_not_be_in_the_order_of_time() -> None:

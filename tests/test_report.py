@@ -74,12 +74,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cells = f'{1e6 * rng.random():.2f},"{kind}",{day:%Y-%m-%d %H:%M},ORD-{row:05d}'
         lines.append(f"{value},{cells},{int(odd)}")
     (place / "evil.csv").write_text("\n".join(lines))
-    for row in range(30):
+    for row in range(64):
         pixels = rng.integers(90, 130, (40, 40)).astype(np.uint8)
-        kind = "test/crack <b>" if row > 25 else "test/good"
-        kind = "train/good" if row < 8 else kind
-        if row > 25:
-            pixels[row - 20 : row - 10, 5 * (row - 25) : 5 * (row - 25) + 6] = 255
+        kind = "test/crack <b>" if row > 59 else "test/good"
+        kind = "train/good" if row < 24 else kind
+        if row > 59:
+            pixels[row - 54 : row - 44, 5 * (row - 59) : 5 * (row - 59) + 6] = 255
         (place / "pictures" / kind).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(place / "pictures" / kind / f"{row}.png")
     return place
@@ -274,7 +274,7 @@ def test_every_column_is_told(table_page: str) -> None:
 
 
 def test_pictures_have_heat_maps_and_kinds(picture_page: str) -> None:
-    assert picture_page.count('class="heat"') == 20
+    assert 20 <= picture_page.count('class="heat"') <= 60
     assert "For comparison, the lowest scores" in picture_page
     assert "By kind" in picture_page
     assert "test/crack &lt;b&gt;/" in picture_page
@@ -477,6 +477,14 @@ def test_a_value_beyond_the_strip_is_said_to_be_beyond() -> None:
     assert low < strip.place(0.0) < high
 
 
+def test_whole_numbers_have_a_bin_each() -> None:
+    strip = charts.strip_of(np.repeat([0.0, 1.0, 2.0, 3.0], [40, 30, 20, 10]), (0, 3))
+    tops = [float(y) for y in re.findall(r"V([\d.]+)H", strip.path)]
+    assert len(tops) == 4
+    assert tops == sorted(tops)
+    assert strip.place(0.0) == 12.5
+
+
 def test_curves_keep_their_corners() -> None:
     x = np.r_[np.zeros(500), np.linspace(0, 1, 5000)]
     y = np.r_[np.linspace(0, 1, 500), np.ones(5000)]
@@ -608,7 +616,8 @@ TITLES = {
         "How to continue",
     ],
     "shown": [
-        "The 20 highest scores",
+        "How your data were read",
+        "The highest scores",
         "Where to draw the line",
         "How good the ranking is",
         "What was read",
@@ -634,6 +643,7 @@ def test_it_reads_in_order(
     page = visit(name, 1280)
     assert page.locator("h1").count() == 1
     titles = page.locator("h2").all_inner_texts()
+    titles = [re.sub(r"The \d+ highest", "The highest", title) for title in titles]
     assert titles == TITLES[name]
     unnamed = page.eval_on_selector_all(
         "[role=img]:not([aria-label]), img:not([alt])", "found => found.length"
@@ -827,7 +837,10 @@ def test_the_threshold_can_be_tried(
     page.locator("#cut").focus()
     page.keyboard.press("Home")
     assert says.inner_text() != start
-    expect(command).to_have_text(re.compile(r"^--contamination 0\.\d+$"))
+    if name == "table":
+        expect(command).to_have_text(re.compile(r"^--contamination 0\.\d+$"))
+    else:  # trained on other pictures, which set the threshold
+        assert not command.is_visible()
     assert "recall" in says.inner_text()
     page.get_by_role("button", name="Back to the threshold").click()
     assert says.inner_text() == start

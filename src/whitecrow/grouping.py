@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
 __all__ = [
     "Cause",
@@ -43,11 +44,15 @@ MOSTLY = 0.9
 LEAST_PART_BEYOND = 0.02
 # A value stands for itself if so much of what is beyond the same end has it.
 MOST_OF_SIDE = 0.5
-# Flagged rows of one episode are at most so many rows apart.
-WIDEST_GAP = 10
+# Flagged rows of one episode are at most so many rows apart; more if few are flagged.
+WIDE_GAP, WIDEST_GAP = 10, 50
 # Episodes explain the order of the rows if there are this much fewer than by chance.
 FEWER_THAN_CHANCE = 0.6
+# A run is an episode if so much of it is flagged, or if chance would hardly make it.
 LEAST_DENSITY = 1 / 3
+LARGEST_CHANCE = 0.01
+# Two runs are one episode if no further apart than so many of their usual gaps.
+LOOSE = 6
 
 
 class Cause(Protocol):
@@ -142,10 +147,7 @@ def side_of(number: float, low: float, high: float, usual: str) -> str:
     --------
     >>> side_of(9.0, 0.3, 1.5, "0.3 to 1.5"), side_of(1.0, 0.3, 1.5, "0.3 to 1.5")
     ('above its usual 0.3 to 1.5', '')
-    >>> side_of(9.0, 0.0, 0.0, "0 to 0")
-    'above its usual 0'
     """
-    usual = usual if low < high else usual.partition(" to ")[0]
     if number > high:
         return f"above its usual {usual}"
     return f"below its usual {usual}" if number < low else ""
@@ -267,18 +269,14 @@ def by_episode(
     places = np.flatnonzero(flagged[order])
     if len(places) < LEAST_ROWS:
         return ()
-    at = None if moments is None else moments[order]
+    at = np.arange(len(order), dtype=float) if moments is None else moments[order]
     share = len(places) / len(order)
-    gap = int(np.clip(1 / share, 2, WIDEST_GAP))
+    gap = _gap(share)
     runs = _runs(places, at, gap)
     if len(runs) > FEWER_THAN_CHANCE * _runs_by_chance(len(places), share, gap):
         return ()
-    least = max(LEAST_DENSITY, min(2 * share, 0.9))
-    groups = [
-        _episode(order[run], scores, moments)
-        for run in runs
-        if len(run) >= LEAST_ROWS and len(run) >= least * (run[-1] - run[0] + 1)
-    ]
+    runs = [run for run in runs if _stands_out(run, share, len(places))]
+    groups = [_episode(order[run], scores, moments) for run in _joined(runs, at)]
     return tuple(sorted(groups, key=lambda group: -len(group.rows)))
 
 
@@ -310,14 +308,53 @@ def _in_time(moments: Floats | None, n: int) -> Rows:
     return order[np.isfinite(moments[order])]
 
 
-def _runs(places: Rows, at: Floats | None, gap: int) -> list[Rows]:
-    """Places cut where two are further apart than the gap."""
-    cuts = np.diff(places) > gap
-    if at is not None and len(at) > 1:
-        # Where the sampling pauses for a night, an episode ends.
-        step = max(_interval(at), float(np.quantile(np.diff(at), 0.95)))
-        cuts |= np.diff(at[places]) > gap * step
-    return np.split(places, np.flatnonzero(cuts) + 1)
+def _runs(places: Rows, at: Floats, gap: int) -> list[Rows]:
+    """Places cut where two are further apart than the gap, in rows or in time."""
+    far = (np.diff(places) > gap) | (np.diff(at[places]) > gap * _step(at))
+    return np.split(places, np.flatnonzero(far) + 1)
+
+
+def _step(at: Floats) -> float:
+    """Time from row to row, pauses that are as regular as nights included."""
+    steps = np.diff(at)
+    return max(_interval(at), float(np.quantile(steps, 0.95))) if len(steps) else 0.0
+
+
+def _gap(share: float) -> int:
+    """How far apart flagged rows of one episode may be, in rows."""
+    return max(2, int(min(1 / share, WIDE_GAP)), int(min(0.25 / share, WIDEST_GAP)))
+
+
+def _stands_out(run: Rows, share: float, n_flagged: int) -> bool:
+    """Whether a run is dense, or too long for flagged rows that are scattered."""
+    span = int(run[-1] - run[0]) + 1
+    if len(run) < LEAST_ROWS:
+        return False
+    if len(run) >= span * max(LEAST_DENSITY, min(2 * share, 0.9)):
+        return True
+    # Chance that as many others follow a flagged row, for all flagged rows together.
+    return bool(n_flagged * pdtrc(len(run) - 2, span * share) < LARGEST_CHANCE)
+
+
+def _joined(runs: Sequence[Rows], at: Floats) -> list[Rows]:
+    """Runs, with those that are one sparse episode put together."""
+    joined: list[Rows] = []
+    for run in runs:
+        if joined and _belong(joined[-1], run, at):
+            joined[-1] = np.concatenate([joined[-1], run])
+        else:
+            joined.append(run)
+    return joined
+
+
+def _belong(run: Rows, following: Rows, at: Floats) -> bool:
+    loose = LOOSE * min(_spacing(run), _spacing(following))
+    pause = at[following[0]] - at[run[-1]]
+    return bool(following[0] - run[-1] <= loose and pause <= loose * _step(at))
+
+
+def _spacing(run: Rows) -> float:
+    return float((run[-1] - run[0]) / (len(run) - 1))
 
 
 def _interval(at: Floats) -> float:

@@ -168,11 +168,21 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
         left, right = float(finite.min()), float(finite.max())
     if right <= left:
         left, right = left - 0.5, right + 0.5
-    counts, edges = np.histogram(finite, STRIP_BINS, (left, right))
+    edges = _strip_edges(finite, left, right)
+    left, right = float(edges[0]), float(edges[-1])
+    counts, _ = np.histogram(finite, edges)
     x = 100 * (edges - left) / (right - left)
     heights = 18 * np.sqrt(counts / max(counts.max(), 1))
     strip = Strip(_silhouette(x, heights), None, left, right)
     return Strip(strip.path, (strip.place(low), strip.place(high)), left, right)
+
+
+def _strip_edges(values: Floats, left: float, right: float) -> Floats:
+    """Bins of equal width; around each of them, where there are few whole numbers."""
+    first, last = np.floor(left), np.ceil(right)
+    if last - first < STRIP_BINS and (values == np.round(values)).all():
+        return np.arange(first - 0.5, last + 1.0)
+    return np.linspace(left, right, STRIP_BINS + 1)
 
 
 def levels_of(shares: Mapping[str, float], most: int = 12) -> Strip:

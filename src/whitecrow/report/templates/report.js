@@ -86,7 +86,8 @@ function startSlider() {
     const says = cutSentence(at);
     $("cut-says").textContent = says;
     slider.setAttribute("aria-valuetext", says);
-    $("cut-apply").hidden = !moved || cuts.shares[at] === null;
+    $("cut-apply").hidden = !moved;
+    $("cut-how").hidden = cuts.shares[at] === null;
     $("cut-command").textContent = `--contamination ${cuts.shares[at]}`;
     $("would").hidden = !moved;
     $("would").style.left = cuts.places[at] + "%";

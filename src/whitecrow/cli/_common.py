@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from whitecrow.cli import _wording
+
 if TYPE_CHECKING:
     from whitecrow.workflow.inputs import Labelling
     from whitecrow.workflow.training import Choice, Fitted
@@ -261,10 +263,8 @@ def command_line(*words: str) -> str:
 
 def complain(error: Exception) -> int:
     """One line on stderr for something that the user can put right."""
-    text = " ".join(str(error).split())
-    if isinstance(error, CycloptsError):
-        command = " ".join(error.command_chain or ())
-        text = f"{text.rstrip('.')}; see `{f'whitecrow {command}'.strip()} --help`"
+    text = _wording.line(error) if isinstance(error, CycloptsError) else str(error)
+    text = " ".join(text.split())
     sys.stderr.write(f"whitecrow: {text}\n")
     return USER_ERROR
 

@@ -58,7 +58,7 @@ def start(data: Input, tmp_path: Path) -> Any:
                 other.tell([row], [word])
         session.loop.prepare(20)
         session.loop.ask(5)
-        session.model = session.loop.detector_
+        session.show_fit(session.loop.detector_)
         return session
 
     yield answered

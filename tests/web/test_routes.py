@@ -379,7 +379,7 @@ def test_what_a_method_without_labels_makes_of_answers(
     )
     (tmp_path / "p").mkdir()
     shown = make(pictures, method="padim", strategy="aad", folder=tmp_path / "p")
-    before = shown.model.threshold_
+    before = shown.fit.model.threshold_
     for row in range(30):
         shown.answer(row, "anomaly" if row % 8 == 3 else "normal", None)
     while shown.status()["busy"]:
@@ -389,7 +389,7 @@ def test_what_a_method_without_labels_makes_of_answers(
         "PaDiM does not learn from labels: its scores stay. The answers decide what is "
         "asked next and which scores count as anomalies."
     )
-    assert shown.model.threshold_ != before
+    assert shown.fit.model.threshold_ != before
     texts = [status["quality"]["text"], *(one["why"] for one in shown.queue())]
     texts += [one["text"] for one in status["conflicts"]]
     assert not [text for text in texts if "row" in text]

@@ -51,9 +51,9 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
         raise ParameterError(f"{show!r} is no filter; use {', '.join(FILTERS)}")
     hits, column = _matching(session, query.strip())
     rows = np.flatnonzero(hits & _shown(session, show))
-    scores = session.loop.scores_
+    fit = session.fit
+    scores = fit.scores
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
-    width = session.spread()
     state = session.loop.state
     blind = session.again(state)
     thing = session.data.things.removesuffix("s")
@@ -66,7 +66,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
                 "id": int(row),
                 "name": session.name(int(row)),
                 "answer": None if int(row) in blind else state.verdict(int(row)),
-                "score": score_text(float(scores[row]), width),
+                "score": score_text(float(scores[row]), fit.width),
                 "text": _cell(session, int(row), column),
             }
             for row in best

@@ -453,9 +453,8 @@ def table_mark(columns: Iterable[pa.Array]) -> str:
     votes = 0
     for array in columns:
         text = distinct(array)
-        cells = _apart(sample(text))
-        readings = _readings(cells)
-        if (readings.point | readings.comma).mean() < 0.5:
+        readings = _readings(_apart(sample(text)))
+        if not len(text.levels) or (readings.point | readings.comma).mean() < 0.5:
             continue
         point = int((readings.point & ~readings.comma).sum())
         comma = int((readings.comma & ~readings.point).sum())

@@ -173,7 +173,8 @@ def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
     if family == "text":
         return parse(array, settings or {})[0]
     if family in {"number", "boolean", "empty"}:
-        return numbers(array)
+        values = numbers(array)
+        return np.where((values == 0) | (values == 1), values, np.nan)
     return np.full(len(array), np.nan)
 
 

@@ -47,23 +47,6 @@ def test_a_number_beside_its_usual_range(frame: pa.Table) -> None:
 def test_a_category_with_a_comma(frame: pa.Table) -> None:
     found = explained(frame, {"flow": 50.0, "state": "off, idle", "steady": 9.0})
     assert found[0].column == "steady"
-    text, usual = reasons._split("'off, idle', 50 % of training rows", "off, idle")
-    assert (text, usual) == ("'off, idle'", "50 % of training rows")
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "expected"),
-    [
-        ("flow", None, ("missing", "as 0.5 % of training rows")),
-        ("steady", None, ("missing", "which no training row was")),
-        ("state", "new", ("'new'", "never in training rows")),
-    ],
-)
-def test_the_value_comes_apart_from_what_is_usual(
-    frame: pa.Table, column: str, value: object, expected: tuple[str, str]
-) -> None:
-    sentence = TableEncoder().fit(frame).usual(column, value)
-    assert reasons._split(sentence, value) == expected
 
 
 def test_contributions_of_encoded_columns_add_up() -> None:

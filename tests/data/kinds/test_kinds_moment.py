@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from whitecrow.data.kinds import moment
@@ -18,15 +19,15 @@ N = 300
 MOMENTS = [
     datetime(2022, 1, 3, 1, 5, 9) + timedelta(minutes=2537 * i) for i in range(N)
 ]
-MONTHS_DE = "Januar Februar M\u00e4rz April Mai Juni Juli August September Oktober November Dezember"
-MONTHS_FR = (
-    "janvier f\u00e9vrier mars avril mai juin juillet ao\u00fbt septembre octobre novembre "
-    "d\u00e9cembre"
-)
-MONTHS_ES = (
-    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre "
-    "diciembre"
-)
+MONTHS_DE = """
+Januar Februar März April Mai Juni Juli August September Oktober November Dezember
+"""
+MONTHS_FR = """
+janvier février mars avril mai juin juillet août septembre octobre novembre décembre
+"""
+MONTHS_ES = """
+enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+"""
 
 
 def fitted(cells: Sequence[str | None], name: str = "t") -> TableEncoder:
@@ -164,9 +165,8 @@ def test_every_way_to_write_a_date(way: str) -> None:
     assert names == typed.feature_names_
     dated = pa.table({"t": pa.array(expected, pa.timestamp("us")), "y": [0] * N})
     np.testing.assert_array_equal(encoder.transform(frame), typed.transform(dated))
-    np.testing.assert_array_equal(typed.transform(frame), typed.transform(dated)) if (
-        "first" not in way and "weekday" not in way and "compact" not in way
-    ) else None
+    if not any(word in way for word in ("first", "weekday", "compact")):
+        np.testing.assert_array_equal(typed.transform(frame), typed.transform(dated))
     iso = way.startswith("iso") and "months" not in way
     assert one.level == (0 if iso else 1)
     if not iso:
@@ -202,8 +202,9 @@ def test_rows_in_order_tell_day_from_month(order: str) -> None:
     found = seconds(encoder, cells)
     assert found == sorted(found)
     assert decided(encoder).remedy == f"if that is wrong: --read-as 't={other}'"
-    first = 2 if order == "dmy" else 1
-    assert f"are read as 2022-0{1}-0{1}" in decided(encoder).detail, first
+    assert (
+        "cells such as '01/01/2022' are read as 2022-01-01" in decided(encoder).detail
+    )
 
 
 def test_without_an_order_the_mark_decides() -> None:
@@ -402,8 +403,6 @@ def test_summaries_of_dates() -> None:
 def test_a_text_has_one_form_only() -> None:
     cells = [write(one) for write, _ in WAYS.values() for one in MOMENTS[::17]]
     text = moment._tidy(pa.array(sorted(set(cells))))
-    import pyarrow.compute as pc
-
     hits = sum(
         pc.match_substring_regex(text, form).cast(pa.int64()).to_numpy()
         for form in moment._FORMS

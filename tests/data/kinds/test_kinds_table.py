@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from whitecrow.data import reading, wording
+from whitecrow.data import readers
 from whitecrow.data.content import Table
+from whitecrow.data.kinds import words
 from whitecrow.data.kinds.table import Decision, TableEncoder, grouped
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
@@ -55,17 +56,17 @@ def test_few_whole_numbers_stay_numbers() -> None:
     assert str(decision(encoder, "x")) == "'x' is a number: kept unchanged."
 
 
-def test_missing_and_infinite_become_the_median_and_are_marked() -> None:
-    encoder = fitted(x=[1.0, None, float("nan"), float("inf"), 2.0, 9.0])
-    assert encoded(encoder, x=[5.0, None, -float("inf")]) == {
-        "x": [5.0, 2.0, 2.0],
-        "x is missing": [0.0, 1.0, 1.0],
+def test_missing_cells_become_the_median_and_are_marked() -> None:
+    encoder = fitted(x=[1.0, None, float("nan"), 2.0, 9.0])
+    assert encoded(encoder, x=[5.0, None]) == {
+        "x": [5.0, 2.0],
+        "x is missing": [0.0, 1.0],
     }
     assert decision(encoder, "x").detail == (
-        "1 infinite values count as missing; 50 % of the rows are missing and become "
-        "its median, 2, marked in 'x is missing'"
+        "40 % of the rows are missing and become its median, 2, marked in "
+        "'x is missing'"
     )
-    assert encoder.summaries_["x"]["missing"] == 0.5
+    assert encoder.summaries_["x"]["missing"] == 0.4
 
 
 def test_missing_only_in_new_rows() -> None:
@@ -80,8 +81,8 @@ def test_text_of_numbers() -> None:
     cells = [str(i / 2) for i in range(96)] + [" 7 ", "1e3", "broken", "off"]
     encoder = fitted(x=cells)
     one = decision(encoder, "x")
-    assert one.kind == "number"
-    assert "2 cells that are no number count as missing" in one.detail
+    assert (one.kind, one.level) == ("number", 1)
+    assert "2 cells are not numbers and count as missing" in one.detail
     assert "the first is 'broken' in row 98" in one.detail
     assert encoded(encoder, x=["2.5", "what", ""])["x is missing"] == [0.0, 1.0, 1.0]
 
@@ -165,7 +166,7 @@ def test_one_value_and_gaps_keep_the_gaps() -> None:
 
 def test_ignored_columns() -> None:
     frame = pa.table({"x": [1.0, 2.0], "label": ["a", "b"]})
-    encoder = TableEncoder().fit(frame, ignore=("label",))
+    encoder = TableEncoder(ignore=("label",)).fit(frame)
     assert (
         str(decision(encoder, "label"))
         == "'label' is ignored: left out (as asked for)."
@@ -173,7 +174,7 @@ def test_ignored_columns() -> None:
     assert encoder.feature_names_ == ["x"]
     assert "label" not in encoder.summaries_
     with pytest.raises(ParameterError, match=r"no column 'lable'.*close: 'label'"):
-        TableEncoder().fit(frame, ignore=("lable",))
+        TableEncoder(ignore=("lable",)).fit(frame)
 
 
 def test_nothing_to_use() -> None:
@@ -233,9 +234,12 @@ def test_dictionary_and_bytes_are_text() -> None:
         assert encoded(fitted(c=cells), c=column) == plain
 
 
-def test_bytes_that_are_no_text() -> None:
+def test_bytes_that_are_not_text() -> None:
+    column = pa.array([b"\xff\xfe", b"a"])
+    one = decision(fitted(c=column, x=[1, 2]), "c")
+    assert (one.kind, one.action) == ("ignored", "left out")
     with pytest.raises(DataError, match="column 'c' holds bytes that are not UTF-8"):
-        fitted(c=pa.array([b"\xff\xfe", b"a"]))
+        fitted(c=["a", "b", "a", "b"]).transform(pa.table({"c": column}))
 
 
 def test_codes_that_happen_to_be_digits() -> None:
@@ -304,7 +308,7 @@ def test_every_type_of_date_gives_the_same() -> None:
 def test_impossible_and_mixed_dates_in_text() -> None:
     text = [moment.isoformat() for moment in hours(60)]
     encoder = fitted(t=[*text, "2024-02-30", "2024-01-01T05:00:00+05:00"])
-    assert "1 cells that are no date count as missing" in decision(encoder, "t").detail
+    assert "'2024-02-30' in row 60, is not a date" in decision(encoder, "t").detail
     found = encoded(encoder, t=["2024-02-30", "2024-01-01T05:00:00+05:00"])
     assert found["t is missing"] == [1.0, 0.0]
     assert found["t hour cosine"][1] == 1.0
@@ -317,7 +321,9 @@ def test_times_of_day() -> None:
     assert encoder.feature_names_ == ["t hour sine", "t hour cosine"]
     assert encoded(encoder, t=text) == encoded(encoder, t=clock)
     assert encoded(fitted(t=text), t=clock) == encoded(encoder, t=clock)
-    assert encoder.usual("t", clock[3].as_py()).startswith("03:00:00; training rows")
+    text, usual = encoder.usual("t", clock[3].as_py())
+    assert text == "03:00:00"
+    assert usual.startswith("training rows")
 
 
 def test_missing_dates() -> None:
@@ -425,16 +431,20 @@ def test_not_fitted() -> None:
 
 def test_usual_of_each_kind(encoder: TableEncoder) -> None:
     assert encoder.usual("flow", 1000.0) == (
-        "1000; usual 7 to 554, median 212; above the highest in training (598)"
+        "1000",
+        "usual 7 to 554, median 212; above the highest in training (598)",
     )
-    assert encoder.usual("flow", None) == "missing, which no training row was"
-    assert encoder.usual("flow", "high").startswith("high, which is no number")
-    assert encoder.usual("valve", "open") == "'open', 50 % of training rows"
-    assert encoder.usual("valve", "ajar") == "'ajar', never in training rows"
-    assert encoder.usual("on", False) == "'false', 50 % of training rows"
+    assert encoder.usual("flow", None) == ("missing", "which no training row was")
+    assert encoder.usual("flow", "high") == (
+        "high",
+        "not a number; counts as missing",
+    )
+    assert encoder.usual("valve", "open") == ("'open'", "50 % of training rows")
+    assert encoder.usual("valve", "ajar") == ("'ajar'", "never in training rows")
+    assert encoder.usual("on", False) == ("false", "50 % of training rows")
     assert encoder.usual("at", START) == (
-        "2024-01-01 00:00:00; training rows from 2024-01-01 00:00:00 to "
-        "2024-01-03 23:00:00"
+        "2024-01-01 00:00:00",
+        "training rows from 2024-01-01 00:00:00 to 2024-01-03 23:00:00",
     )
     with pytest.raises(ParameterError, match=r"no column 'flo' in training .*'flow'"):
         encoder.usual("flo", 1)
@@ -450,17 +460,26 @@ def test_usual_of_left_out_columns() -> None:
             "label": [0] * 30,
         }
     )
-    encoder = TableEncoder().fit(frame, ignore=("label",))
-    assert encoder.usual("five", 6) == "6; always 5 in training"
-    assert encoder.usual("word", "v") == "v; always w in training"
-    assert encoder.usual("id", 31) == "31; the column is not used"
-    assert encoder.usual("label", 1) == "1; the column is not used"
+    encoder = TableEncoder(ignore=("label",)).fit(frame)
+    assert encoder.usual("five", 6) == ("6", "always 5 in training")
+    assert encoder.usual("word", "v") == ("v", "always w in training")
+    assert encoder.usual("id", 31) == ("31", "the column is not used")
+    assert encoder.usual("label", 1) == ("1", "the column is not used")
 
 
-def test_usual_of_a_level_that_was_not_listed() -> None:
+def test_usual_of_rare_levels() -> None:
+    cells = ["north"] * 24_000 + ["south"] * 15_997 + ["east"] * 3
+    encoder = fitted(c=cells)
+    assert encoder.usual("c", "north").usual == "60 % of training rows"
+    assert encoder.usual("c", "east").usual == "seen 3 times in 40,000 rows"
     cells = [f"v{i:03}" for i in range(300) for _ in range(3)]
-    sentence = fitted(c=cells * 7).usual("c", "v299")
-    assert sentence == "'v299', at most 0.33 % of training rows, perhaps none"
+    usual = fitted(c=cells * 7).usual("c", "v299").usual
+    assert usual == "seen at most 21 times in 6,300 rows, perhaps never"
+
+
+def test_bytes_are_looked_up_as_text() -> None:
+    cells = pa.array([b"zz" if i % 3 else b"yy" for i in range(60)])
+    assert fitted(c=cells).usual("c", b"zz") == ("'zz'", "67 % of training rows")
 
 
 @pytest.mark.parametrize(
@@ -479,7 +498,7 @@ def test_usual_of_a_level_that_was_not_listed() -> None:
 def test_numbers_have_the_digits_that_matter(
     value: float, spread: float, expected: str
 ) -> None:
-    assert wording.number_text(value, spread) == expected
+    assert words.number_text(value, spread) == expected
 
 
 def test_describe_shows_original_cells() -> None:
@@ -494,7 +513,7 @@ def test_describe_shows_original_cells() -> None:
             "long": ["y" * 100],
         }
     )
-    found = wording.describe(frame, 0)
+    found = words.describe(frame, 0)
     assert found.pop("long") == "y" * 79 + "\N{HORIZONTAL ELLIPSIS}"
     assert found == {
         "x": "0.333333",
@@ -504,7 +523,7 @@ def test_describe_shows_original_cells() -> None:
         "gap": "missing",
         "on": "false",
     }
-    assert wording.describe(frame, 0, ["n"]) == {"n": "12"}
+    assert words.describe(frame, 0, ["n"]) == {"n": "12"}
 
 
 def test_equal_decisions_share_a_sentence() -> None:
@@ -524,7 +543,7 @@ def test_equal_decisions_share_a_sentence() -> None:
     "data",
     [
         {},
-        {"format": 2, "columns": []},
+        {"format": 3, "columns": []},
         {"format": 1},
         {"format": 1, "columns": [{"column": "a"}]},
         {"format": 1, "columns": [{"column": "a", "kind": "spell", "action": ""}]},
@@ -630,19 +649,19 @@ def test_a_streamed_file_is_encoded_as_the_whole(tmp_path: Path) -> None:
         rows.append(f"{gap},{i % 11},{code},{i % 2 == 0},{moment},free text {i}")
     path = tmp_path / "a.csv"
     path.write_text("\n".join(rows) + "\n")
-    whole = reading.read(path)
+    whole = readers.read(path)
     assert isinstance(whole, Table)
     encoder = TableEncoder().fit(whole.frame)
     X = encoder.transform(whole.frame)
-    batches = list(reading.stream(path, batch_rows=64))
+    batches = list(readers.stream(path, batch_rows=64, types={}))
     parts = [encoder.transform(batch) for batch in batches]
     np.testing.assert_array_equal(np.concatenate(parts), X)
 
 
 def test_real_tables(real_data: Path) -> None:
-    found = reading.read(real_data / "network" / "nsl_kdd_test.csv.gz")
+    found = readers.read(real_data / "network" / "nsl_kdd_test.csv.gz")
     assert isinstance(found, Table)
-    encoder = TableEncoder().fit(found.frame, ignore=("label", "difficulty"))
+    encoder = TableEncoder(ignore=("label", "difficulty")).fit(found.frame)
     kinds = {one.column: one.kind for one in encoder.decisions_}
     assert kinds["num_outbound_cmds"] == "constant"
     categories = {name for name, kind in kinds.items() if kind == "category"}
@@ -656,10 +675,10 @@ def test_real_tables(real_data: Path) -> None:
 
 
 def test_real_time_series(real_data: Path) -> None:
-    found = reading.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
+    found = readers.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
     assert isinstance(found, Table)
     ignore = ("anomaly", "changepoint", "run")
-    encoder = TableEncoder().fit(found.frame, ignore=ignore)
+    encoder = TableEncoder(ignore=ignore).fit(found.frame)
     assert len(encoder.feature_names_) == 8
     assert "training rows span 5.3 hours" in str(decision(encoder, "datetime"))
-    assert encoder.usual("Temperature", 120.0).endswith("in training (79.89)")
+    assert encoder.usual("Temperature", 120.0).usual.endswith("in training (79.89)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -174,11 +175,11 @@ def plain_cells(plan: Plan, column: Column) -> pa.Array:
 
 
 def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
-    return category.encode_category(plan, _category_cells(array), first_row)
-
-
-def _category_cells(array: pa.Array) -> pa.Array:
-    return clean_text(array) if family_of(array.type) == "text" else array
+    if plan.settings.get("as_text"):
+        array = _as_text(array)
+    if family_of(array.type) == "text":
+        array = clean_text(array)
+    return category.encode_category(plan, array, first_row)
 
 
 # ---------------------------------------------------------------- typed columns
@@ -453,14 +454,17 @@ def _as_asked(task: Task, array: pa.Array) -> Plan:
     """The plan for a column that the user says how to read."""
     family = family_of(array.type)
     array = _without(array, task.absent) if family == "text" else array
+    if family == "text" and clean_text(array).null_count == len(array):
+        return all_missing(task.name, len(array))
     if task.how == "identifier":
         summary = {"rows": len(array), "missing": array.null_count / len(array)}
         return left_out(task.name, "identifier", "as asked for", summary)
     if task.how == "category":
-        cells = clean_text(array if family == "text" else _as_text(array))
-        if cells.null_count == len(cells):
+        cells = clean_text(_as_text(array))
+        if cells.null_count == len(cells):  # typed cells without a value
             return all_missing(task.name, len(array))
-        return category.plan_category(task.name, cells, asked=True)
+        plan = category.plan_category(task.name, cells, asked=True)
+        return replace(plan, settings=plan.settings | {"as_text": family != "text"})
     if task.how == "truth":
         return _asked_truth(task, array)
     if family != "text":
@@ -524,7 +528,7 @@ def _asked_typed(task: Task, array: pa.Array, family: str) -> Plan:
 
 def _asked_numbers(task: Task, array: pa.Array) -> Plan:
     text = distinct(array)
-    found = number.find(text, task.marks, _DECIMALS[task.how])
+    found = number.find(text, task.marks, _DECIMALS.get(task.how, ""))
     if found is None or not found.verdict.share:
         raise _cannot(task, array)
     style = found.style | _absent_numbers(task)
@@ -577,9 +581,10 @@ _PLANS: dict[str, Callable[[Task, pa.Array], Plan]] = {
 # ------------------------------------------------------------------ labels by name
 
 _LABEL_NAME = re.compile(
-    r"(^|[\W_])(label|labels|target|class|y|anomal\w*|fraud\w*|outlier\w*|attack\w*|"
-    r"malicious|malware|defect\w*|fault\w*|failure|abnormal\w*|novelty|intrusion|"
-    r"ground_?truth|is_?anomaly|is_?fraud|is_?outlier|is_?attack|y_?true)$"
+    r"(^|[\W_])(labels?|targets?|class|y|anomal(y|ies|ous)|fraud(ulent)?|outliers?|"
+    r"attacks?|attack_(cat|type)|malicious|malware|defects?|defective|faults?|faulty|"
+    r"failures?|abnormal|novelty|intrusion|ground_?truth|y_?true|is_?anomaly|is_?fraud|"
+    r"is_?outlier|is_?attack)$"
 )
 _NORMAL = {"normal", "benign", "good", "ok", "regular", "no_failure", "legit", "inlier"}
 
@@ -611,7 +616,7 @@ def _like_labels(plan: Plan) -> Plan:
     values = _few_values(plan)
     if not plan.features or not label_like(plan.column, values):
         return plan
-    option = f"--label-column {plan.column}"
+    option = f"--label-column {shlex.quote(plan.column)}"
     remedy = f"if it says which rows are anomalies: {option}"
     return said(plan, ["looks like labels"], level=2, remedy=remedy)
 

@@ -133,7 +133,7 @@ _TIME = (
     r" *(?P<ap>[ap]\.?m\.?)? *(?:uhr)? *(?P<z>" + _ZONE + ")"
 )
 _THEN = r"(?:(?:t|[ :,]+|,? +(?:at|um|a|à|-) +)" + _TIME + r")?$"
-_MONTH = r"(?P<mon>\p{L}{3,10})\.?"
+_MONTH = r"(?P<mon>[a-zà-ÿ]{3,10})\.?"
 _FORMS = (
     # 2024-01-05, 05.01.2024, 1/5/24: the order of the column decides.
     r"^(?P<a>\d{1,4})(?P<p>[-/.])(?P<b>\d{1,2})(?P<q>[-/.])(?P<c>\d{1,4})" + _THEN,

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -497,9 +498,8 @@ def table_mark(columns: Iterable[pa.Array]) -> str:
     votes = 0
     for array in columns:
         text = distinct(array)
-        cells = _apart(sample(text))
-        readings = _readings(cells)
-        if (readings.point | readings.comma).mean() < 0.5:
+        readings = _readings(_apart(sample(text)))
+        if not len(text.levels) or (readings.point | readings.comma).mean() < 0.5:
             continue
         point = int((readings.point & ~readings.comma).sum())
         comma = int((readings.comma & ~readings.point).sum())
@@ -683,7 +683,9 @@ def _bounds(values: Values, ordered: Values) -> tuple[float, float]:
     if len(usual) < len(ordered) or np.isinf(values).any():
         first, last = float(usual[0]), float(usual[-1])
         width = (last - first) or abs(last) or 1.0
-        return first - BEYOND * width, last + BEYOND * width
+        largest = float(np.finfo(np.float64).max)
+        low, high = first - BEYOND * width, last + BEYOND * width
+        return max(low, -largest), min(high, largest)
     return low, high
 
 
@@ -889,16 +891,16 @@ _PLACES = ("min", "q05", "median", "q95", "max")
 
 def _number_of(value: Any, style: Style) -> float | None:
     """The number in a cell: NaN if it is missing, None if it is something else."""
-    if value is None:
-        return math.nan
-    array = pa.array([value])
-    family = family_of(array.type)
-    if family == "text":
-        values, unread = parse(array, style)
+    if isinstance(value, str):
+        values, unread = parse(pa.array([value]), style)
         return None if unread[0] else float(values[0])
-    if family in {"number", "boolean", "empty", "duration"}:
-        return float(without_absent(numbers(array), style)[0])
-    return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        return None
+    return math.nan if number in style.get("absent", []) else number
 
 
 def _shown(value: Any, number: float, spread: float) -> str:

@@ -82,7 +82,7 @@ def find(text: Text, missing: int) -> dict[str, Any] | None:
     }
     if words and (words <= _ALWAYS or any(words == set(pair) for pair in _PAIRS)):
         return {}
-    if words and words <= _MARKS and missing and not absent.any():
+    if words and words <= _MARKS and missing:
         return {"blank": False}
     return None
 
@@ -169,17 +169,20 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
 
 def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
     """0 and 1, NaN where missing."""
-    if family_of(array.type) == "text":
+    family = family_of(array.type)
+    if family == "text":
         return parse(array, settings or {})[0]
-    return numbers(array)
+    if family in {"number", "boolean", "empty"}:
+        values = numbers(array)
+        return np.where((values == 0) | (values == 1), values, np.nan)
+    return np.full(len(array), np.nan)
 
 
 def usual(plan: Plan, value: Any) -> Usual:
     """How many of the training rows have the same."""
     if is_missing(value) and plan.settings.get("blank") is None:
         return missing_usual(plan.summary)
-    cell = pa.array([value], pa.string()) if value is None else _one(value)
-    number = float(chart(cell, plan.settings)[0])
+    number = _truth_of(value, plan.settings)
     if np.isnan(number):
         return Usual(shown(value), "never in training rows")
     share = plan.summary["shares"]["true" if number else "false"]
@@ -187,6 +190,8 @@ def usual(plan: Plan, value: Any) -> Usual:
     return Usual(shown(value), said)
 
 
-def _one(value: Any) -> pa.Array:
-    array = pa.array([value])
-    return array if family_of(array.type) != "other" else pa.array([None], pa.string())
+def _truth_of(value: Any, settings: dict[str, Any]) -> float:
+    """1 or 0, NaN for what is neither."""
+    if value is None or isinstance(value, str):
+        return float(parse(pa.array([value], pa.string()), settings)[0][0])
+    return float(value) if value in (0, 1) else np.nan

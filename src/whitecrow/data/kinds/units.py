@@ -77,6 +77,7 @@ def affix(pre: str, post: str) -> Affix:
     if "(" in pre and post.endswith(")") and "(" not in post:
         pre, post, negative = pre.replace("(", "", 1), post[:-1].strip(), True
     pre, minus = _signed(pre)
+    pre = pre.removeprefix("'").strip()
     post = _PRICE.sub("", post).strip()
     if not minus and post[-1:] in {"-", "+"} and post:
         minus, post = post[-1], post[:-1].strip()

@@ -1,7 +1,7 @@
 """Isolation forests as plain values and arrays, for a file to hold.
 
 skops writes any estimator, but to import it takes two seconds: it imports all of
-scikit-learn, and torch. A forest needs neither. Only the classes named here are rebuilt.
+scikit-learn, and torch. A forest needs neither. Only classes named here are rebuilt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
     "IsolationForest": IsolationForest,
     "ExtraTreeRegressor": ExtraTreeRegressor,
 }
-_FIELDS = NODE_DTYPE.names or ()
+_FIELDS: tuple[str, ...] = NODE_DTYPE.names or ()
 _LEAF = -1
 
 

@@ -274,6 +274,13 @@ class NoisyScores(Sound):
         return super()._anomaly_score(X) + 1e-9 * noise
 
 
+@breaks("memory_layout")
+class TurnsItsRows(Sound):
+    def _anomaly_score(self, X):
+        self.normal_ = np.asfortranarray(self.normal_)
+        return super()._anomaly_score(X)
+
+
 @breaks("seeds_differ")
 class OneSeedForAll(Sound):
     def _fit(self, X, codes, auxiliary):
@@ -582,3 +589,23 @@ def test_the_detector_given_stays_as_it_is():
     given = Sound()
     check_detector(given, skip={"pictures": "slow"})
     assert vars(given) == vars(Sound())
+
+
+# ------------------------------------------------------------------------- huge cells
+
+HUGE = ["consensus", "gmm", "isolation_forest", "kde", "knn", "lof", "ocsvm", "pca"]
+
+
+@pytest.mark.parametrize("cell", [1e30, 1e200, 1.7e308, -1.7e308])
+@pytest.mark.parametrize("name", HUGE)
+def test_a_huge_cell_ranks_first(name, cell):
+    """It was refused from 1e155 on: the column spans more than float64 can hold."""
+    rows = np.random.default_rng(0).normal(size=(300, 5))
+    rows[7, 2] = cell
+    detector = {record.name: record.cls for record in wc.methods()}[name]()
+    if "random_state" in detector.get_params():
+        detector.set_params(random_state=0)
+    scores = detector.fit_score(rows)
+    assert np.isfinite(scores).all()
+    assert (scores < scores[7]).sum() == 299
+    assert detector.explain(rows[7:8]).argmax() == 2

@@ -546,3 +546,54 @@ def test_pictures_as_bytes_and_as_fractions_are_the_same():
         detector.anomaly_score(fractions), detector.anomaly_score(PICTURES), rtol=1e-5
     )
     assert_allclose(detector.explain(fractions), detector.explain(PICTURES), rtol=1e-3)
+
+
+# ------------------------------------------------------------------ refits that fail
+
+
+def refitted(**settings):
+    """A fitted Deep SAD, and everything that it has learnt."""
+    rows = np.random.default_rng(0).normal(size=(200, 5))
+    model = wc.DeepSAD(**SHORT, pretrain=False, random_state=0, **settings).fit(rows)
+    return model, rows, model.anomaly_score(rows)
+
+
+def test_a_refit_that_diverges_leaves_the_model_as_it_was():
+    model, rows, before = refitted(clip_norm=None)
+    curve = model.loss_curve_
+    model.set_params(lr=1e30)
+    with pytest.raises(TrainingError):
+        model.refit(rows)
+    assert_array_equal(model.anomaly_score(rows), before)
+    assert model.loss_curve_ is curve
+    assert not model.net_.training
+    assert not any(p.requires_grad for p in model.net_.parameters())
+
+
+def test_an_interrupted_refit_leaves_the_model_as_it_was(monkeypatch):
+    model, rows, before = refitted()
+    kept = dict(vars(model))
+
+    def interrupted(self, X, codes, scores=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wc.DeepSAD, "_set_threshold", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.refit(rows)
+    assert vars(model) == kept
+    assert_array_equal(model.anomaly_score(rows), before)
+
+
+def test_a_refit_takes_over_all_that_it_learnt(monkeypatch):
+    model, rows, before = refitted()
+
+    def finish(self, X):
+        self.told_ = len(X)
+
+    monkeypatch.setattr(wc.DeepSAD, "_finish", finish)
+    y = np.where(np.arange(200) < 20, 1.0, np.nan)
+    model.refit(rows, y)
+    assert model.told_ == 200
+    assert len(model.loss_curve_) > SHORT["epochs"]
+    assert model.epochs == SHORT["epochs"]
+    assert not np.array_equal(model.anomaly_score(rows), before)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval
 
-from whitecrow.detector import Detector, check_rows
+from whitecrow.detector import Detector, check_rows, fit_with_labels
 from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
 
 
@@ -272,6 +272,173 @@ def test_typical_row_and_picture(X):
     assert_allclose(typical, PICTURES.mean(axis=0) / 255)
     scaled = (PICTURES / 255).astype(np.float32)
     assert_allclose(Distance().fit(scaled).typical_, typical, rtol=1e-5)
+
+
+def test_masked_cells_are_missing(X):
+    """A mask was dropped, and the value under it scored."""
+    masked = np.ma.masked_equal(np.where(np.arange(200)[:, None] == 5, -9, X), -9)
+    for call in (Distance().fit, Distance().fit(X).anomaly_score):
+        with pytest.raises(
+            DataError, match=r"3 masked cells \(first: \[5, 0\]\).*fill"
+        ):
+            call(masked)
+    whole = np.ma.masked_array(X, mask=False)
+    assert_array_equal(
+        Distance().fit(whole).anomaly_score(whole), Distance().fit(X).anomaly_score(X)
+    )
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda rows: rows.astype(np.int64),
+        lambda rows: rows.astype(np.uint16),
+        lambda rows: rows.astype(np.int16),
+        lambda rows: rows.tolist(),
+        lambda rows: rows[:, :, ::-1].astype(np.int32)[:, :, ::-1],
+    ],
+)
+def test_whole_numbers_up_to_255_are_bytes(convert):
+    """They were taken for fractions, 255 times too bright."""
+    expected = Distance().fit(PICTURES)
+    assert_array_equal(
+        expected.anomaly_score(convert(PICTURES)), expected.anomaly_score(PICTURES)
+    )
+    found = Distance().fit(convert(PICTURES))
+    assert_array_equal(found.typical_, expected.typical_)
+    assert found.typical_.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (PICTURES.astype(np.uint16) * 257, "whole numbers from 0 to 65[0-9]+;"),
+        (PICTURES.astype(np.int64) - 1, "whole numbers from -1 to"),
+        (PICTURES.astype(float), r"floats from 0 to 25.*X / 255\.0.*astype\('uint8'"),
+        (PICTURES / 255 * 2 - 1, "floats from -1 to"),
+    ],
+)
+def test_pictures_in_other_units_are_refused(pictures, message):
+    fitted = Distance().fit(PICTURES)
+    for call in (Distance().fit, fitted.anomaly_score, fitted.explain):
+        with pytest.raises(DataError, match=message) as caught:
+            call(pictures)
+        assert "\n" not in str(caught.value)
+
+
+def test_pictures_of_truth_and_of_rounded_fractions():
+    fitted = Distance().fit(PICTURES)
+    black = PICTURES > 127
+    assert_array_equal(
+        fitted.anomaly_score(black), fitted.anomaly_score(black.astype(np.float32))
+    )
+    fitted.anomaly_score((PICTURES / 255) * (1 + 1e-6))
+
+
+# ------------------------------------------------------------- fits that score, or fail
+
+
+def test_scores_of_a_fit_are_those_of_the_fitted_detector(X):
+    detector = Distance(contamination=0.1)
+    scores = detector.fit_score(X)
+    assert_array_equal(scores, detector.anomaly_score(X))
+    assert detector.offset_ == Distance(contamination=0.1).fit(X).offset_
+    assert not any(value is scores for value in vars(detector).values())
+
+
+def test_a_row_is_scored_once_at_fitting(X):
+    class Counting(Distance):
+        scored = 0
+
+        def _anomaly_score(self, X):
+            Counting.scored += len(X)
+            return super()._anomaly_score(X)
+
+    Counting().fit_score(X)
+    assert Counting.scored == 200
+
+
+def test_scores_that_a_method_has_anyway_are_taken(X):
+    class Knows(Distance):
+        def _fit(self, X, codes, auxiliary):
+            super()._fit(X, codes, auxiliary)
+            return np.arange(200.0)
+
+    assert_array_equal(Knows().fit_score(X), np.arange(200.0))
+
+
+class Stops(Distance):
+    def _fit(self, X, codes, auxiliary):
+        self.centre_ = X.mean(axis=0) + 7
+        self.half_ = True
+        raise self.power
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), ValueError("no"), MemoryError()]
+)
+def test_a_fit_that_fails_leaves_the_detector_as_it_was(X, error):
+    detector = Stops()
+    detector.__class__ = Distance
+    before = detector.fit(X).anomaly_score(X)
+    detector.__class__ = Stops
+    kept = dict(vars(detector))
+    detector._check_parameters = lambda: None
+    detector.power = error
+    with pytest.raises(type(error)):
+        detector.fit(pd.DataFrame(X[:, :2], columns=["a", "b"]))
+    assert not hasattr(detector, "half_")
+    assert set(vars(detector)) == {*kept, "_check_parameters"}
+    detector.power = 1.0
+    assert_array_equal(detector.anomaly_score(X), before)
+
+
+def test_bad_rows_at_a_second_fit_leave_the_first(X):
+    detector = Distance().fit(X)
+    before = detector.anomaly_score(X)
+    for bad in (X[:, :2] * np.nan, np.zeros((0, 2)), [["a", "b"]]):
+        with pytest.raises(DataError):
+            detector.fit(bad)
+        assert_array_equal(detector.anomaly_score(X), before)
+
+
+# ------------------------------------------------------------------- labels that count
+
+
+def test_known_anomalies_are_not_learnt_as_normal(X):
+    y = np.full(200, np.nan)
+    y[:20], y[20:60] = 1, 0
+    X[:20] += 9
+    told = Blind()
+    scores = fit_with_labels(told, X, y)
+    assert_array_equal(scores, told.anomaly_score(X))
+    assert_array_equal(told.centre_, X[20:].mean(axis=0))
+    assert_array_equal(told.typical_, np.median(X[20:], axis=0))
+    assert "best F1 on 20 labelled anomalies" in told.threshold_source_
+    assert_array_equal(scores > told.threshold_, np.arange(200) < 20)
+
+
+def test_a_method_that_learns_from_labels_gets_them_all(X):
+    y = np.r_[np.ones(20), np.zeros(180)]
+    told = Distance()
+    fit_with_labels(told, X, y)
+    assert_array_equal(told.codes_, y)
+
+
+def test_labels_that_count_are_checked(X):
+    with pytest.raises(LabelError, match="all rows are labelled"), pytest.warns():
+        fit_with_labels(Blind(), X, np.ones(200))
+    with pytest.raises(LabelError, match="3 labels for 200"):
+        fit_with_labels(Blind(), X, [1, 0, 1])
+    assert "median" in _told(X, None).threshold_source_
+    masked = np.ma.masked_array(np.zeros(200), mask=np.arange(200) < 150)
+    assert "median" in _told(X, masked).threshold_source_
+
+
+def _told(X, y):
+    detector = Blind()
+    fit_with_labels(detector, X, y)
+    return detector
 
 
 # -------------------------------------------------------------------------- parameters

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from whitecrow.errors import DataError, ParameterError
+from whitecrow.errors import ParameterError
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 
 
@@ -82,11 +82,41 @@ def test_unknown_scaling_names_the_legal_ones():
         Scaler.fit(np.ones((2, 1)), "sigmoid")
 
 
-@pytest.mark.parametrize("how", ["standard", "minmax"])
-def test_a_column_beyond_float64_is_named(how):
-    rows = np.array([[0.0, 1.7e308], [1.0, -1.7e308]])
-    with pytest.raises(DataError, match="column 1 spans"):
-        Scaler.fit(rows, how)
+@pytest.mark.parametrize("how", ["standard", "minmax", "robust"])
+@pytest.mark.parametrize("size", [1e-200, 1e200, 1.7e308])
+def test_a_column_whose_squares_are_beyond_float64(how, size):
+    """Such a column was refused, or left in units of 1e-200."""
+    column = np.random.default_rng(0).uniform(-1, 1, size=50)
+    column[:2] = -1, 1
+    usual = Scaler.fit(column[:, None], how)
+    odd = Scaler.fit(size * column[:, None], how)
+    assert_allclose(odd.center, size * usual.center)
+    with np.errstate(over="ignore"):
+        expected = np.minimum(size * usual.scale, np.finfo(float).max)
+    assert_allclose(odd.scale, expected)
+
+
+@pytest.mark.parametrize("how", ["standard", "minmax", "robust", "none"])
+@pytest.mark.parametrize("cell", [1e30, 1e200, 1.7e308, -1.7e308])
+def test_one_huge_cell_is_far_from_the_others(how, cell):
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    rows[7, 1] = cell
+    scaled = Scaler.fit(rows, how).transform(rows)
+    scaled = np.abs(scaled - np.median(scaled, axis=0))
+    assert np.isfinite(scaled).all()
+    assert scaled[:, 1].argmax() == 7
+
+
+def test_other_columns_keep_their_units_to_the_bit():
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    usual = Scaler.fit(rows)
+    beside = Scaler.fit(rows * [1, 1e307])
+    assert (usual.center[0], usual.scale[0]) == (beside.center[0], beside.scale[0])
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-200, 1e-320, 0.1, 1e300])
+def test_a_constant_column_of_any_size_is_not_scaled(value):
+    assert Scaler.fit(np.full((9, 1), value)).scale == 1
 
 
 def test_arrays_round_trip(rows):

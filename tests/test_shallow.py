@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
+from sklearn.base import clone
 
+import whitecrow as wc
 from whitecrow import shallow
 
 
@@ -63,3 +65,40 @@ def test_squared_distances(monkeypatch, block):
     for part, squares in shallow.squared_distances(rows, others):
         found[part] = squares
     assert_allclose(found, cdist(rows, others, "sqeuclidean"), rtol=1e-12)
+
+
+def test_twins_are_equal_to_the_bit():
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(500, 7))
+    train[3] = 0.0
+    rows = np.r_[train[[3, 10, 499]], np.nextafter(train[:5], np.inf), -0.0 * train[:1]]
+    assert_array_equal(shallow.twins(train, rows), [3, 10, 499, *[-1] * 5, 3])
+    assert_array_equal(shallow.twins(train[:1], train[:2]), [0, -1])
+
+
+@pytest.mark.parametrize("d", [1, 2, 30])
+def test_different_rows_have_different_hashes(d):
+    grid = np.random.default_rng(0).integers(-9, 9, (5000, d)) / 8
+    n = len(np.unique(grid, axis=0))
+    assert len(np.unique(shallow._hashes(grid))) == n
+
+
+def near_copies():
+    """Readings, and the same ones in other units and back: distances round to 0."""
+    rows = np.random.default_rng(0).normal(20, 5, (150, 20))
+    return np.r_[rows, ((rows * 1.8 + 32) - 32) / 1.8]
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [wc.KDE(), wc.KDE(kernel="exponential"), wc.KNN(), wc.KNN(n_neighbors=1), wc.LOF()],
+)
+def test_scores_beside_near_copies_do_not_depend_on_company(detector):
+    """Which of two near copies was the row itself depended on rounding."""
+    rows = near_copies()
+    fitted = clone(detector).fit(rows)
+    together = fitted.anomaly_score(rows)
+    alone = np.concatenate([fitted.anomaly_score(row[None]) for row in rows])
+    assert_allclose(alone, together, rtol=1e-6, atol=1e-6)
+    order = np.random.default_rng(1).permutation(len(rows))
+    assert_allclose(fitted.anomaly_score(rows[order]), together[order], atol=1e-6)

@@ -119,3 +119,77 @@ def test_equal_scores_and_single_rows_give_a_finite_threshold(contamination):
         chosen = threshold.select(np.ones(n), codes, contamination)
         assert chosen.value == 1.0
         assert chosen.source
+
+
+# ------------------------------------------------------------------ where scores tie
+
+
+def flagged(scores):
+    chosen = threshold.from_spread(np.asarray(scores, dtype=float))
+    return np.flatnonzero(np.asarray(scores) > chosen.value), chosen.source
+
+
+@pytest.mark.parametrize("share", [0.45, 0.6, 0.74, 0.76, 0.9, 0.98])
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_rows_of_zeros_do_not_make_all_others_odd(share, noise):
+    """With three quarters of the rows at 0 the quartiles had no distance: 24 %."""
+    rng = np.random.default_rng(0)
+    scores = np.where(np.arange(500) < share * 500, 0.0, rng.poisson(2, 500) + 1.0)
+    scores += noise * rng.random(500)
+    scores[-1] = 60
+    found, source = flagged(scores)
+    assert 499 in found
+    assert len(found) <= 50
+    assert source
+
+
+def test_a_few_discrete_scores():
+    found, source = flagged(np.repeat([0.0, 1.0, 2.0], [480, 19, 1]))
+    assert found.tolist() == [499]
+    found, source = flagged(np.repeat([0.0, 1.0], [480, 20]))
+    assert len(found) == 20
+    assert "20 training rows share the highest" in source
+    assert len(flagged(np.repeat([0.0, 1.0], [300, 200]))[0]) == 0
+    assert len(flagged(np.repeat([0.0, 1.0, 2.0, 3.0], [25, 25, 25, 25]))[0]) == 0
+
+
+@pytest.mark.parametrize("n", range(2, 31))
+def test_few_rows(n):
+    """The one that is far out is flagged, and of equal ones none."""
+    assert len(flagged(np.full(n, 7.25))[0]) == 0
+    rounded = 7.25 + 1e-15 * np.arange(n)
+    assert len(flagged(rounded)[0]) == 0
+    if n >= 4:
+        lone = np.r_[np.full(n - 1, 7.25), 100.0]
+        assert flagged(lone)[0].tolist() == [n - 1]
+        lone = np.r_[np.random.default_rng(n).normal(size=n - 1), 100.0]
+        assert n - 1 in flagged(lone)[0]
+
+
+def test_the_highest_score_shared_by_more_than_a_hundredth():
+    """Saturated scores tie at the top, and a quantile among them flags nobody."""
+    scores = np.r_[np.linspace(0, 1, 296), np.full(4, 1.0001)]
+    found, source = flagged(scores)
+    assert found.tolist() == [296, 297, 298, 299]
+    assert "4 training rows share the highest" in source
+
+
+def test_a_share_among_equal_scores_flags_all_of_them_or_none():
+    scores = np.repeat([1.0, 2.0], [93, 7])
+    assert (scores > threshold.from_contamination(scores, 0.05).value).sum() == 7
+    assert (scores > threshold.from_contamination(scores, 0.02).value).sum() == 0
+    assert threshold.from_contamination(np.ones(9), 0.5).value == 1.0
+
+
+def test_scores_without_ties_have_the_threshold_that_they_had():
+    for seed in range(20):
+        scores = np.random.default_rng(seed).gamma(2, size=500)
+        scores[0] = 100
+        middle, upper = np.quantile(scores, [0.5, 0.75])
+        expected = middle + 3 * ((upper - middle) / 0.6744897501960817)
+        assert threshold.from_spread(scores).value == expected
+
+
+def test_hugely_different_scores():
+    scores = np.r_[np.zeros(40), 1e-300, 1.0, 1.7e308]
+    assert 42 in flagged(scores)[0]

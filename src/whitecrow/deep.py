@@ -318,6 +318,9 @@ class DeepDetector(Detector):
         ------
         DataError, LabelError, ParameterError
             As `fit`, and where `share` is not in (0, 1].
+        TrainingError
+            When training diverges. After any error, or an interrupt, the detector is
+            as it was.
 
         Examples
         --------
@@ -344,16 +347,18 @@ class DeepDetector(Detector):
         one = TrainingSet(x, torch.from_numpy(codes), self._outliers(x, None))
         shorter = self._shorter(share, len(rows))
         shorter._go_on(one, rows, shorter._stages(), after=[])
-        for name in ("net_", "loss_curve_", "member_scale_"):
-            setattr(self, name, getattr(shorter, name))
-        self._set_threshold(rows, codes)
+        shorter._set_threshold(rows, codes)
+        # Only now, when nothing can fail any more.
+        learnt = {k: v for k, v in vars(shorter).items() if k.endswith("_")}
+        self.__dict__.update(learnt)
         return self
 
     def _shorter(self, share: float, n: int) -> DeepDetector:
-        """The same with the schedule of a refit on n rows; the network is shared."""
+        """Copy the detector and its network, with the schedule of a refit on n rows."""
         steps = math.ceil(n / self.batch_size)
         wanted = max(math.ceil(share * self.epochs), math.ceil(_FEWEST_STEPS / steps))
         shorter = copy.copy(self)
+        shorter.net_ = copy.deepcopy(self.net_)
         shorter.epochs = min(wanted, self.epochs)
         part = shorter.epochs / max(self.epochs, 1)
         milestones = (math.ceil(part * m) for m in getattr(self, "milestones", ()))

@@ -7,6 +7,8 @@ threshold, and scikit-learn's `score_samples`, `decision_function` and `predict`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,17 +23,40 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from whitecrow import labels, threshold
-from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
+from whitecrow import frames, labels, memory, threshold
+from whitecrow.errors import (
+    DataError,
+    LabelError,
+    ParameterError,
+    TrainingError,
+    UserError,
+)
 
-__all__ = ["Detector", "check_rows"]
+__all__ = ["Detector", "all_or_nothing", "check_rows", "fit_with_labels"]
 
 Scores = NDArray[np.float64]
 Rows = NDArray[Any]
 
+# What scikit-learn checks of rows. C order, as sums, and so scores, depend on it.
+_AS_NUMBERS: dict[str, Any] = {
+    "dtype": "numeric",
+    "order": "C",
+    "allow_nd": True,
+    "ensure_all_finite": False,
+}
+
+# How far rounding and resampling may take a float beyond black and white.
+_BEYOND = 1e-3
+
+_OTHER_UNITS = 'columns in other units, or scaling="standard"'
+
 CONTAMINATION = [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")]
+
+
+class _NoNumbersError(DataError, TypeError):
+    """Cells that are no numbers; scikit-learn's own checks expect a TypeError."""
 
 
 class Detector(OutlierMixin, BaseEstimator):
@@ -104,7 +129,8 @@ class Detector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, d), or (n, c, h, w) for pictures
-            Training rows.
+            Training rows, also as a frame of numbers (pandas, polars, pyarrow).
+            Pictures are whole numbers from 0 to 255 or floats from 0 to 1.
         y : array-like of shape (n,), optional
             1 anomaly, 0 normal, missing (NaN, None, "") unlabelled. Methods without
             supervision ignore it.
@@ -118,12 +144,53 @@ class Detector(OutlierMixin, BaseEstimator):
         Raises
         ------
         DataError, LabelError, ParameterError
-            One line each: what is wrong, where, and the remedy.
+            One line each: what is wrong, where, and the remedy. A detector that was
+            fitted before is then as it was.
         """
-        rows, codes, outliers = self._check_fit(X, y, auxiliary)
-        self._fit(rows, codes, outliers)
-        self._set_threshold(rows, codes)
+        self.fit_score(X, y, auxiliary=auxiliary)
         return self
+
+    def fit_score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        auxiliary: ArrayLike | None = None,
+    ) -> Scores:
+        """Learn what is normal, and return the anomaly scores of the same rows.
+
+        The scores are those that the threshold is set by, so that they cost nothing
+        more. The detector does not keep them.
+
+        Parameters
+        ----------
+        X, y, auxiliary
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            What `fit(X, y).anomaly_score(X)` returns.
+
+        Raises
+        ------
+        DataError, LabelError, ParameterError
+            As `fit`. After an error, or an interrupt, a detector that was fitted
+            before is as it was.
+
+        Examples
+        --------
+        >>> from whitecrow import ECOD
+        >>> X = np.random.default_rng(0).normal(size=(100, 2))
+        >>> model = ECOD()
+        >>> scores = model.fit_score(X)
+        >>> bool((scores == model.anomaly_score(X)).all())
+        True
+        """
+        with all_or_nothing(self):
+            rows, codes, outliers = self._check_fit(X, y, auxiliary)
+            scores = self._fit(rows, codes, outliers)
+            return self._set_threshold(rows, codes, scores)
 
     def fit_predict(
         self, X: ArrayLike, y: ArrayLike | None = None, **kwargs: Any
@@ -185,7 +252,10 @@ class Detector(OutlierMixin, BaseEstimator):
         """The anomaly score above which a row counts as an anomaly."""
         return -self.offset_
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> Scores | None:
+        """Learn from checked rows; their scores, where the method has them anyway."""
         raise NotImplementedError  # abstract
 
     def _anomaly_score(self, X: Rows) -> Scores:
@@ -219,12 +289,7 @@ class Detector(OutlierMixin, BaseEstimator):
     def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
         """Labels of n rows, checked; none for a method without a use for them."""
         codes = labels.encode(y if self.uses_labels else None, n=n)
-        if (codes == labels.ANOMALY).all():
-            raise LabelError(
-                f"all rows are labelled as anomalies (n_samples = {n}); "
-                f"{type(self).__name__} learns what is normal: add normal or "
-                "unlabelled rows"
-            )
+        _require_some_normal(codes, type(self).__name__)
         return codes
 
     def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
@@ -243,24 +308,29 @@ class Detector(OutlierMixin, BaseEstimator):
 
     def _as_array(self, X: ArrayLike, *, reset: bool) -> Rows:
         """What scikit-learn takes as rows; its complaints as our one line."""
+        who = type(self).__name__
         if issparse(X):
             raise DataError(
-                f"X is a sparse matrix, and {type(self).__name__} needs dense rows; "
-                "use X.toarray()"
+                f"X is a sparse matrix, and {who} needs dense rows; use X.toarray()"
             )
+        if isinstance(X, np.ma.MaskedArray):
+            X = _unmasked(X, who)
+        if frames.is_pandas(X):
+            frames.require_numbers(X, who)
+        table = frames.as_table(X)
         try:
-            rows: Rows = validate_data(
-                self,
-                X,
-                reset=reset,
-                dtype="numeric",
-                order="C",  # as sums, and so scores, depend on the order in memory
-                allow_nd=True,
-                ensure_all_finite=False,
-            )
+            if table is not None:  # its names; the rows follow
+                validate_data(self, table, reset=reset, skip_check_array=True)
+                rows = frames.numbers(table, who)
+                return np.ascontiguousarray(check_array(rows, **_AS_NUMBERS))
+            checked: Rows = validate_data(self, X, reset=reset, **_AS_NUMBERS)
+        except UserError:
+            raise
         except ValueError as error:
             raise DataError(_one_line(str(error))) from None
-        return rows
+        except TypeError as error:
+            raise _NoNumbersError(_one_line(str(error))) from None
+        return checked
 
     def _check_auxiliary(self, auxiliary: ArrayLike | None) -> Rows | None:
         if auxiliary is None:
@@ -272,16 +342,25 @@ class Detector(OutlierMixin, BaseEstimator):
             )
         return self._check_rows(auxiliary, reset=False)
 
-    def _set_threshold(self, X: Rows, codes: labels.Codes) -> None:
-        self._cut(np.asarray(self._anomaly_score(X), dtype=np.float64), codes)
+    def _set_threshold(
+        self, X: Rows, codes: labels.Codes, scores: Scores | None = None
+    ) -> Scores:
+        """End a fit: one memory layout for what was learnt, scores, the threshold."""
+        memory.settle(self)
+        if scores is None:
+            scores = self._anomaly_score(X)
+        scores = np.asarray(scores, dtype=np.float64)
+        self._cut(scores, codes)
+        return scores
 
     def _cut(self, scores: Scores, codes: labels.Codes) -> None:
         """Set the threshold by scores of the training rows."""
         if not np.isfinite(scores).all():
+            learns_by_steps = "lr" in self.get_params(deep=False)
+            remedy = "a lower lr or scaled inputs" if learns_by_steps else _OTHER_UNITS
             raise TrainingError(
                 f"{type(self).__name__}: {(~np.isfinite(scores)).sum()} of "
-                f"{len(scores)} training rows have no finite score; try a lower lr or "
-                "scaled inputs"
+                f"{len(scores)} training rows have no finite score; try {remedy}"
             )
         chosen = threshold.select(scores, codes, self.contamination)
         self.offset_ = -chosen.value
@@ -291,6 +370,80 @@ class Detector(OutlierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = False
         return tags
+
+
+@contextmanager
+def all_or_nothing(detector: Detector) -> Iterator[None]:
+    """Put a detector back as it was when a block ends in an error or an interrupt.
+
+    Whatever a block learns it must assign, and not write into what is there.
+    """
+    before = dict(vars(detector))
+    try:
+        yield
+    except BaseException:
+        detector.__dict__.clear()
+        detector.__dict__.update(before)
+        raise
+
+
+def fit_with_labels(
+    detector: Detector,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    *,
+    auxiliary: ArrayLike | None = None,
+) -> Scores:
+    """Fit any method where the user wants labels to be used, and score the rows.
+
+    A method that does not learn from labels must not learn either that known anomalies
+    are normal: it is fitted on the other rows. All labels serve to set the threshold.
+
+    Parameters
+    ----------
+    detector : Detector
+        Of any kind; it is fitted in place.
+    X, y, auxiliary
+        As for `Detector.fit`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Anomaly scores of all rows, those labelled as anomalies included.
+
+    Raises
+    ------
+    DataError, LabelError, ParameterError
+        As `Detector.fit`; LabelError also for labels that `fit` would not have read.
+
+    Examples
+    --------
+    >>> from whitecrow import KNN
+    >>> X = np.r_[np.random.default_rng(0).normal(size=(100, 2)), np.full((20, 2), 5.0)]
+    >>> y = np.r_[np.zeros(100), np.ones(20)]
+    >>> KNN().fit(X).anomaly_score(X[-1:]).round(1).tolist()
+    [1.8]
+    >>> fit_with_labels(KNN(), X, y)[-1:].round(1).tolist()
+    [7.0]
+    """
+    if detector.uses_labels:
+        return detector.fit_score(X, y, auxiliary=auxiliary)
+    with all_or_nothing(detector):
+        rows, none, outliers = detector._check_fit(X, None, auxiliary)
+        codes = labels.encode(y, n=len(rows))
+        _require_some_normal(codes, type(detector).__name__)
+        others = codes != labels.ANOMALY
+        detector.typical_ = _typical(rows[others])
+        detector._fit(rows[others], none[others], outliers)
+        return detector._set_threshold(rows, codes)
+
+
+def _require_some_normal(codes: labels.Codes, who: str) -> None:
+    if (codes == labels.ANOMALY).all():
+        raise LabelError(
+            f"all rows are labelled as anomalies (n_samples = {len(codes)}); {who} "
+            "learns what is normal: add normal or unlabelled rows"
+        )
 
 
 def check_rows(
@@ -308,11 +461,56 @@ def check_rows(
             f"{who} takes {' or '.join(kinds)} input, not X of shape {rows.shape}; "
             "`whitecrow methods` lists methods for it"
         )
+    if rows.dtype.kind not in "biuf":
+        rows = _as_floats(rows, who)
     if rows.dtype.kind == "f":
         _refuse_non_finite(rows, who, names)
     if kind == "picture":
-        return rows if rows.dtype == np.uint8 else rows.astype(np.float32, copy=False)
+        return _as_pictures(rows, who)
     return rows if rows.dtype == np.float32 else rows.astype(np.float64, copy=False)
+
+
+def _as_floats(rows: Rows, who: str) -> Rows:
+    """Objects as floats; dates and durations are no numbers."""
+    if rows.dtype.kind in "mM":
+        raise DataError(
+            f"X holds {rows.dtype.name}, and {who} needs numbers; use for example "
+            "X.astype('int64')"
+        )
+    try:
+        return rows.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise _NoNumbersError(f"X: {_one_line(str(error))}") from None
+
+
+def _unmasked(X: Any, who: str) -> Rows:
+    """The numbers of a masked array, of which no cell may be masked."""
+    masked = np.argwhere(np.ma.getmaskarray(X))
+    if len(masked):
+        place = ", ".join(map(str, masked[0]))
+        raise DataError(
+            f"X has {len(masked)} masked cells (first: [{place}]), which are missing; "
+            f"{who} does not accept missing values: fill them in, for example with "
+            "sklearn.impute.SimpleImputer on X.filled(np.nan)"
+        )
+    return np.asarray(X.data)
+
+
+def _as_pictures(rows: Rows, who: str) -> Rows:
+    """Bytes as uint8, and fractions as float32; nothing else says what white is."""
+    if rows.dtype == np.uint8:
+        return rows
+    low, high = rows.min(), rows.max()
+    if rows.dtype.kind in "iu" and low >= 0 and high <= 255:
+        return rows.astype(np.uint8)
+    if rows.dtype.kind in "bf" and low >= -_BEYOND and high <= 1 + _BEYOND:
+        return rows.astype(np.float32, copy=False)
+    whole = "whole numbers" if rows.dtype.kind in "iu" else "floats"
+    raise DataError(
+        f"X holds pictures of {whole} from {low:g} to {high:g}; {who} takes whole "
+        "numbers from 0 to 255 or floats from 0 to 1: divide X by its largest possible "
+        "value, such as X / 255.0, or use X.astype('uint8')"
+    )
 
 
 def _refuse_non_finite(rows: Rows, who: str, names: ArrayLike | None) -> None:

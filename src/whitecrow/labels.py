@@ -107,6 +107,10 @@ def from_outlier_predict(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def _as_vector(y: ArrayLike) -> NDArray[Any]:
+    if isinstance(y, np.ma.MaskedArray):
+        known = y.data.astype(object)
+        known[np.ma.getmaskarray(y)] = None
+        y = known
     try:
         values = np.asarray(y)
     except ValueError:  # lists of different lengths

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from whitecrow.errors import DataError, ParameterError
+from whitecrow.errors import ParameterError
 
 __all__ = ["SCALINGS", "Scaler", "to_unit"]
 
@@ -22,6 +22,10 @@ Vector = NDArray[np.float64]
 
 # So far from all training rows, distance says nothing more; squares remain finite.
 _FARTHEST = {np.dtype(np.float32): 1e15, np.dtype(np.float64): 1e100}
+
+
+# The squares of smaller deviations are lost.
+_SMALLEST_SPREAD = 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +65,13 @@ class Scaler:
         ------
         ParameterError
             For any other `how`.
-        DataError
-            When a column spans more than a float64 can hold.
         """
         if how not in SCALINGS:
             legal = ", ".join(repr(name) for name in SCALINGS)
             raise ParameterError(f"scaling={how!r} is not known; use one of {legal}")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             center, scale = _statistics(X, how)
-        _refuse_overflow(center, scale)
+            _mend(center, scale, X, how)
         # What rounding leaves of a constant column is not a spread.
         noise = 8 * np.finfo(np.float64).eps * np.abs(center)
         if how != "none":
@@ -131,10 +133,15 @@ def _statistics(X: NDArray[Any], how: str) -> tuple[Vector, Vector]:
     return middle, np.where(spread > 0, spread, rows.std(axis=0))
 
 
-def _refuse_overflow(center: Vector, scale: Vector) -> None:
-    bad = np.flatnonzero(~(np.isfinite(center) & np.isfinite(scale)))
-    if len(bad):
-        raise DataError(
-            f"column {bad[0]} spans more than float64 can hold; divide it by a "
-            'constant, or use scaling="none"'
-        )
+def _mend(center: Vector, scale: Vector, X: NDArray[Any], how: str) -> None:
+    """Columns whose squares or spans are beyond float64, in units of their size.
+
+    The units are powers of 2, so that nothing is rounded.
+    """
+    sound = np.isfinite(center) & np.isfinite(scale) & (scale > _SMALLEST_SPREAD)
+    for column in np.flatnonzero(~sound):
+        values = X[:, column].astype(np.float64)
+        exponent = np.frexp(np.abs(values).max())[1]
+        own = _statistics(np.ldexp(values, -exponent)[:, None], how)
+        center[column], scale[column] = np.ldexp(np.concatenate(own), exponent)
+    np.clip(scale, 0, np.finfo(np.float64).max, out=scale)

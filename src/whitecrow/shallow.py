@@ -20,6 +20,7 @@ __all__ = [
     "limit_rows",
     "other_neighbours",
     "squared_distances",
+    "twins",
 ]
 
 logger = logging.getLogger(__name__)
@@ -125,15 +126,54 @@ def other_neighbours(
     ([1.0, 2.0], [1, -1])
     """
     distances, neighbours = tree.kneighbors(rows, n_neighbors=k + 1)
-    nearest = neighbours[:, 0]
-    equal = (train[nearest] == rows).all(axis=1)
-    # Drop the equal row, or else the neighbour beyond the k-th.
-    kept = np.arange(k) + equal[:, None]
+    twin = twins(train, rows)
+    # Where near copies crowd it out, the equal row may be none of the k + 1.
+    own = (neighbours == twin[:, None]) & (twin >= 0)[:, None]
+    place = np.where(own.any(axis=1), own.argmax(axis=1), k)
+    kept = np.arange(k) + (np.arange(k) >= place[:, None])
     return (
         np.take_along_axis(distances, kept, axis=1),
         np.take_along_axis(neighbours, kept, axis=1),
-        np.where(equal, nearest, -1),
+        twin,
     )
+
+
+def twins(train: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.int64]:
+    """Find the training row that each row equals to the bit; -1 where none does.
+
+    Distances do not tell: they round, and a near copy may come out as the nearer one.
+
+    Parameters
+    ----------
+    train : ndarray of shape (m, d)
+        Where to look.
+    rows : ndarray of shape (n, d)
+        Of the same type.
+
+    Examples
+    --------
+    >>> train = np.array([[1.0, 2.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> twins(train, np.array([[-0.0, 1.0], [1.0, 2.0], [2.0, 1.0]])).tolist()
+    [1, 0, -1]
+    """
+    known, asked = _hashes(train), _hashes(rows)
+    order = np.argsort(known, kind="stable")
+    place = np.searchsorted(known[order], asked)
+    candidate = order[np.minimum(place, len(order) - 1)]
+    equal = (train[candidate] == rows).all(axis=1)
+    return np.where(equal, candidate, -1)
+
+
+def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
+    """One number for each row, equal for equal rows; in whole numbers, so exact."""
+    words = np.ascontiguousarray(rows, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
+    bits = words.view(np.uint64)
+    bits ^= bits >> np.uint64(29)
+    rng = np.random.default_rng(0)
+    factors = rng.integers(2**64 - 1, size=rows.shape[1], dtype=np.uint64) | np.uint64(
+        1
+    )
+    return np.asarray((bits * factors).sum(axis=1, dtype=np.uint64))
 
 
 def squared_distances(

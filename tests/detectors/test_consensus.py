@@ -305,3 +305,20 @@ def test_illegal_values_are_named(problem, settings, message):
 def test_one_row_is_too_few():
     with pytest.raises(DataError, match="n_samples = 1"):
         Consensus().fit([[1.0, 2.0]])
+
+
+def test_scores_of_the_last_round_are_those_of_the_fit(problem):
+    X, _ = problem
+    asked = []
+
+    class Counts(wc.ECOD):
+        def _anomaly_score(self, X):
+            asked.append(len(X))
+            return super()._anomaly_score(X)
+
+    model = wc.Consensus([Counts()], rounds=2, random_state=0)
+    scores = model.fit_score(X)
+    assert asked == [len(X)] * 3  # before the first round and after each
+    np.testing.assert_array_equal(scores, model.anomaly_score(X))
+    few = wc.Consensus([Counts()], max_rows=50, random_state=0)
+    np.testing.assert_array_equal(few.fit_score(X), few.anomaly_score(X))

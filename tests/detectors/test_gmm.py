@@ -42,12 +42,12 @@ def test_density_by_hand():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_score_is_that_of_scikit_learn(problem, kind):
-    X, _ = problem
+    X = problem[0][:400]  # without the few rows that we give no Gaussian
     theirs = GaussianMixture(
-        3, covariance_type=kind, reg_covar=0.1, max_iter=200, random_state=0
+        2, covariance_type=kind, reg_covar=0.1, max_iter=200, random_state=0
     ).fit(X)
     ours = GMM(
-        n_components=3,
+        n_components=2,
         covariance_type=kind,
         reg_covar=0.1,
         max_iter=200,
@@ -217,3 +217,43 @@ def test_saved_and_loaded_scores_are_equal(problem, kind, tmp_path):
 def test_illegal_values_are_named(problem, parameter, value):
     with pytest.raises(ParameterError, match=f"'{parameter}' parameter .* {value!r}"):
         GMM(**{parameter: value}).fit(problem[0])
+
+
+# ------------------------------------------------------- rows far out, by themselves
+
+
+@pytest.mark.parametrize("d", [1, 3, 10, 20, 70])
+@pytest.mark.parametrize(("n", "n_odd"), [(100, 1), (100, 2), (400, 1), (400, 5)])
+def test_a_few_rows_far_out_get_no_gaussian(n, d, n_odd):
+    """A Gaussian of its own made a lone row the least odd of all."""
+    X = np.random.default_rng(0).normal(size=(n, d))
+    X[7 : 7 + n_odd] = 9 + 0.3 * np.random.default_rng(1).normal(size=(n_odd, d))
+    detector = GMM(random_state=0).fit(X)
+    scores = detector.anomaly_score(X)
+    assert scores[7 : 7 + n_odd].min() > np.delete(scores, range(7, 7 + n_odd)).max()
+    assert_allclose(detector.weights_.sum(), 1)
+
+
+def test_rows_far_out_in_several_places():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 8))
+    X[:6] = 20 * rng.normal(size=(6, 8))
+    scores = GMM(random_state=0).fit(X).anomaly_score(X)
+    assert scores[:6].min() > scores[6:].max()
+
+
+def test_a_cluster_of_normal_rows_keeps_its_gaussian():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 4))
+    X[:40] = 8 + 0.5 * rng.normal(size=(40, 4))
+    scores = GMM(random_state=0).fit(X).anomaly_score(X)
+    assert np.median(scores[:40]) < np.quantile(scores, 0.95)
+
+
+def test_no_more_than_a_quarter_of_the_rows_is_left_out():
+    """Many small clusters: what is left of them has no Gaussian, and no vote."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(150, 2)), rng.uniform(-90, 90, (50, 2))]
+    detector = GMM(random_state=0).fit(X)
+    assert np.isfinite(detector.anomaly_score(X)).all()
+    assert_allclose(detector.weights_.sum(), 1)

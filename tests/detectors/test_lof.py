@@ -99,6 +99,35 @@ class TestEqualRows:
         assert scores[0] < 2 < 3 < alone[0]
 
 
+@pytest.mark.parametrize("levels", [2, 3, 5])
+@pytest.mark.parametrize("d", [1, 2, 4, 6])
+@pytest.mark.parametrize("n", [60, 400])
+def test_few_different_rows_and_one_far_off(n, d, levels):
+    """With all of them as neighbours, it was as dense as they are: rank 401 of 401."""
+    X = np.random.default_rng(0).integers(0, levels, (n, d)).astype(float)
+    X = np.r_[X, np.full((1, d), 9.0)]
+    scores = LOF().fit(X).anomaly_score(X)
+    assert (scores < scores[-1]).sum() == n
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 2, 20])
+@pytest.mark.parametrize("distance", [1e-9, 1e-12])
+def test_near_copies_have_finite_scores(n_neighbors, distance):
+    """At these distances only rounding is left, and a density of 1 / 0."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 20))
+    X = np.r_[X, X + distance * rng.normal(size=X.shape)]
+    detector = LOF(n_neighbors=n_neighbors)
+    assert np.isfinite(detector.fit_score(X)).all()
+    assert np.isfinite(detector.explain(X[:5])).all()
+
+
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+def test_tiny_values(scaling):
+    X = 1e-200 * np.random.default_rng(0).normal(size=(100, 3))
+    assert np.isfinite(LOF(scaling=scaling).fit_score(X)).all()
+
+
 def test_a_copy_of_a_training_row_has_its_score(problem):
     X, _ = problem
     detector = LOF().fit(X)

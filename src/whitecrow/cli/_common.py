@@ -6,7 +6,7 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, CycloptsError, Parameter
 
 if TYPE_CHECKING:
-    from whitecrow.workflow.inputs import Labelling
-    from whitecrow.workflow.training import Choice, Fitted
+    from whitecrow.choose import Choice
+    from whitecrow.data.source import Reading
+    from whitecrow.model import Fit, Model
+    from whitecrow.notes import Note
 
 __all__ = [
     "Flag",
@@ -24,6 +26,9 @@ __all__ = [
     "LabelOptions",
     "MethodOptions",
     "Output",
+    "Progress",
+    "Quiet",
+    "ReadAs",
     "add",
     "command_line",
     "complain",
@@ -35,13 +40,15 @@ __all__ = [
 
 USER_ERROR = 2
 INTERRUPTED = 130
-MOST_SENTENCES = 8
-
-Progress = Callable[[str, int, int | None], None]
+MOST_NOTES = 30
+"""Sentences about ordinary columns; those that may matter are all shown."""
 
 # `Annotated` types of arguments that several commands have.
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
+Quiet = Annotated[
+    bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)
+]
 
 
 @Parameter(name="*")
@@ -73,10 +80,10 @@ class MethodOptions:
     seed: int = 0
 
     def choose(self, kind: str, *, use_labels: bool) -> Choice:
-        """The method for data of this kind, with its settings."""
-        from whitecrow.workflow import training
+        """Choose the method for data of this kind, with its settings."""
+        from whitecrow import choose
 
-        return training.choose(
+        return choose.choose(
             kind,
             self.method,
             use_labels=use_labels,
@@ -90,7 +97,7 @@ class MethodOptions:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions:
-    """Options that say where labels are and what they mean.
+    """Options that say how to read the data and where labels are.
 
     Attributes
     ----------
@@ -103,7 +110,9 @@ class LabelOptions:
         The label that means an anomaly; `'!normal'` for all but `normal`. May be
         given several times.
     ignore
-        Columns that are no features, separated by commas.
+        Columns to leave out, separated by commas.
+    sheet
+        The sheet of a workbook, by name or number; by default the first with data.
     """
 
     label_column: str | None = None
@@ -113,16 +122,25 @@ class LabelOptions:
         Parameter(allow_leading_hyphen=True, negative="", show_default=False),
     ] = ()
     ignore: Annotated[str, Parameter(show_default=False)] = ""
+    sheet: str | None = None
 
-    def rule(self) -> Labelling:
-        """The same for the workflow."""
-        from whitecrow.workflow.inputs import Labelling
+    def reading(
+        self, read_as: Sequence[str] = (), picture_size: int | None = None
+    ) -> Reading:
+        """Say the same to whoever opens the data."""
+        from whitecrow.data.labelling import Labelling
+        from whitecrow.data.source import Reading
 
-        return Labelling(
-            column=self.label_column,
-            convention=self.labels,
-            anomaly_values=self.anomaly_value,
+        return Reading(
+            labels=Labelling(
+                column=self.label_column,
+                convention=self.labels,
+                anomaly_values=self.anomaly_value,
+            ),
             ignore=tuple(filter(None, map(str.strip, self.ignore.split(",")))),
+            read_as=dict(map(_pair, read_as)),
+            sheet=self.sheet,
+            picture_size=picture_size,
         )
 
     @property
@@ -131,17 +149,70 @@ class LabelOptions:
         return bool(self.label_column or self.labels or self.anomaly_value)
 
 
+ReadAs = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--read-as",
+        allow_leading_hyphen=True,
+        negative="",
+        show_default=False,
+    ),
+]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from whitecrow.errors import ParameterError
+
+    column, equals, how = text.rpartition("=")
+    if not equals or not column or not how:
+        raise ParameterError(
+            f"--read-as {text!r} is not COLUMN=HOW, as in --read-as 'when=month-first'"
+        )
+    return column, how
+
+
+class Progress:
+    """How far a command is: a bar on a terminal, one line a stage elsewhere.
+
+    Parameters
+    ----------
+    bars : rich.progress.Progress or None
+        The bar; None writes lines.
+    lines : bool
+        Whether stages are written as lines.
+    """
+
+    def __init__(self, bars: Any = None, *, lines: bool = False) -> None:
+        self._bars, self._lines = bars, lines
+        self._task = None if bars is None else bars.add_task("starting", total=None)
+        self._stage = ""
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Show how much of a stage is done; on a terminal only."""
+        if self._bars is not None:
+            self._bars.update(self._task, description=what, completed=done, total=total)
+
+    def stage(self, what: str) -> None:
+        """Say which stage begins."""
+        if self._bars is not None:
+            self._bars.reset(self._task, description=what, total=None)
+        elif self._lines and what != self._stage:
+            sys.stderr.write(f"{what} ...\n")
+            sys.stderr.flush()
+        self._stage = what
+
+
 class Output:
     """Where a command speaks: text on stdout, or with `--json` one object there.
 
-    Progress goes to stderr, and only to a terminal.
+    Progress goes to stderr; `--quiet` and `--json` silence it.
     """
 
-    def __init__(self, *, as_json: bool = False) -> None:
-        self.as_json = as_json
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json, self.quiet = as_json, quiet
 
     def line(self, text: str = "") -> None:
-        """A line for people."""
+        """Write a line for people."""
         if not self.as_json:
             sys.stdout.write(text + "\n")
 
@@ -150,7 +221,7 @@ class Output:
         sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table for people, as wide as the terminal."""
+        """Write a table for people, as wide as the terminal."""
         if self.as_json:
             return
         from rich.console import Console
@@ -168,24 +239,32 @@ class Output:
         sys.stdout.write(text.get())
 
     def result(self, values: dict[str, Any]) -> None:
-        """The object of `--json`; nothing otherwise."""
+        """Write the object of `--json`; nothing otherwise."""
         if self.as_json:
             sys.stdout.write(json.dumps(values, allow_nan=False) + "\n")
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """A function `(what, done, total)` that draws progress."""
-        if self.as_json or not sys.stderr.isatty():
-            yield lambda what, done, total: None
+        """Show how far the command is."""
+        if self.as_json or self.quiet:
+            yield Progress()
             return
+        if not sys.stderr.isatty():
+            yield Progress(lines=True)
+            return
+        from rich import progress
         from rich.console import Console
-        from rich.progress import Progress as Bars
 
-        with Bars(console=Console(stderr=True), transient=True) as bars:
-            task = bars.add_task("working", total=None)
-            yield lambda what, done, total: bars.update(
-                task, description=what, completed=done, total=total
-            )
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        console = Console(stderr=True)
+        with progress.Progress(*columns, console=console, transient=True) as bars:
+            yield Progress(bars)
 
 
 @contextmanager
@@ -197,7 +276,6 @@ def training_progress(progress: Progress) -> Iterator[None]:
         what = f"{record['method']}, {record['stage']}: loss {record['loss']:.4g}"
         progress(what, epoch, record["epochs"])
 
-    progress("reading", 0, None)
     with train.on_log(report):
         yield
 
@@ -216,51 +294,86 @@ def add(app: App, *modules: ModuleType) -> None:
             )
 
 
-def say_fitted(fitted: Fitted, out: Output) -> None:
-    """What was read, how it was encoded, which method and why, which threshold."""
-    for note in fitted.data.notes:
+def say_notes(notes: Sequence[Note], out: Output) -> None:
+    """Say what was read and decided: what may matter in full, the rest in short."""
+    from whitecrow.notes import LOUD, ORDINARY
+
+    for note in notes:
+        if note.level > ORDINARY:
+            mark = "attention" if note.level == LOUD else "note"
+            out.line(f"{mark}: {note}")
+
+
+def say_fitted(found: Fit, notes: Sequence[Note], out: Output) -> None:
+    """Say what was read, how it was encoded, which method and threshold, and why."""
+    for note in found.rows.notes[:1]:
         out.line(f"read: {note}")
-    for sentence in fitted.encoding[:MOST_SENTENCES]:
+    say_notes(notes, out)
+    say_columns(found.model, out)
+    out.line(method_line(found.choice))
+    out.line(labels_line(found))
+    source = found.model.detector.threshold_source_
+    out.line(f"threshold: {found.model.threshold:.4g} ({source})")
+
+
+def say_columns(model: Model, out: Output) -> None:
+    """Say what became of the columns that nothing else was said about."""
+    from whitecrow.data.kinds import grouped
+
+    decisions = () if model.encoder is None else model.encoder.decisions_
+    sentences = grouped(one for one in decisions if not one.level)
+    for sentence in sentences[:MOST_NOTES]:
         out.line(f"columns: {sentence}")
-    if len(fitted.encoding) > MOST_SENTENCES:
-        out.line(f"columns: and {len(fitted.encoding) - MOST_SENTENCES} more decisions")
-    out.line(method_line(fitted.choice))
-    out.line(labels_line(fitted))
-    source = fitted.detector.threshold_source_
-    out.line(f"threshold: {fitted.threshold:.4g} ({source})")
+    if len(sentences) > MOST_NOTES:
+        left = len(sentences) - MOST_NOTES
+        out.line(f"columns: and {left} more sentences of this kind, in the report")
 
 
 def method_line(choice: Choice) -> str:
-    """Which method, and why."""
+    """Say which method is used, and why."""
     why = f"chosen because {choice.reason}" if choice.reason else "as asked for"
     return f"method: {choice.method.name} ({choice.method.summary}), {why}"
 
 
-def labels_line(fitted: Fitted) -> str:
-    """What labels were used for."""
-    name = fitted.choice.method.name
-    if fitted.data.codes is None:
+def labels_line(found: Fit) -> str:
+    """Say what labels were used for."""
+    name = found.choice.method.name
+    if found.rows.codes is None:
         return "labels: none"
-    if fitted.labels_used:
+    if not found.labels_used:
+        return "labels: not used for training, only for evaluation"
+    if found.model.detector.uses_labels:
         return f"labels: {name} learnt from them"
-    if not fitted.detector.uses_labels:
-        return f"labels: not used for training ({name} does not learn from labels)"
-    return "labels: not used for training, only for evaluation"
+    return "labels: rows labelled as anomalies were left out of training"
+
+
+def default_folder(data: str, purpose: str) -> str:
+    """Name a folder for output after the data, in the folder where a command runs.
+
+    Examples
+    --------
+    >>> default_folder("measurements/pumps.csv.gz", "anomalies")
+    'pumps-anomalies'
+    """
+    from pathlib import Path
+
+    name = Path(data).name.split(".")[0].replace("*", "").strip("-_ ")
+    return f"{name or 'data'}-{purpose}"
 
 
 def epilogue(example: str) -> str:
-    """The end of a help page: examples that work as pasted."""
+    """Write the end of a help page: examples that work as pasted."""
     # Two spaces at the end of a line are markdown's line break.
     return "  \n".join(["Example:", *(f"`$ {line}`" for line in example.split("\n"))])
 
 
 def command_line(*words: str) -> str:
-    """A command for pasting into a shell."""
+    """Write a command for pasting into a shell."""
     return shlex.join(words)
 
 
 def complain(error: Exception) -> int:
-    """One line on stderr for something that the user can put right."""
+    """Write one line on stderr for something that the user can put right."""
     text = " ".join(str(error).split())
     if isinstance(error, CycloptsError):
         command = " ".join(error.command_chain or ())
@@ -270,7 +383,7 @@ def complain(error: Exception) -> int:
 
 
 def interrupted(stop: KeyboardInterrupt) -> int:
-    """One line for Ctrl-C: what it carries, or what holds for most commands."""
+    """Write one line for Ctrl-C: what it carries, or what holds for most commands."""
     text = str(stop) or "unfinished files were not kept"
     sys.stderr.write(f"whitecrow: interrupted; {text}\n")
     return INTERRUPTED
@@ -298,6 +411,6 @@ def show_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    """A warning as one line on stderr, without the line of code that gave it."""
+    """Show a warning as one line on stderr, without the line of code that gave it."""
     text = " ".join(str(message).split())
     sys.stderr.write(f"whitecrow: note: {text}\n")

@@ -105,13 +105,14 @@ def get(name: str, /, *, json: Json = False) -> None:
         Print one JSON object instead of text.
     """
     from whitecrow.data import catalog, prepare
+    from whitecrow.data.entry import SKLEARN
 
     out = Output(as_json=json)
     if not catalog.has(name) and prepare.knows(name):
         _get_originals(prepare.find(name), out)
         return
     entry = catalog.get(name)
-    if entry.where == catalog.SKLEARN:
+    if entry.where == SKLEARN:
         out.line(f"{entry.name} comes with scikit-learn; use it by its name")
         out.result(_plain(entry) | {"path": None})
         return
@@ -174,8 +175,8 @@ def prepare_(
     if name is None:
         _list_layouts(out)
         return
+    from whitecrow.data.prepare import publish
     from whitecrow.data.prepare.stream import Options
-    from whitecrow.workflow import preparing
 
     options = Options(
         anomaly=anomaly,
@@ -186,8 +187,8 @@ def prepare_(
         seed=seed,
     )
     with out.progress() as progress:
-        card = preparing.prepare(name, files, output, options, progress)
-    for line in preparing.lines(card):
+        card = publish.prepare(name, files, output, options, progress)
+    for line in publish.lines(card):
         out.line(line)
     out.result(card)
 
@@ -222,14 +223,14 @@ def _show_layout(layout: Layout, out: Output) -> None:
 
 
 def _get_originals(layout: Layout, out: Output) -> None:
-    from whitecrow.workflow import preparing
+    from whitecrow.data.prepare import publish
 
     with out.progress() as progress:
         progress(f"looking for {layout.name}", 0, None)
-        found = preparing.originals(layout)
+        found = publish.originals(layout)
     for path in found:
         out.line(f"{layout.name}: {path} (sha256 checked)")
-    following = preparing.next_command(layout)
+    following = publish.next_command(layout)
     out.line(f"next: {following}")
     paths = [str(path) for path in found]
     out.result({"name": layout.name, "paths": paths, "next": following})

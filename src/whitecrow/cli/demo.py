@@ -34,14 +34,14 @@ def command(
     Parameters
     ----------
     output
-        A folder for report.html, scores.parquet and model.crow.
+        A folder for report.html, flagged.csv, scores.parquet and model.crow.
     seed
         The same seed gives the same scores.
     json
         Print one JSON object instead of text.
     """
+    from whitecrow import files
     from whitecrow.data import demo
-    from whitecrow.workflow import files
 
     table = files.out_folder(output) / "tumours.csv"
     with files.replacing(table) as temporary:

@@ -81,13 +81,13 @@ def _machine() -> dict[str, Any]:
 def _data() -> dict[str, str]:
     import os
 
-    from whitecrow.data import catalog, download, readers
+    from whitecrow.data import catalog, download, places
 
-    places = ", ".join(map(str, readers.places())) or "none"
+    found = ", ".join(map(str, places.places())) or "none"
     here = sum(catalog.is_available(name) for name in catalog.names())
     return {
         "WHITECROW_DATA": os.environ.get("WHITECROW_DATA", "not set"),
-        "folders found": places,
+        "folders found": found,
         "cache": str(download.cache_folder()),
         "sets": f"{here} of {len(catalog.names())} can be used without a download",
     }

@@ -176,14 +176,14 @@ def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]
 
 def _check_prepared(names: set[str]) -> None:
     """Refuse at once what would fail in every run: a set that nobody prepared here."""
-    from whitecrow.data import catalog, prepare, readers
+    from whitecrow.data import catalog, places, prepare
     from whitecrow.errors import DataError
 
     for name in sorted(names):
         if catalog.has(name) or not prepare.knows(name):
             continue
         try:
-            readers.locate(name)
+            places.locate(name)
         except DataError as error:
             raise DataError(
                 f"{name} is not prepared on this machine; `whitecrow data prepare "
@@ -196,7 +196,7 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
     """The page, and its numbers as CSV beside it."""
     from whitecrow.experiments import curves, ranking
     from whitecrow.experiments import report as reports
-    from whitecrow.workflow.files import replacing
+    from whitecrow.files import replacing
 
     records = _records(store, tasks)
     texts = {page.with_suffix(".csv"): reports.comma_separated(experiment, records)}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from whitecrow.cli._common import Json, LabelOptions, Output
+
+if TYPE_CHECKING:
+    from whitecrow.scoring import Explained
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -40,17 +43,19 @@ def command(
     data
         As for `whitecrow fit`.
     row
-        Numbers of rows, counted from 0; several may be given.
+        Positions of rows, counted from 0; several may be given.
     top
         Without --row: explain so many of the rows with the highest scores.
     json
         Print one JSON object instead of text.
     """
-    from whitecrow.workflow import explaining, scoring
+    from whitecrow import scoring
+    from whitecrow.model import Model
 
     out = Output(as_json=json)
-    fitted = scoring.open_model(model)
-    found = explaining.explain(fitted, data, labels.rule(), rows=row, top=top)
+    fitted = Model.load(model)
+    source = fitted.open(data, labels.reading())
+    found = scoring.explain(fitted, source, rows=row, top=top)
     for one in found:
         out.line(f"{one.name}: score {one.score:.4g}, {_verdict(one)}")
         for text in one.texts:
@@ -58,12 +63,12 @@ def command(
     out.result({"model": model, "rows": [_plain(one) for one in found]})
 
 
-def _verdict(one: Any) -> str:
+def _verdict(one: Explained) -> str:
     side = "above" if one.is_anomaly else "not above"
     return f"{side} the threshold {one.threshold:.4g}"
 
 
-def _plain(one: Any) -> dict[str, Any]:
+def _plain(one: Explained) -> dict[str, Any]:
     return {
         "row": one.row,
         "name": one.name,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import Json, LabelOptions, MethodOptions, Output
+from whitecrow.cli._common import (
+    Json,
+    LabelOptions,
+    MethodOptions,
+    Output,
+    Quiet,
+    ReadAs,
+)
 
 if TYPE_CHECKING:
-    from whitecrow.workflow.training import Fitted
+    from whitecrow.model import Fit
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -24,68 +31,87 @@ def command(
     output: Annotated[str, Parameter(name=["--output", "-o"])],
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
+    read_as: ReadAs = (),
     auxiliary: str | None = None,
     picture_size: int | None = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn what is normal and write a model file that scores new data.
 
-    A method that learns from labels gets them when the data have a label column; the
-    output says so.
+    A label column is used: a method that learns from labels gets them, and any other
+    is fitted without the rows that are labelled as anomalies. The output says so.
 
     Parameters
     ----------
     data
-        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
-        folder of pictures, or a name from `whitecrow data list`.
+        As for `whitecrow detect`.
     output
         The model file, usually NAME.crow.
+    read_as
+        How to read a column, as in `--read-as when=month-first`; see
+        `whitecrow detect --help`. May be given several times.
     auxiliary
         Outliers from elsewhere, for methods that train against them.
     picture_size
         Side in pixels that pictures are scaled to.
     json
         Print one JSON object instead of text.
+    quiet
+        Do not show progress.
     """
-    from whitecrow.workflow import files, training
+    from whitecrow import files, model
+    from whitecrow.data.source import open_source, paths_of
 
-    out = Output(as_json=json)
-    files.check_writable(output)
+    out = Output(as_json=json, quiet=quiet)
+    read = [*paths_of(data), *(paths_of(auxiliary) if auxiliary else ())]
+    files.check_writable(output, read)
+    reading = labels.reading(read_as, picture_size)
     with out.progress() as progress, _common.training_progress(progress):
-        rows = training.read_for_training(
-            data, labels.rule(), picture_size=picture_size
-        )
+        progress.stage(f"reading {data}")
+        source = open_source(data, model.for_training(reading))
+        rows = source.rows()
         wanted = labels.given and rows.codes is not None
         choice = method.choose(rows.kind, use_labels=wanted)
-        fitted = training.fit(rows, choice, use_labels=True, auxiliary=auxiliary)
-        training.save(fitted, output)
+        fitted = model.fit(
+            rows,
+            choice,
+            rule=source.rule,
+            use_labels=True,
+            ignore=source.ignore,
+            read_as=reading.read_as,
+            auxiliary=auxiliary,
+            stage=progress.stage,
+        )
+        progress.stage("writing the model")
+        fitted.model.save(output)
     _say(fitted, output, out)
 
 
-def _say(fitted: Fitted, output: str, out: Output) -> None:
-    data = fitted.data
-    _common.say_fitted(fitted, out)
-    out.line(f"model: {output} ({fitted.seconds:.1f} s)")
-    out.line(
-        "next: "
-        + _common.command_line(
-            "whitecrow", "score", output, "NEW_DATA", "-o", "s.parquet"
-        )
-    )
-    out.result(
-        {
-            "source": data.source,
-            "kind": data.kind,
-            "rows": data.n_rows,
-            "method": fitted.choice.method.name,
-            "chosen_because": fitted.choice.reason,
-            "labels_used": fitted.labels_used,
-            "threshold": fitted.threshold,
-            "threshold_source": fitted.detector.threshold_source_,
-            "notes": list(data.notes),
-            "encoding": fitted.encoding,
-            "seed": fitted.choice.seed,
-            "seconds": round(fitted.seconds, 3),
-            "model": output,
-        }
-    )
+def _say(found: Fit, output: str, out: Output) -> None:
+    _common.say_fitted(found, found.said, out)
+    out.line(f"model: {output} ({found.seconds:.1f} s)")
+    words = ("whitecrow", "score", output, "NEW_DATA", "-o", "scores.csv")
+    out.line(f"next: {_common.command_line(*words)}")
+    out.result(_values(found, output))
+
+
+def _values(found: Fit, output: str) -> dict[str, Any]:
+    from whitecrow.result import encoding_of, note_values
+
+    detector = found.model.detector
+    return {
+        "source": found.rows.source,
+        "kind": found.rows.kind,
+        "rows": found.model.info["rows"],
+        "method": found.choice.method.name,
+        "chosen_because": found.choice.reason,
+        "labels_used": found.labels_used,
+        "threshold": found.model.threshold,
+        "threshold_source": detector.threshold_source_,
+        "notes": [note_values(note) for note in found.said],
+        "encoding": encoding_of(found.model),
+        "seed": found.choice.seed,
+        "seconds": round(found.seconds, 3),
+        "model": output,
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import Flag, LabelOptions, MethodOptions, Output
+from whitecrow.cli._common import Flag, LabelOptions, MethodOptions, Output, ReadAs
 
 if TYPE_CHECKING:
     from whitecrow.web.serving import Address
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLE", "command"]
 
-EXAMPLE = "whitecrow label breast_cancer --budget 30 -o labels/"
+EXAMPLE = "whitecrow label breast_cancer --budget 30"
+WRITTEN = ("answers.db", "labels.parquet", "model.crow", "report.html")
 
 
 def command(
     data: str,
     /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"])],
+    output: Annotated[
+        str | None, Parameter(name=["--output", "-o"], show_default=False)
+    ] = None,
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
+    read_as: ReadAs = (),
     strategy: str = "aad",
     budget: int = 100,
     annotator: str = "me",
@@ -45,11 +49,14 @@ def command(
     Parameters
     ----------
     data
-        A table (csv, csv.gz, tsv, parquet, npz, npy, mat), a pattern in quotes, a
-        folder of pictures, or a name from `whitecrow data list`. Labels that they have
-        only measure the detector, unless `--use-labels` is given.
+        As for `whitecrow detect`. Labels that they have only measure the detector,
+        unless `--use-labels` is given.
     output
-        A folder for the answers and what comes of them.
+        A folder for the answers and what comes of them; by default named after the
+        data, as in `pumps-labels` for pumps.csv.
+    read_as
+        How to read a column, as in `--read-as when=month-first`; see
+        `whitecrow detect --help`. May be given several times.
     strategy
         How questions are chosen: `aad` finds most anomalies, `mixed` and `kmeans` cover
         the data too; also `positive`, `margin`, `random` and others.
@@ -71,17 +78,20 @@ def command(
     no_browser
         Print the address of the page, and open nothing.
     """
+    from whitecrow import files, model
+    from whitecrow.data.source import open_source, paths_of
     from whitecrow.web import serving
     from whitecrow.web.session import Session, Settings
-    from whitecrow.workflow import files, training
 
     out = Output()
-    folder = files.out_folder(output)
+    place = output or _common.default_folder(data, "labels")
+    folder = files.out_folder(place, WRITTEN, paths_of(data))
+    reading = labels.reading(read_as, picture_size)
     with serving.listen(host, port) as address, ExitStack() as closing:
         with out.progress() as progress, _common.training_progress(progress):
-            rows = training.read_for_training(
-                data, labels.rule(), picture_size=picture_size
-            )
+            progress.stage(f"reading {data}")
+            source = open_source(data, model.for_training(reading))
+            rows = source.rows()
             # What learns from labelled pictures takes minutes for a fit.
             choice = method.choose(rows.kind, use_labels=rows.kind == "table")
             settings = Settings(
@@ -91,12 +101,14 @@ def command(
                 annotator=annotator,
                 use_labels=use_labels,
                 ask_again=ask_again or None,
+                ignore=source.ignore,
+                read_as=reading.read_as,
             )
             session = Session(rows, choice, settings)
             closing.callback(session.close)
+            progress.stage(f"fitting {choice.method.name}")
             session.start()
-        for note in rows.notes:
-            out.line(f"read: {note}")
+        _common.say_notes(session.notes, out)
         out.line(_common.method_line(choice))
         _serve(session, address, out, browser=not no_browser)
 

@@ -65,7 +65,7 @@ def _parameters(cls: Any) -> list[tuple[str, str, str]]:
     """Name, default and legal values of each constructor argument."""
     import inspect
 
-    from whitecrow.workflow.parameters import describe, legal_names
+    from whitecrow.choose import describe, legal_names
 
     defaults = inspect.signature(cls).parameters
     return [

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from whitecrow.cli._common import Json, LabelOptions, Output
+from whitecrow.cli._common import Json, LabelOptions, Output, Quiet
+
+if TYPE_CHECKING:
+    from whitecrow.metrics.quality import Quality
+    from whitecrow.scoring import Scored
 
 __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = (
     "whitecrow fit breast_cancer -o model.crow\n"
-    "whitecrow score model.crow breast_cancer -o scores.parquet"
+    "whitecrow score model.crow breast_cancer -o scores.csv"
 )
 
 
@@ -24,80 +29,82 @@ def command(
     output: Annotated[str, Parameter(name=["--output", "-o"])],
     labels: LabelOptions = LabelOptions(),
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score data with a model file; large tables stream in bounded memory.
 
     The scores have the columns `row` (counted from 0), `anomaly_score` (higher = more
-    anomalous) and `is_anomaly` (above the model's threshold); `path` for pictures.
-    Where the data have labels, the quality of the ranking is printed.
+    anomalous), `is_anomaly` (above the model's threshold) and the columns that say who
+    a row is; `path` for pictures. New data are compared with the training data, column
+    by column. Where the data have labels, the quality of the ranking is printed.
 
     Parameters
     ----------
     model
         A file that `whitecrow fit` or `whitecrow detect` wrote.
     data
-        As for `whitecrow fit`; csv and parquet may be larger than memory.
+        As for `whitecrow fit`; csv, Parquet, Arrow and jsonl may be larger than memory.
     output
-        A Parquet file for the scores.
+        A file for the scores: .csv, .csv.gz, .tsv or .parquet.
     json
         Print one JSON object instead of text.
+    quiet
+        Do not show progress.
     """
-    from whitecrow.workflow import files, scoring
+    from whitecrow import files, scores, scoring
+    from whitecrow.data.source import paths_of
+    from whitecrow.model import Model
 
-    out = Output(as_json=json)
-    files.check_writable(output)
-    fitted = scoring.open_model(model)
+    out = Output(as_json=json, quiet=quiet)
+    scores.check_format(output)
+    files.check_writable(output, [Path(model), *paths_of(data)])
+    fitted = Model.load(model)
     with out.progress() as progress:
+        progress.stage(f"scoring {data}")
         done = scoring.score(
             fitted,
-            data,
+            fitted.open(data, labels.reading()),
             output,
-            labels.rule(),
             on_rows=lambda n: progress(f"{n:,} rows scored", n, None),
         )
     _say(done, output, out)
 
 
-def _interval(ends: tuple[float, float] | None) -> str:
-    return f" (95 % interval {ends[0]:.4f} to {ends[1]:.4f})" if ends else ""
+def _say(done: Scored, output: str, out: Output) -> None:
+    from whitecrow.metrics.quality import percent
 
-
-def _say(done: object, output: str, out: Output) -> None:
-    from whitecrow.workflow import scoring
-    from whitecrow.workflow.quality import percent
-
-    assert isinstance(done, scoring.Scored)
     for note in done.notes:
         out.line(f"read: {note}")
     share = percent(done.n_flagged / done.n_rows)
     out.line(
-        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share})"
+        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share}"
+        f"{done.in_training})"
     )
-    quality = done.quality
-    if quality is not None:
-        out.line(
-            f"labels: {quality.n_anomalies:,} anomalies in {quality.n_labelled:,} "
-            "labelled rows, for evaluation only"
-        )
-    if done.seen_labels:
+    for line in done.comparison:
+        out.line(line)
+    if done.quality is not None:
+        _say_quality(done.quality, out, seen=done.seen_labels)
+    out.line(f"scores: {output}")
+    out.result(done.values() | {"scores": output})
+
+
+def _say_quality(quality: Quality, out: Output, *, seen: bool) -> None:
+    out.line(
+        f"labels: {quality.n_anomalies:,} anomalies in {quality.n_labelled:,} "
+        "labelled rows, for evaluation only"
+    )
+    if seen:
         out.line(
             "note: the model learnt from the labels of this source, so the numbers "
             "below say nothing about new data"
         )
-    if quality is not None and quality.auroc is not None:
+    if quality.auroc is not None:
         out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}")
         out.line(
             f"average precision {quality.average_precision:.4f} "
             f"(a random ranking has {quality.share:.4f})"
         )
-    out.line(f"scores: {output}")
-    out.result(
-        {
-            "rows": done.n_rows,
-            "flagged": done.n_flagged,
-            "quality": quality.to_dict() if quality else None,
-            "notes": list(done.notes),
-            "learnt_from_these_labels": done.seen_labels,
-            "scores": output,
-        }
-    )
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f" (95 % interval {ends[0]:.4f} to {ends[1]:.4f})" if ends else ""

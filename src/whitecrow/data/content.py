@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +75,14 @@ class Pictures:
         The path or pattern that was read.
     notes : tuple of str
         What the reader decided, one sentence each.
+    parts : tuple of str
+        `"train"`, `"validation"` or `"test"` where the folders say so, otherwise `""`.
+        Empty for pictures that no folder holds.
+    files : tuple of Path
+        Where each picture can be opened; `paths` are for reading. Empty for arrays.
+    depth : (float, float) or None
+        The values of pictures of more than 8 bits that became 0 and 255, to be kept
+        with a model and handed in with new pictures.
     """
 
     images: NDArray[np.uint8]
@@ -83,6 +92,9 @@ class Pictures:
     skipped: tuple[tuple[str, str], ...]
     source: str
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    depth: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 from whitecrow.errors import DataError
 
 if TYPE_CHECKING:
-    from whitecrow.data.catalog import Entry
+    from whitecrow.data.entry import Entry
 
 __all__ = ["cache_folder", "fetch"]
 

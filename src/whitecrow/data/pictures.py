@@ -1,8 +1,7 @@
-"""Folders of pictures, in the industrial layout or flat, as one array.
+"""Folders of pictures as one array of bytes, with what their folders say.
 
-The layout is `train/good/*`, `test/KIND/*` and masks of the defects in
-`ground_truth/KIND/*`. Every other folder is read as unlabelled pictures, with its
-subfolders. Pictures come out in the order of their paths, all of one size and mode.
+Pictures come out in the order of their paths, all of one size and mode. What the
+folders mean is decided in `layout`, how more than 8 bits become bytes in `depth`.
 """
 
 from __future__ import annotations
@@ -12,52 +11,71 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from whitecrow import labels as conventions
-from whitecrow.data.content import GOOD, Pictures, labels_of
+from whitecrow.data import decoding
+from whitecrow.data import depth as depths
+from whitecrow.data.content import Pictures
+from whitecrow.data.decoding import (
+    GREY,
+    GREY_AND_ALPHA,
+    LARGEST_PIXELS,
+    Deep,
+    Head,
+    Size,
+    shown,
+)
+from whitecrow.data.layout import TRAIN, Layout, is_part, layout, without_masks
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["SUFFIXES", "masks", "read_pictures", "with_channels"]
+__all__ = [
+    "SUFFIXES",
+    "named",
+    "read_pictures",
+    "suffixed",
+    "training_rows",
+    "with_channels",
+]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 LARGEST_SIDE = 256  # of pictures whose size is not asked for
-LARGEST_PIXELS = 100_000_000
-
-_SPLITS = ("train", "test")
-_MASKS = "ground_truth"
-_GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
-_DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}  # 16 bits a pixel
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
-Size = tuple[int, int]  # height, width
-Skipped = tuple[str, str]  # path, reason
+Outcome = TypeVar("Outcome")
 
 
 def read_pictures(
     folder: Path,
     *,
     files: Sequence[Path] | None = None,
-    picture_size: int | None = None,
+    picture_size: int | Size | None = None,
+    largest_side: int = LARGEST_SIDE,
+    depth: depths.Depth | None = None,
 ) -> Pictures:
-    """All pictures of a folder, or some of them, as one array.
+    """Read all pictures of a folder, or some of them, as one array.
 
     Parameters
     ----------
     folder : Path
-        A data set (with `train/` or `test/`), one of these two, or any folder.
+        A data set (with `train` or `test`), one of these two, or any folder.
     files : sequence of Path, optional
         Read these files below `folder` instead of all.
-    picture_size : int, optional
-        Side in pixels of the square that every picture is resized to. Without it,
-        the most frequent size is kept, scaled down to 256 pixels on its longer side.
+    picture_size : int or (height, width), optional
+        Size in pixels that every picture is resized to; a number is the side of a
+        square. Without it, the most frequent size is kept, scaled down to
+        `largest_side` on its longer side.
+    largest_side : int, default=256
+        See `picture_size`.
+    depth : (low, high), optional
+        The values of pictures of more than 8 bits that become 0 and 255, as
+        `Pictures.depth` of an earlier call has them. Without it, they are found from
+        the pictures of `train`, if there are any, or from all; see `depth.to_bytes`.
 
     Returns
     -------
@@ -67,71 +85,97 @@ def read_pictures(
     Raises
     ------
     DataError
-        There is no folder, no picture in it, or none that can be read.
+        There is no folder, no picture in it, none that can be read, or there are
+        several data sets in it.
     ParameterError
-        `picture_size` is not a positive whole number.
+        `picture_size` or `largest_side` is not a number of pixels, or `depth` not a
+        pair of numbers.
     """
     _check_size(picture_size)
-    notes: list[str] = []
-    if files is None:
-        files = _picture_files(folder, notes)
-    paths = [path.relative_to(folder).as_posix() for path in files]
+    _check_size(largest_side)
+    depth = None if depth is None else depths.checked(depth)
+    files, said, notes = _found(folder, files)
     with warnings.catch_warnings():
         # Pillow warns about large pictures and odd metadata; what matters of it, a
         # picture that is too large or broken, is reported by name below.
         warnings.simplefilter("ignore")
-        heads = _each(_head, files)
-        size = _common_size(heads, picture_size, notes)
+        heads = _one_type(_each(_head, files))
+        size = _common_size(heads, picture_size, largest_side, notes)
         channels = _channels(heads, notes)
-        images, failures = _decode(files, heads, size, channels)
+        images, deep, failures = _decode(files, heads, size, channels)
+    train = np.array([part == TRAIN for part in said.parts], dtype=bool)
+    train &= said.codes != conventions.ANOMALY
+    depth = _fill_deep(images, deep, depth, train, notes)
+    return _put_together(folder, files, said, images, failures, notes, depth)
+
+
+def _put_together(
+    folder: Path,
+    files: Sequence[Path],
+    said: Layout,
+    images: NDArray[np.uint8],
+    failures: list[str],
+    notes: list[str],
+    depth: depths.Depth | None,
+) -> Pictures:
+    """The pictures that could be read, with what is known of each."""
+    paths = [shown(path.relative_to(folder)) for path in files]
     bad = {row: failures[row] for row in range(len(files)) if failures[row]}
     if len(bad) == len(files):
         raise _nothing_readable(folder, paths, bad)
     good = [row for row in range(len(files)) if row not in bad]
-    kept = tuple(paths[row] for row in good)
-    kinds = _kinds(folder, kept, notes)
-    notes.insert(0, _summary(len(kept), size, channels))
     if bad:
         notes.append(f"broken and skipped: {len(bad)} of {len(files)} pictures")
-    skipped = tuple((paths[row], reason) for row, reason in bad.items())
-    images = images if not bad else images[good]
-    codes = labels_of(kinds)
-    return Pictures(images, kept, kinds, codes, skipped, str(folder), tuple(notes))
+    return Pictures(
+        images=images if not bad else images[good],
+        paths=tuple(paths[row] for row in good),
+        kinds=tuple(said.kinds[row] for row in good),
+        labels=said.codes[good],
+        skipped=tuple((paths[row], reason) for row, reason in bad.items()),
+        source=shown(folder),
+        notes=(_summary(len(good), images.shape), *notes, *said.notes),
+        parts=tuple(said.parts[row] for row in good),
+        files=tuple(files[row] for row in good),
+        depth=depth,
+    )
 
 
-def masks(folder: str | Path, pictures: Pictures) -> NDArray[np.bool_] | None:
-    """Masks of the defects, from the `ground_truth` folder of the layout.
+def training_rows(
+    parts: Sequence[str], kinds: Sequence[str], codes: conventions.Codes
+) -> tuple[NDArray[np.bool_], str]:
+    """Choose the pictures that a detector should be fitted on, and say which they are.
+
+    Where there is a `train` folder, these are its pictures but those of a defect;
+    otherwise all, and the sentence is empty.
 
     Parameters
     ----------
-    folder : str or Path
-        The folder that `pictures` was read from: the data set or its `test` folder.
-    pictures : Pictures
-        Their paths say which mask belongs to which picture, their size is the size
-        of the masks.
+    parts, kinds : sequence of str
+        As in `Pictures`.
+    codes : ndarray of int8, shape (n,)
+        Labels of the pictures.
 
-    Returns
-    -------
-    ndarray of bool, shape (n, h, w), or None
-        True where the defect is; all False for pictures without a defect. None if
-        there is no `ground_truth` folder or no picture has a kind.
-
-    Raises
-    ------
-    DataError
-        A picture with a defect has no mask, or its mask cannot be read.
+    Examples
+    --------
+    >>> kinds = ("good", "good", "dent")
+    >>> codes = np.array([0, 0, 1], dtype=np.int8)
+    >>> training_rows(("train", "test", "test"), kinds, codes)[1]
+    'trained on 1 picture of train/good; the other 2 are scored only'
     """
-    root = Path(folder)
-    places = [root / _MASKS, root.parent / _MASKS]
-    truth = next((place for place in places if place.is_dir()), None)
-    if truth is None or not any(pictures.kinds):
-        return None
-    n, _, h, w = pictures.images.shape
-    result = np.zeros((n, h, w), dtype=np.bool_)
-    for row in np.flatnonzero(pictures.labels == conventions.ANOMALY).tolist():
-        mask = _mask_file(truth, pictures.kinds[row], pictures.paths[row])
-        result[row] = _read_mask(mask, (h, w))
-    return result
+    train = np.array([part == TRAIN for part in parts], dtype=bool)
+    if train.any():
+        train &= codes != conventions.ANOMALY
+    if not train.any() or train.all():
+        return np.ones(len(codes), dtype=bool), ""
+    named = sorted({kinds[row] for row in np.flatnonzero(train).tolist()} - {""})
+    place = " and ".join(f"{TRAIN}/{kind}" for kind in named[:3]) or TRAIN
+    n, others = int(train.sum()), int((~train).sum())
+    noun = "picture" if n == 1 else "pictures"
+    where = place if len(named) <= 3 else TRAIN
+    verb = "is" if others == 1 else "are"
+    return train, (
+        f"trained on {n:,} {noun} of {where}; the other {others:,} {verb} scored only"
+    )
 
 
 def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
@@ -173,9 +217,30 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
 # ------------------------------------------------------------- finding pictures
 
 
-def _picture_files(folder: Path, notes: list[str]) -> list[Path]:
-    splits = [folder / name for name in _SPLITS if (folder / name).is_dir()]
-    found = [path for place in splits or [folder] for path in _visible_files(place)]
+def _found(
+    folder: Path, files: Sequence[Path] | None
+) -> tuple[list[Path], Layout, list[str]]:
+    """The pictures to read, what their folders say, and notes."""
+    notes: list[str] = []
+    listed = _listed(folder, notes) if files is None else list(files)
+    paths = [path.relative_to(folder).as_posix() for path in listed]
+    rows, masks = without_masks(paths)
+    if masks and rows:
+        notes.append(f"masks, not read as pictures: {len(masks)}")
+    elif masks:
+        rows = masks
+    listed, paths = [listed[r] for r in rows], [paths[r] for r in rows]
+    said = layout([shown(Path(p)) for p in paths], folder=shown(named(folder)))
+    return [listed[row] for row in said.rows], said, notes
+
+
+def named(folder: Path) -> Path:
+    """The folder by a path that ends in its name: `.` and `..` are none."""
+    return folder if folder.name.strip(".") else folder.resolve()
+
+
+def _listed(folder: Path, notes: list[str]) -> list[Path]:
+    found = [path for place in _places(folder) for path in _visible_files(place)]
     files = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not files:
         raise _no_pictures(folder, found)
@@ -183,22 +248,61 @@ def _picture_files(folder: Path, notes: list[str]) -> list[Path]:
     for suffix in SUFFIXES:
         others.pop(suffix, None)
     if others:
-        names = ", ".join(sorted(others)[:5])
+        names = ", ".join(shown(Path(name)) for name in sorted(others)[:5])
         notes.append(f"other files, left alone: {others.total()} ({names})")
     return files
+
+
+def _places(folder: Path) -> list[Path]:
+    """The parts of a data set, training first; the folder where it has none."""
+    try:
+        parts = [path for path in folder.iterdir() if is_part(path.name)]
+    except OSError as error:
+        _refuse(error)
+    parts = sorted((p for p in parts if p.is_dir()), key=lambda p: (_order(p), p.name))
+    return parts if any(_order(part) != 1 for part in parts) else [folder]
+
+
+def _order(path: Path) -> int:
+    first = path.name.casefold()[:2]
+    return 0 if first == "tr" else 2 if first == "te" else 1
 
 
 def _visible_files(folder: Path) -> list[Path]:
     """All files below a folder, in the order of their paths, without hidden ones."""
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = [f for f in folders if not f.startswith(".") and f != _MASKS]
+    linked: set[Path] = set()
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        visible = (f for f in sorted(folders) if not f.startswith("."))
+        folders[:] = [f for f in visible if _leads_on(Path(place, f), linked)]
         found += [Path(place, name) for name in names if not name.startswith(".")]
     return sorted(found, key=lambda path: path.relative_to(folder).parts)
 
 
-def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be listed ({error.strerror})")
+def suffixed(folder: Path) -> list[Path]:
+    """All files below a folder that are called like pictures."""
+    files = _visible_files(folder)
+    return [path for path in files if path.suffix.lower() in SUFFIXES]
+
+
+def _leads_on(path: Path, linked: set[Path]) -> bool:
+    """Whether to enter a folder: not through a link to one above it, nor twice."""
+    if not path.is_symlink():
+        return True
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a link to itself
+        return False
+    if target in linked or path.parent.resolve().is_relative_to(target):
+        return False
+    linked.add(target)
+    return True
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(
+        f"{shown(Path(error.filename))}: cannot be listed ({error.strerror})"
+    ) from error
 
 
 def _no_pictures(folder: Path, found: list[Path]) -> DataError:
@@ -206,190 +310,203 @@ def _no_pictures(folder: Path, found: list[Path]) -> DataError:
     for suffix in (".csv", ".csv.gz", ".parquet"):
         if tables := [path for path in found if path.name.lower().endswith(suffix)]:
             return DataError(
-                f"{folder}: no pictures in this folder, but {len(tables)} {suffix[1:]} "
-                f"files; read them with the pattern '{tables[0].parent / '*'}{suffix}'"
+                f"{shown(folder)}: no pictures in this folder, but {len(tables)} "
+                f"{suffix[1:]} files; read them with the pattern "
+                f"'{shown(tables[0].parent / '*')}{suffix}'"
             )
-    return DataError(f"{folder}: no pictures in this folder; it needs {legal} files")
+    return DataError(
+        f"{shown(folder)}: no pictures in this folder; it needs {legal} files"
+    )
 
 
-def _kinds(folder: Path, paths: tuple[str, ...], notes: list[str]) -> tuple[str, ...]:
-    """The kind of each picture: the folder it lies in, where the layout says so."""
-    parents = [PurePosixPath(path).parts[:-1] for path in paths]
-    if any(parts and parts[0] in _SPLITS for parts in parents):
-        kinds = tuple(parts[1] if len(parts) > 1 else "" for parts in parents)
-    elif folder.resolve().name in _SPLITS or (GOOD,) in parents:
-        kinds = tuple(parts[0] if parts else "" for parts in parents)
-    else:
-        if folders := sorted({parts[0] for parts in parents if parts}):
-            notes.append(
-                f"subfolders ({', '.join(folders[:5])}) are not taken as kinds: none "
-                f"is called {GOOD!r}, and there is no train or test folder"
-            )
-        return ("",) * len(paths)
-    counts = Counter(kind or "no kind" for kind in kinds)
-    notes.append("kinds: " + ", ".join(f"{k} {n}" for k, n in sorted(counts.items())))
-    return kinds
+# ------------------------------------------------------------- sizes and colours
 
 
-# -------------------------------------------------------------- reading pictures
-
-
-@dataclass(frozen=True)
-class _Head:
-    """What a file says before its pixels are decoded; `problem` if it cannot."""
-
-    size: Size = (0, 0)
-    mode: str = ""
-    problem: str = ""
-
-
-def _check_size(picture_size: int | None) -> None:
-    if picture_size is None:
+def _check_size(size: int | Size | None) -> None:
+    if size is None:
         return
-    if isinstance(picture_size, bool) or not 1 <= picture_size <= 4096:
-        raise ParameterError(
-            f"picture_size={picture_size}; use a number of pixels from 1 to 4096, or "
-            "leave it out to keep the size of the files"
-        )
+    for side in size if isinstance(size, tuple) else (size,):
+        if isinstance(side, bool) or not 1 <= side <= 4096:
+            raise ParameterError(
+                f"picture_size={size}; use a number of pixels from 1 to 4096, or "
+                "leave it out to keep the size of the files"
+            )
 
 
-def _each(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def _each(work: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
     """Map over files in a few threads: Pillow decodes without holding the GIL."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return list(pool.map(work, items))
 
 
-def _head(path: Path) -> _Head:
-    try:
-        with Image.open(path) as image:
-            w, h = image.size
-            mode = image.mode
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except Exception as error:  # the decoders raise nearly anything on broken bytes
-        return _Head(problem=_reason(error))
-    if w * h > LARGEST_PIXELS:
-        return _Head(problem=f"{w} x {h} pixels are more than {LARGEST_PIXELS:,}")
-    if mode == "F":
-        return _Head(problem="floating-point pixels; save it with 8 or 16 bits")
-    return _Head((w, h) if turned else (h, w), mode)
+def _head(path: Path) -> Head:
+    return decoding.head(path, largest=LARGEST_PIXELS)
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "not a picture" if "cannot identify" in text else text[:120]
+def _one_type(heads: list[Head]) -> list[Head]:
+    """Whole and floating-point pixels have no common range: the rarer ones go."""
+    deep = Counter(h.deep == "floating-point" for h in heads if h.deep)
+    if len(deep) < 2:
+        return heads
+    kept = deep[True] > deep[False]
+    problem = f"{'whole' if kept else 'floating-point'} numbers, unlike most pictures"
+    return [
+        replace(head, problem=problem)
+        if head.deep and (head.deep == "floating-point") != kept
+        else head
+        for head in heads
+    ]
 
 
 def _common_size(
-    heads: list[_Head], picture_size: int | None, notes: list[str]
+    heads: list[Head],
+    picture_size: int | Size | None,
+    largest_side: int,
+    notes: list[str],
 ) -> Size:
     sizes = Counter(head.size for head in heads if not head.problem)
     if not sizes:
         return (1, 1)
     # The smaller one of equally frequent sizes, so that the order does not matter.
     (h, w), _ = min(sizes.items(), key=lambda item: (-item[1], item[0]))
-    if picture_size is not None:
+    if isinstance(picture_size, tuple):
+        target = picture_size
+    elif picture_size is not None:
         target = (picture_size, picture_size)
     else:
-        scale = min(1.0, LARGEST_SIDE / max(h, w))
+        scale = min(1.0, largest_side / max(h, w))
         target = (max(1, round(h * scale)), max(1, round(w * scale)))
     resized = sum(count for size, count in sizes.items() if size != target)
-    if resized:
-        reason = "as asked for" if picture_size else "the most frequent size"
-        if picture_size is None and target != (h, w):
-            reason = f"from {h} x {w}, at most {LARGEST_SIDE} pixels a side"
+    shape = f"{target[0]} x {target[1]}"
+    if picture_size is None and target != (h, w):
         notes.append(
-            f"resized to {target[0]} x {target[1]} ({reason}): {resized} of "
-            f"{sizes.total()} pictures, which have {len(sizes)} sizes"
+            f"scaled from {h} x {w} to {shape} pixels; --picture-size takes another "
+            "size"
+        )
+    if resized and (picture_size is not None or len(sizes) > 1):
+        reason = "the most frequent size" if picture_size is None else "as asked for"
+        noun = "size" if len(sizes) == 1 else "sizes"
+        notes.append(
+            f"resized to {shape} ({reason}): {resized} of {sizes.total()} pictures, "
+            f"which have {len(sizes)} {noun}"
         )
     return target
 
 
-def _channels(heads: list[_Head], notes: list[str]) -> int:
-    modes = [head.mode for head in heads if not head.problem]
-    grey = sum(mode in _GREY for mode in modes)
+def _channels(heads: list[Head], notes: list[str]) -> int:
+    good = [head for head in heads if not head.problem]
+    modes = [head.mode if head.raw != GREY_AND_ALPHA else "LA" for head in good]
+    grey = sum(mode in GREY for mode in modes)
     if 0 < grey < len(modes):
         notes.append(
             f"converted from grey to colour, as the others are: {grey} of "
             f"{len(modes)} pictures"
         )
-    if deep := sum(mode in _DEEP for mode in modes):
-        notes.append(
-            f"reduced from 16 bits a pixel to 8: {deep} of {len(modes)} pictures"
-        )
     if clear := sum(mode in {"LA", "La", "PA", "RGBA", "RGBa"} for mode in modes):
         notes.append(f"transparency dropped: {clear} of {len(modes)} pictures")
+    if pages := sum(head.pages for head in good):
+        notes.append(
+            f"only the first page is read of files with several: {pages} of "
+            f"{len(modes)} pictures"
+        )
     return 1 if grey == len(modes) else 3
 
 
+# -------------------------------------------------------------- decoding pictures
+
+
+def _planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
 def _decode(
-    files: Sequence[Path], heads: list[_Head], size: Size, channels: int
-) -> tuple[NDArray[np.uint8], list[str]]:
+    files: Sequence[Path], heads: list[Head], size: Size, channels: int
+) -> tuple[NDArray[np.uint8], dict[int, Deep], list[str]]:
+    """Bytes of all pictures that have no more, the numbers of others, and failures."""
     images = np.zeros((len(files), channels, *size), dtype=np.uint8)
+    deep: dict[int, Deep] = {}
 
     def fill(row: int) -> str:
-        if heads[row].problem:
-            return heads[row].problem
+        head = heads[row]
+        if head.problem:
+            return head.problem
         try:
-            pixels = _pixels(files[row], size, channels)
-        except Exception as error:  # as in _head
-            return _reason(error)
-        images[row] = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+            with decoding.room(head):
+                if head.deep:
+                    deep[row] = decoding.deep_pixels(files[row], head, size)
+                else:
+                    found = decoding.pixels(files[row], size, channels)
+                    images[row] = _planes(found)
+        except Exception as error:  # the decoders raise nearly anything
+            return decoding.reason(error)
         return ""
 
-    return images, _each(fill, range(len(files)))
+    return images, deep, _each(fill, range(len(files)))
 
 
-def _pixels(path: Path, size: Size, channels: int) -> NDArray[np.uint8]:
-    h, w = size
-    mode = "L" if channels == 1 else "RGB"
-    with Image.open(path) as file:
-        file.draft(mode, (max(h, w), max(h, w)))  # JPEG: decode no more than needed
-        image = ImageOps.exif_transpose(file)
-        if image.mode in _DEEP:
-            # Pillow would clip 16 bits at 255.
-            deep = np.clip(np.asarray(image), 0, 65535)
-            image = Image.fromarray((deep // 257).astype(np.uint8))
-        image = image.convert(mode)
-        if image.size != (w, h):
-            image = image.resize((w, h), Image.Resampling.BILINEAR)
-        return np.asarray(image)
+def _fill_deep(
+    images: NDArray[np.uint8],
+    deep: dict[int, Deep],
+    depth: depths.Depth | None,
+    train: NDArray[np.bool_],
+    notes: list[str],
+) -> depths.Depth | None:
+    """Put pictures of more than 8 bits among the others, by the range of the set."""
+    if not deep:
+        if depth is not None:
+            notes.append(
+                "pictures of 8 bits a pixel, taken as they are; the model was fitted "
+                f"on values of {depths.span(depth)}, scaled to 0 to 255"
+            )
+        return depth
+    given = depth is not None
+    rows = [row for row in sorted(deep) if train[row]] or sorted(deep)
+    if depth is None:
+        extents = np.concatenate([deep[row].extent for row in rows])
+        dtype = np.result_type(*{deep[row].pixels.dtype for row in deep})
+        depth = depths.found(extents, dtype)
+    for row, found in deep.items():
+        images[row] = _planes(depths.scaled(found.pixels, depth))
+    every = np.concatenate([found.extent for found in deep.values()])
+    notes += _deep_notes(list(deep.values()), len(images), depth, every, given=given)
+    return depth
+
+
+def _deep_notes(
+    deep: list[Deep],
+    n: int,
+    depth: depths.Depth,
+    extents: NDArray[np.float64],
+    *,
+    given: bool,
+) -> list[str]:
+    types = " and ".join(sorted({found.type for found in deep}))
+    bits = f"more than {'8 bits' if types != '16-bit' else '8'} a pixel"
+    bits = "16 bits a pixel" if types == "16-bit" else bits
+    whose = "as the model was fitted" if given else "of the set"
+    note = (
+        f"{types} pictures: values {depths.span(depth)} {whose} are scaled to 0 to 255 "
+        f"({len(deep)} of {n} pictures have {bits})"
+    )
+    beyond = int(depths.is_beyond(extents, depth).sum())
+    if not beyond:
+        return [note]
+    return [
+        note,
+        f"values beyond that are cut off: in {beyond} of {len(deep)} pictures",
+    ]
 
 
 def _nothing_readable(folder: Path, paths: list[str], bad: dict[int, str]) -> DataError:
     row, reason = next(iter(bad.items()))
     return DataError(
-        f"{folder}: none of {len(paths)} pictures can be read; {paths[row]}: {reason}"
+        f"{shown(folder)}: none of {len(paths)} pictures can be read; {paths[row]}: "
+        f"{reason}"
     )
 
 
-def _summary(n: int, size: Size, channels: int) -> str:
+def _summary(n: int, shape: tuple[int, ...]) -> str:
+    _, channels, h, w = shape
     colour = "grey" if channels == 1 else "colour"
     noun = "picture" if n == 1 else "pictures"
-    return f"{n} {noun} of {size[0]} x {size[1]} pixels, {colour}"
-
-
-# ------------------------------------------------------------------------ masks
-
-
-def _mask_file(truth: Path, kind: str, path: str) -> Path:
-    stem = PurePosixPath(path).stem
-    names = [f"{stem}{end}" for end in ("_mask.png", ".png", "_mask.bmp", ".bmp")]
-    for name in names:
-        if (truth / kind / name).is_file():
-            return truth / kind / name
-    raise DataError(
-        f"{path}: no mask of this {kind}; expected {_MASKS}/{kind}/{names[0]} "
-        f"(or {names[1]})"
-    )
-
-
-def _read_mask(path: Path, size: Size) -> NDArray[np.bool_]:
-    h, w = size
-    try:
-        with Image.open(path) as image:
-            # Single pixels are picked, not averaged, as published evaluations do.
-            near = image.convert("L").resize((w, h), Image.Resampling.NEAREST)
-            return np.asarray(near) > 0
-    except Exception as error:  # as in _head
-        reason = _reason(error)
-        raise DataError(f"{path}: the mask cannot be read ({reason})") from error
+    return f"{n} {noun} of {h} x {w} pixels, {colour}"

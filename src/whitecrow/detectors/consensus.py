@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from whitecrow import explain, labels, shallow
+from whitecrow import explain, labels, memory, shallow
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
@@ -171,8 +171,11 @@ class Consensus(Detector):
         self.contamination = contamination
         self.random_state = random_state
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> Scores | None:
         given, scout = self._given()
+        n = len(X)
         X, codes = self._learnt_from(X, codes)
         self.kept_ = np.ones(len(X), dtype=bool)
         with _notes_once([*given, scout]):
@@ -187,6 +190,7 @@ class Consensus(Detector):
         for one, own in zip([self.scout_, *members], everyone, strict=True):
             one._cut(own, codes)
         self.detectors_, self.references_ = members, np.sort(scores)
+        return self._combined(scores) if len(X) == n else None
 
     def _learnt_from(self, X: Rows, codes: labels.Codes) -> tuple[Rows, labels.Codes]:
         """At most `max_rows` rows; labels set thresholds, so they come along."""
@@ -205,6 +209,7 @@ class Consensus(Detector):
         fitted = [self._copy(one) for one in given]
         for one in fitted:
             one._fit(*one._check_fit(X[self.kept_], None, None))
+            memory.settle(one)
         return fitted, np.stack([one._anomaly_score(X) for one in fitted])
 
     def _copy(self, given: Detector) -> Detector:
@@ -231,7 +236,11 @@ class Consensus(Detector):
         return members, scout
 
     def _anomaly_score(self, X: Rows) -> Scores:
-        total = _total(self._scores(X), self.references_)
+        return self._combined(self._scores(X))
+
+    def _combined(self, scores: Scores) -> Scores:
+        """What the scores of each method come to."""
+        total = _total(scores, self.references_)
         return np.asarray(np.expm1(total / len(self.references_)))
 
     def _scores(self, X: Rows) -> Scores:

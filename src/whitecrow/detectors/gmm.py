@@ -31,7 +31,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from whitecrow import labels, shallow
+from whitecrow import blas, labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError, TrainingError
 from whitecrow.scaling import SCALINGS, Scaler
@@ -45,6 +45,12 @@ _BLOCK = 2**22
 
 # A component of fewer rows describes these rows, and not where others will be.
 _ROWS_EACH = 30
+
+# One of fewer rows than this share of what each has on average is left out with them,
+# and the others are fitted again; so many fits at most, and so large a share of rows.
+_FEW = 0.25
+_FITS = 5
+_MOST_LEFT_OUT = 0.25
 
 # With more columns, a full covariance has too many entries to estimate and to invert.
 _MOST_FULL = 60
@@ -98,9 +104,14 @@ class GMM(Detector):
     The mixture is fitted by scikit-learn's `GaussianMixture`, and with equal settings
     the score is the negative of its `score_samples`.
 
+    A Gaussian that describes fewer than 30 rows, and less than a quarter of an equal
+    share, says that these rows are far from the others. It is left out with its rows,
+    and the mixture fitted again: otherwise a lone row far out would have a Gaussian of
+    its own, and the highest density of all.
+
     NOTE[DIFF] Bishop chooses the number of Gaussians by cross-validation and smooths
-    none of them; here few rows lower the number and `reg_covar` is large, because the
-    training rows may contain groups of equal anomalies.
+    none of them; here few rows lower the number, few rows have no Gaussian, and
+    `reg_covar` is large, because the training rows may contain anomalies.
 
     References
     ----------
@@ -172,14 +183,31 @@ class GMM(Detector):
             method="GMM",
             cost="their number",
         )
-        mixture = self._mixture(self._rows(chosen))
-        self.weights_ = mixture.weights_
-        self.means_ = mixture.means_
-        self.precisions_cholesky_ = mixture.precisions_cholesky_
+        mixture, kept = self._mixture(self._rows(chosen))
+        self.weights_ = mixture.weights_[kept]
+        if not kept.all():
+            self.weights_ /= self.weights_.sum()
+        self.means_ = mixture.means_[kept]
+        self.precisions_cholesky_ = mixture.precisions_cholesky_[kept]
         self.n_iter_ = mixture.n_iter_
 
-    def _mixture(self, rows: Array) -> GaussianMixture:
-        """The fitted mixture."""
+    def _mixture(self, rows: Array) -> tuple[GaussianMixture, NDArray[np.bool_]]:
+        """The fitted mixture, and which of its Gaussians describe more than a few rows.
+
+        The rows of the others are left out, and it is fitted again.
+        """
+        least = (1 - _MOST_LEFT_OUT) * len(rows)
+        with blas.one_thread():
+            for _ in range(_FITS):
+                mixture = self._fitted(rows)
+                few = _few(mixture, len(rows))
+                own = few[mixture.predict(rows)]
+                if not own.any() or (~own).sum() < least:
+                    break
+                rows = rows[~own]
+        return mixture, ~few
+
+    def _fitted(self, rows: Array) -> GaussianMixture:
         n, d = rows.shape
         kind = self.covariance_type
         if kind == "auto":
@@ -252,3 +280,10 @@ class GMM(Detector):
 
     def _rows(self, X: NDArray[Any]) -> Array:
         return self.scaler_.transform(shallow.as_table(X))
+
+
+def _few(mixture: GaussianMixture, n: int) -> NDArray[np.bool_]:
+    """Which Gaussians describe so few of n rows that these may be anomalies."""
+    k = len(mixture.weights_)
+    few: NDArray[np.bool_] = n * mixture.weights_ < min(_ROWS_EACH, _FEW * n / k)
+    return few

@@ -205,9 +205,9 @@ def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Ar
 
 def _leave_out(exponents: Array, rows: Array, train: Array) -> NDArray[np.int64]:
     """Take a row out of its own neighbourhood; how many training rows remain."""
-    nearest = exponents.argmin(axis=1)
-    same = (train[nearest] == rows).all(axis=1)
-    exponents[same, nearest[same]] = np.inf
+    twin = shallow.twins(train, rows)
+    same = twin >= 0
+    exponents[same, twin[same]] = np.inf
     return len(train) - same.astype(np.int64)
 
 

@@ -32,6 +32,9 @@ __all__ = ["LOF"]
 
 logger = logging.getLogger(__name__)
 
+# Of the median distance to the k-th neighbour: below, rounding decides.
+_LEAST_DISTANCE = 1e-6
+
 Array = NDArray[np.float64]
 
 
@@ -44,14 +47,15 @@ class LOF(Detector):
 
     NOTE[DIFF] Equal training rows count as one place with a weight, as the paper
     advises (its k-distinct-distance). Otherwise k + 1 equal rows have an infinite
-    density, and everything near them an infinite score.
+    density, and everything near them an infinite score. For the same reason no
+    :math:`d_k` is below a millionth of their median.
 
     Parameters
     ----------
     n_neighbors : int, default=20
         The number `k` of neighbours; at most the number of different training rows
-        less 1 (then a warning is logged). More is smoother; it should exceed the
-        size of groups of anomalies.
+        less 1, and fewer where few different rows have many copies (then a warning is
+        logged). More is smoother; it should exceed the size of groups of anomalies.
     p : {1, 2}, default=2
         Manhattan or Euclidean distance.
     scaling : {"standard", "minmax", "robust", "none"}, default="standard"
@@ -141,10 +145,10 @@ class LOF(Detector):
         self.train_, self.counts_ = np.unique(
             self._rows(chosen), axis=0, return_counts=True
         )
-        self.n_neighbors_ = _usable(self.n_neighbors, len(self.train_), len(X))
+        self.n_neighbors_ = _usable(self.n_neighbors, len(self.train_), len(chosen))
         self._tree = self._build_tree()
         distances, neighbours = self._tree.kneighbors()
-        self.distance_ = distances[:, -1]
+        self.distance_ = _above_rounding(distances[:, -1])
         self.reach_ = _weighted_mean(
             np.maximum(distances, self.distance_[neighbours]),
             self.counts_[neighbours],
@@ -176,7 +180,8 @@ class LOF(Detector):
         for i, row in enumerate(rows):
             weights = self.counts_[neighbours[i]]
             parts[i] = weights @ np.abs(row - self.train_[neighbours[i]]) ** self.p
-        parts *= (self._anomaly_score(X) / parts.sum(axis=1))[:, None]
+        total = parts.sum(axis=1)
+        parts *= (self._anomaly_score(X) / np.where(total > 0, total, 1))[:, None]
         return shallow.as_pictures(parts, X.shape[1:])
 
     def _rows(self, X: NDArray[Any]) -> Array:
@@ -210,17 +215,36 @@ def _weighted_mean(
     return mean
 
 
+def _above_rounding(distances: Array) -> Array:
+    """Raise distances to the k-th neighbour to where more than rounding is left.
+
+    Near copies, as of readings that were converted and back, have such distances, or 0:
+    the densities there, and the scores of all rows around, would be infinite.
+    """
+    least = _LEAST_DISTANCE * float(np.median(distances))
+    return np.maximum(distances, least or 1.0)
+
+
 def _usable(n_neighbors: int, n_different: int, n: int) -> int:
+    """How many different rows are neighbours.
+
+    Where there are few different rows with many copies, half of the others at most, or
+    else as many as have `n_neighbors` copies on average: with all of them as neighbours
+    a row far from the rest would be a neighbour of all, and as dense as they are.
+    """
     if n_different < 2:
         raise DataError(
             f"LOF compares rows with their neighbours; X has n_samples = {n} and "
             f"{n_different} different row: give at least 2 different ones"
         )
-    if n_neighbors >= n_different:
+    others = n_different - 1
+    local = max(1, others // 2, -(-n_neighbors * n_different // n))
+    used = min(n_neighbors, others, local)
+    if used < n_neighbors:
         logger.warning(
             "n_neighbors=%d is too many for %d different rows; using %d",
             n_neighbors,
             n_different,
-            n_different - 1,
+            used,
         )
-    return min(n_neighbors, n_different - 1)
+    return used

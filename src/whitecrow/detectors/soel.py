@@ -42,7 +42,7 @@ from torch import Tensor
 
 from whitecrow import labels, ratio, train
 from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
-from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
 from whitecrow.detectors import _table
 from whitecrow.errors import DataError, LabelError, ParameterError
 from whitecrow.supervision import (
@@ -272,16 +272,44 @@ class SOEL(Detector):
         DataError, LabelError, ParameterError
             One line each: what is wrong, where, and the remedy.
         """
-        rows, codes, _ = self._check_fit(X, y, auxiliary)
-        soft = codes if certainty is None else _soft(codes, np.asarray(certainty))
-        self._learn(rows, codes, soft)
-        self._set_threshold(rows, codes)
+        self.fit_score(X, y, auxiliary=auxiliary, certainty=certainty)
         return self
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        self._learn(X, codes, codes)
+    def fit_score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        auxiliary: ArrayLike | None = None,
+        certainty: ArrayLike | None = None,
+    ) -> Scores:
+        """Learn as `fit` does, and return the anomaly scores of the same rows.
 
-    def _learn(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
+        Parameters
+        ----------
+        X, y, auxiliary, certainty
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            As `whitecrow.detector.Detector.fit_score` returns them.
+
+        Raises
+        ------
+        DataError, LabelError, ParameterError
+            As `fit`.
+        """
+        with all_or_nothing(self):
+            rows, codes, _ = self._check_fit(X, y, auxiliary)
+            soft = codes if certainty is None else _soft(codes, np.asarray(certainty))
+            self._train(rows, codes, soft)
+            return self._set_threshold(rows, codes)
+
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+        self._train(X, codes, codes)
+
+    def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
         if self.method == "blind":  # a centre, too, is then that of all rows
             codes = soft = np.full_like(codes, labels.UNLABELLED)
         self.detectors_ = self._inner(X)

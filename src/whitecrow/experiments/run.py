@@ -22,7 +22,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels
+from whitecrow.data.kinds.number import plain
+from whitecrow.data.kinds.text import clean_text, family_of
 from whitecrow.data.protocols import Split
+from whitecrow.data.source import PictureSource, TableSource, open_source
 from whitecrow.errors import DataError, ModelFileError, UserError
 from whitecrow.experiments.asking import answers
 from whitecrow.experiments.plan import Task
@@ -553,28 +556,24 @@ def _cut(n: int, max_rows: int | None, seed: int) -> NDArray[np.int64]:
 def _load(
     name: str,
 ) -> tuple[Any, labels.Codes | None, NDArray[np.str_] | None]:
-    """Rows, truth, and the classes of the rows where the set names them."""
-    from whitecrow.workflow import inputs
-
-    data = inputs.read(name)
+    """Read rows, truth, and the classes of the rows where the set names them."""
+    source = open_source(name)
+    data = source.rows()
     if data.codes is not None and (data.codes == labels.UNLABELLED).any():
         raise DataError(f"{name} has rows without a label; measure on complete truth")
-    if data.pictures is not None:
-        classes = np.asarray(data.pictures.kinds, dtype=str)
-        return data.pictures.images, data.codes, classes if classes.any() else None
-    table = data.table.drop_columns(
-        [c for c in data.labelling.ignore if c in data.table.column_names]
-    )
-    return table, data.codes, _kinds(name, data.labelling.column)
+    if isinstance(source, PictureSource):
+        classes = np.asarray(source.pictures.kinds, dtype=str)
+        return source.pictures.images, data.codes, classes if classes.any() else None
+    table = source.rows().frame.drop_columns(list(source.ignore))
+    return table, data.codes, _kinds(source)
 
 
-def _kinds(name: str, column: str | None) -> NDArray[np.str_] | None:
-    from whitecrow.workflow import inputs
-
-    if column is None:
+def _kinds(source: TableSource) -> NDArray[np.str_] | None:
+    """Give the label column as classes, where it holds words."""
+    if source.rule.column is None:
         return None
-    words = inputs.load_table(name)[0].column(column)
-    if not pa.types.is_string(words.type) and not pa.types.is_large_string(words.type):
+    words = source.file.read().column(source.rule.column).combine_chunks()
+    if family_of(words.type) != "text" or plain(clean_text(words)) is not None:
         return None
     return np.asarray(words.to_pylist(), dtype=str)
 

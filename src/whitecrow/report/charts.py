@@ -5,7 +5,8 @@ Charts stretch with the page, so text is HTML beside the SVG and keeps its size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,22 @@ from numpy.typing import NDArray
 
 from whitecrow.data.kinds.words import number_text
 
-__all__ = ["Histogram", "Strip", "curve", "histogram", "strip_of"]
+__all__ = [
+    "Histogram",
+    "Strip",
+    "Timeline",
+    "curve",
+    "histogram",
+    "levels_of",
+    "strip_of",
+    "timeline",
+]
 
 Floats = NDArray[np.float64]
 
 BINS = 72
 STRIP_BINS = 32
+SPANS = 240  # of a time axis
 # A positive score whose largest value is so many medians away gets a log axis.
 LONG_TAIL = 25.0
 
@@ -37,6 +48,10 @@ class Histogram:
         Where the threshold is, from the left; beyond the chart if no score reaches it.
     x_ticks, y_ticks : list of (float, str)
         From the left, and from the bottom.
+    is_log : bool
+        Whether scores are on a logarithmic axis.
+    low, high : float
+        What the edges stand for; logarithms where `is_log`.
     """
 
     bars: str
@@ -46,12 +61,21 @@ class Histogram:
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     is_log: bool
+    low: float
+    high: float
+
+    def place(self, score: float) -> float:
+        """Position of a score in percent, within the chart."""
+        if self.is_log:
+            score = float(np.log(score)) if score > 0 else self.low
+        at = 100 * (score - self.low) / (self.high - self.low)
+        return float(np.clip(at, 0.0, 100.0))
 
 
 def histogram(
     scores: Floats, threshold: float, odd: NDArray[np.bool_] | None
 ) -> Histogram:
-    """Bars of all scores with the threshold between two of them.
+    """Draw bars of all scores with the threshold between two of them.
 
     Parameters
     ----------
@@ -60,16 +84,9 @@ def histogram(
     odd : ndarray of bool, shape (n,), optional
         Labelled anomalies.
     """
-    is_log = bool(scores.min() > 0 and threshold > 0) and bool(
-        scores.max() > LONG_TAIL * np.median(scores)
-    )
+    is_log = _has_long_tail(scores, threshold)
     values, at = (
-        (np.log(scores), float(np.log(threshold)))
-        if is_log
-        else (
-            scores,
-            threshold,
-        )
+        (np.log(scores), float(np.log(threshold))) if is_log else (scores, threshold)
     )
     edges = _edges(values, at)
     counts, _ = np.histogram(values, edges)
@@ -81,19 +98,16 @@ def histogram(
     if odd is not None and odd.any():
         hits, _ = np.histogram(values[odd], edges)
         truth = _outline(x, 100 * np.log1p(hits) / top)
-    ticks = (
-        _ticks(float(np.exp(edges[0])), float(np.exp(edges[-1])), log=True)
-        if (is_log)
-        else _ticks(float(edges[0]), float(edges[-1]), log=False)
-    )
     return Histogram(
         bars=_bars(x, np.where(above, 0, heights)),
         flagged_bars=_bars(x, np.where(above, heights, 0)),
         truth=truth,
         cut=float(100 * (at - edges[0]) / (edges[-1] - edges[0])),
-        x_ticks=ticks,
+        x_ticks=_score_ticks(float(edges[0]), float(edges[-1]), is_log=is_log),
         y_ticks=_count_ticks(int(counts.max())),
         is_log=is_log,
+        low=float(edges[0]),
+        high=float(edges[-1]),
     )
 
 
@@ -130,26 +144,49 @@ class Strip:
         return not self.low <= value <= self.high
 
 
+EMPTY = Strip("M0 20", None)
+"""The strip of a column without a value."""
+
+
 def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
-    """The silhouette of a column of numbers around its usual range."""
+    """Draw a column of numbers around its usual range.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        NaN where a cell has no value.
+    usual : (float, float)
+    """
     low, high = usual
     reach = 1.5 * (high - low)
     finite = values[np.isfinite(values)]
+    if not len(finite):
+        return EMPTY
     left = max(float(finite.min()), low - reach)
     right = min(float(finite.max()), high + reach)
     if reach == 0:  # most rows have one value
         left, right = float(finite.min()), float(finite.max())
     if right <= left:
         left, right = left - 0.5, right + 0.5
-    counts, edges = np.histogram(finite, STRIP_BINS, (left, right))
+    edges = _strip_edges(finite, left, right)
+    left, right = float(edges[0]), float(edges[-1])
+    counts, _ = np.histogram(finite, edges)
     x = 100 * (edges - left) / (right - left)
     heights = 18 * np.sqrt(counts / max(counts.max(), 1))
     strip = Strip(_silhouette(x, heights), None, left, right)
     return Strip(strip.path, (strip.place(low), strip.place(high)), left, right)
 
 
-def levels_of(shares: dict[str, float], most: int = 12) -> Strip:
-    """Bars for the most frequent levels of a category."""
+def _strip_edges(values: Floats, left: float, right: float) -> Floats:
+    """Bins of equal width; around each of them, where there are few whole numbers."""
+    first, last = np.floor(left), np.ceil(right)
+    if last - first < STRIP_BINS and (values == np.round(values)).all():
+        return np.arange(first - 0.5, last + 1.0)
+    return np.linspace(left, right, STRIP_BINS + 1)
+
+
+def levels_of(shares: Mapping[str, float], most: int = 12) -> Strip:
+    """Draw bars for the most frequent levels of a category."""
     kept = sorted(shares.items(), key=lambda item: -item[1])[:most]
     width = 100 / max(len(kept), 1)
     top = max((share for _, share in kept), default=1.0)
@@ -163,7 +200,7 @@ def levels_of(shares: dict[str, float], most: int = 12) -> Strip:
 
 
 def curve(x: Floats, y: Floats) -> str:
-    """A path through (x, y) in the unit square, for a viewBox of 0 0 100 100.
+    """Draw a path through (x, y) in the unit square, for a viewBox of 0 0 100 100.
 
     Points are rounded to a quarter of a percent, and those that then lie on a line
     between their neighbours are left out: corners stay, whatever the number of rows.
@@ -174,6 +211,128 @@ def curve(x: Floats, y: Floats) -> str:
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
     points = points[np.r_[True, turns, True]] if len(points) > 2 else points
     return "M" + "L".join(f"{a:g} {b:g}" for a, b in points)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Scores over time: of each of many short spans the highest and the median.
+
+    Attributes
+    ----------
+    band : str
+        Path from the median to the highest score, for a viewBox of 0 0 100 100.
+    dots : str
+        Path of points: the highest flagged score of each span that has one.
+    cut : float
+        Where the threshold is, from the top.
+    x_ticks, y_ticks : list of (float, str)
+        From the left, and from the bottom.
+    start, step : float
+        Begin of the first span and width of a span, in seconds.
+    highest : list of float or None
+        For each span; None where it has no row.
+    counts : list of int
+        Flagged rows of each span.
+    """
+
+    band: str
+    dots: str
+    cut: float
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+    start: float
+    step: float
+    highest: list[float | None]
+    counts: list[int]
+
+    def place(self, seconds: float) -> float:
+        """Position of a moment in percent, within the chart."""
+        at = 100 * (seconds - self.start) / (self.step * len(self.counts))
+        return float(np.clip(at, 0.0, 100.0))
+
+
+def timeline(
+    moments: Floats, scores: Floats, flagged: NDArray[np.bool_], threshold: float
+) -> Timeline | None:
+    """Draw scores over time, or nothing where there are no two moments.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n,)
+        Seconds since 1970; rows without one are left out.
+    scores : ndarray of shape (n,)
+    flagged : ndarray of bool, shape (n,)
+    threshold : float
+    """
+    known = np.isfinite(moments)
+    at, values, odd = moments[known], scores[known], flagged[known]
+    if len(at) < 2 or at.min() == at.max():
+        return None
+    is_log = _has_long_tail(scores, threshold)
+    cut = float(np.log(threshold)) if is_log else threshold
+    values = np.log(values) if is_log else values
+    low, high = min(float(values.min()), cut), max(float(values.max()), cut)
+    high = high + 0.04 * (high - low or 1.0)
+    start, step = float(at.min()), float(at.max() - at.min()) / SPANS
+    spans = np.minimum(((at - start) / step).astype(int), SPANS - 1)
+    top = _highest(spans, values)
+    middle = _medians(spans, values)
+
+    def y(scores: Floats) -> Floats:
+        return 100 - 100 * (scores - low) / (high - low)
+
+    return Timeline(
+        band=_band(y(top), y(middle)),
+        dots=_dots(y(_highest(spans[odd], values[odd]))),
+        cut=float(y(np.array([cut]))[0]),
+        x_ticks=_time_ticks(start, float(at.max())),
+        y_ticks=_score_ticks(low, high, is_log=is_log, most=5),
+        start=start,
+        step=step,
+        highest=[
+            None if np.isnan(v) else float(v) for v in _highest(spans, scores[known])
+        ],
+        counts=np.bincount(spans[odd], minlength=SPANS).tolist(),
+    )
+
+
+def _has_long_tail(scores: Floats, threshold: float) -> bool:
+    return bool(scores.min() > 0 and threshold > 0) and bool(
+        scores.max() > LONG_TAIL * np.median(scores)
+    )
+
+
+def _highest(spans: NDArray[np.int_], values: Floats) -> Floats:
+    found = np.full(SPANS, -np.inf)
+    np.maximum.at(found, spans, values)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _medians(spans: NDArray[np.int_], values: Floats) -> Floats:
+    """The median of the values of each span, NaN where there are none."""
+    order = np.lexsort((values, spans))
+    ends = np.searchsorted(spans[order], np.arange(SPANS + 1))
+    middles = (ends[:-1] + ends[1:]) // 2
+    found = values[order][np.minimum(middles, len(order) - 1)]
+    return np.where(ends[1:] > ends[:-1], found, np.nan)
+
+
+def _band(top: Floats, bottom: Floats) -> str:
+    width = 100 / SPANS
+    parts = []
+    for span in np.flatnonzero(np.isfinite(top)).tolist():
+        high, low = top[span], max(bottom[span], top[span] + 0.8)
+        parts.append(
+            f"M{span * width:.2f} {high:.1f}h{width:.2f}V{low:.1f}h-{width:.2f}z"
+        )
+    return "".join(parts)
+
+
+def _dots(top: Floats) -> str:
+    return "".join(
+        f"M{(span + 0.5) * 100 / SPANS:.2f} {top[span]:.1f}h0"
+        for span in np.flatnonzero(np.isfinite(top)).tolist()
+    )
 
 
 def _edges(values: Floats, at: float) -> Floats:
@@ -210,23 +369,34 @@ def _outline(x: Floats, heights: Floats) -> str:
 
 def _silhouette(x: Floats, heights: Floats) -> str:
     parts = [f"M{x[0]:.1f} 20"]
-    for right, height, left in zip(x[1:], heights, x[:-1], strict=True):
+    for right, height in zip(x[1:], heights, strict=True):
         shown = max(height, 0.8) if height > 0 else 0
-        parts.append(f"L{left:.1f} {20 - shown:.1f}H{right:.1f}")
+        parts.append(f"V{20 - shown:.1f}H{right:.1f}")
     return "".join(parts) + "V20z"
 
 
-def _ticks(low: float, high: float, *, log: bool) -> list[tuple[float, str]]:
-    if log:
-        powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-        marks = [m * 10.0**p for p in powers for m in (1, 2, 5)]
-        marks = [mark for mark in marks if low <= mark <= high]
-        step = max(1, len(marks) // 6)
-        span = np.log(high / low)
-        return [
-            (float(100 * np.log(m / low) / span), number_text(m)) for m in marks[::step]
-        ]
-    raw = (high - low) / 6
+def _score_ticks(
+    low: float, high: float, *, is_log: bool, most: int = 6
+) -> list[tuple[float, str]]:
+    """Round scores between the edges, which are logarithms where `is_log`."""
+    if is_log:
+        return _log_ticks(float(np.exp(low)), float(np.exp(high)), most)
+    return _ticks(low, high, most)
+
+
+def _log_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    marks = [m * 10.0**p for p in powers for m in (1, 2, 5)]
+    marks = [mark for mark in marks if low <= mark <= high]
+    step = max(1, len(marks) // most)
+    span = np.log(high / low)
+    return [
+        (float(100 * np.log(m / low) / span), number_text(m)) for m in marks[::step]
+    ]
+
+
+def _ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    raw = (high - low) / most
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw)
     first = np.ceil(low / step) * step
@@ -242,3 +412,62 @@ def _count_ticks(most: int) -> list[tuple[float, str]]:
         marks = marks[::2]
     top = np.log1p(most)
     return [(float(100 * np.log1p(mark) / top), f"{mark:,}") for mark in marks]
+
+
+# ------------------------------------------------------------------------ the time
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_STEPS = (
+    *(1, 2, 5, 10, 15, 30),
+    *(m * _MINUTE for m in (1, 2, 5, 10, 15, 30)),
+    *(h * _HOUR for h in (1, 2, 3, 6, 12)),
+    *(d * _DAY for d in (1, 2, 7, 14)),
+)
+_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
+_MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905
+_EPOCH = dt.datetime(1970, 1, 1)
+
+
+def _time_ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
+    """Round moments between two, in seconds since 1970."""
+    span = high - low
+    step = next((s for s in _STEPS if span / s <= most), None)
+    if span < most / 2:
+        return [(at, f"{text} s") for at, text in _ticks(0.0, span, most)]
+    try:
+        first, last = (_EPOCH + dt.timedelta(seconds=at) for at in (low, high))
+    except OverflowError:
+        return []
+    if step is None:
+        marks = _month_marks(first, last, most)
+        return [(100 * (at - low) / span, text) for at, text in marks]
+    first_mark = float(np.ceil(low / step) * step)
+    moments = np.arange(first_mark, high + 1e-6, step).tolist()
+    return [
+        (100 * (at - low) / span, _clock_text(_EPOCH + dt.timedelta(seconds=at), step))
+        for at in moments
+    ]
+
+
+def _month_marks(
+    first: dt.datetime, last: dt.datetime, most: int
+) -> list[tuple[float, str]]:
+    count = 12 * (last.year - first.year) + last.month - first.month
+    step = next((m for m in _MONTHS if count / m <= most), _MONTHS[-1])
+    begin = 12 * first.year + first.month - 1
+    found = []
+    for month in range(-(-begin // step) * step, begin + count + 1, step):
+        year, place = divmod(month, 12)
+        moment = dt.datetime(year, place + 1, 1)
+        if first <= moment <= last:
+            text = (
+                f"{_MONTH_NAMES[moment.month - 1]} {year}" if step < 12 else f"{year}"
+            )
+            found.append(((moment - _EPOCH).total_seconds(), text))
+    return found
+
+
+def _clock_text(moment: dt.datetime, step: int) -> str:
+    if step >= _DAY or moment.time() == dt.time():
+        return f"{moment.day} {_MONTH_NAMES[moment.month - 1]}"
+    return f"{moment:%H:%M:%S}" if step < _MINUTE else f"{moment:%H:%M}"

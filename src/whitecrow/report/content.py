@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,107 +11,157 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import __version__, labels
-from whitecrow.data.kinds.words import describe, number_text, shown
-from whitecrow.report import charts, thumbnails
-from whitecrow.workflow.quality import percent
+from whitecrow.data.kinds.words import percent
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.grouping import moment_text
+from whitecrow.report import charts, island
+from whitecrow.report.pictures import is_small, picture_view
+from whitecrow.report.rows import TableView, table_view
+from whitecrow.report.scores import cuts, histogram, score_text, spread, static_cuts
+from whitecrow.report.strips import column_strip, drawn, place_in, usual_text
 
 if TYPE_CHECKING:
-    from whitecrow.workflow.detection import Detection
-    from whitecrow.workflow.quality import Quality
-    from whitecrow.workflow.reasons import Reason
+    from whitecrow.metrics.quality import Quality
+    from whitecrow.result import Result
 
-__all__ = ["column_strip", "is_small", "page", "place_in", "score_text", "spread"]
+__all__ = [
+    "column_strip",
+    "is_small",
+    "page",
+    "place_in",
+    "score_text",
+    "spread",
+    "summary",
+]
 
-MOST_COLUMNS = 400  # in the table of columns
-MOST_SENTENCES = 12
-MOST_VALUES = 80  # in the list of all values of a row
-MOST_TILES = 24
-NORMAL_TILES = 6
+MOST_COLUMNS = 400
+FIRST_COLUMNS = 12  # shown at once; the others in a fold
+FIRST_GROUPS = 9
+FRAGMENT_ROWS, FRAGMENT_GROUPS = 10, 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReasonView:
-    """One reason: its text, and a column's strip with the value's place."""
+class NoteView:
+    """A note, and what to type where something can be done about it."""
 
-    column: str
     text: str
-    usual: str
-    bits: tuple[str, ...]
-    share: int
-    width: float
-    strip: str
-    mark: float | None
-    beyond: str
-    bar: tuple[float, float] | None
+    before: str
+    command: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class RowView:
-    """One of the rows or pictures with the highest scores."""
+class GroupView:
+    """A group of rows as a button that shows only them."""
 
-    rank: int
-    row: int
-    name: str
-    score: str
+    index: int
+    text: str
+    n: int
     width: float
-    flagged: bool
-    truth: str
-    reasons: tuple[ReasonView, ...] = ()
-    values: Mapping[str, str] | None = None
-    folder: str = ""
-    picture: str = ""
-    heat: str = ""
-    sharp: bool = False
+    kind: str
+    reach: int
 
 
-def page(found: Detection) -> dict[str, Any]:
-    """All values that the templates show."""
-    fitted = found.fitted
+@dataclass(frozen=True, kw_only=True)
+class ColumnView:
+    """One column: its values, how it was read, and how often it is a reason."""
+
+    name: str
+    kind: str
+    action: str
+    detail: str
+    remedy: NoteView | None
+    usual: str
+    missing: str
+    strip: str
+    n: int
+    width: float
+
+
+def page(result: Result) -> dict[str, Any]:
+    """Collect all values that the templates show."""
+    bars = histogram(result)
+    found = cuts(result, bars)
+    special = _special(result)
+    data = special.pop("data", {}) | {"cuts": found, "things": _things(result)}
     return {
-        "title": f"{Path(fitted.data.source).name}: anomalies",
-        "things": _things(found),
-        "kind": fitted.data.kind,
-        "source": fitted.data.source,
-        "n_rows": fitted.data.n_rows,
-        "n_flagged": int(fitted.flagged.sum()),
-        "share": percent(float(fitted.flagged.mean())),
-        "method": _method(found),
-        "threshold": score_text(fitted.threshold, spread(fitted.scores)),
-        "threshold_source": fitted.detector.threshold_source_,
-        "automatic": fitted.choice.contamination == "auto",
-        "labels_used": fitted.labels_used,
-        "histogram": _histogram(found),
-        "quality": None if found.quality is None else _quality(found, found.quality),
-        "notes": (*fitted.data.notes, *fitted.encoding[:MOST_SENTENCES]),
-        "skipped": fitted.data.pictures.skipped if fitted.data.pictures else (),
-        "columns": _columns(found),
-        "n_columns": 0 if fitted.encoder is None else len(fitted.encoder.decisions_),
-        "steps": _steps(found),
-        "footer": _footer(found),
-        **(_table(found) if fitted.data.kind == "table" else _tiles(found)),
+        "title": f"{Path(result.source).name}: anomalies",
+        "things": _things(result),
+        "kind": result.kind,
+        "source": result.source,
+        "n_rows": len(result.scores),
+        "n_flagged": int(result.flagged.sum()),
+        "share": percent(float(result.flagged.mean())),
+        "method": _method(result),
+        "threshold": score_text(result.threshold, spread(result.scores)),
+        "threshold_source": result.threshold_source,
+        "automatic": result.choice.contamination == "auto",
+        "labels_used": result.labels_used,
+        "loud": _notes(result, 2),
+        "reinterpreted": _notes(result, 1),
+        # What is ordinary about a column is told beside its chart.
+        "ordinary": [
+            note_view(note.text, note.remedy)
+            for note in result.notes
+            if note.level <= 0 and note.column is None
+        ],
+        "histogram": bars,
+        "cuts": found,
+        "static_cuts": static_cuts(found) if found else [],
+        "quality": None if result.quality is None else _quality(result, result.quality),
+        "pixels": result.pixels,
+        "steps": result.next_steps(),
+        "footer": _footer(result),
+        "n_columns": 0,
+        **special,
+        "data": island.dumps(data),
     }
 
 
-def score_text(score: float, spread: float) -> str:
-    """A score with the same number of decimals for all scores of that spread.
-
-    Examples
-    --------
-    >>> score_text(0.64, 0.2), score_text(1234.5, 900.0)
-    ('0.640', '1,234')
-    """
-    if not 1e-6 < spread < 1e9:
-        return number_text(score)
-    decimals = int(np.clip(2 - np.floor(np.log10(spread)), 0, 9))
-    return f"{score:,.{decimals}f}"
+def _special(result: Result) -> dict[str, Any]:
+    """What only a table has, or only pictures."""
+    rows = result.rows
+    if isinstance(rows, PictureRows):
+        return picture_view(result, rows)
+    return _table(result, rows)
 
 
-def _things(found: Detection) -> str:
-    return "pictures" if found.fitted.data.kind == "picture" else "rows"
+def summary(result: Result) -> dict[str, Any]:
+    """Collect the values of a short piece for a notebook."""
+    width = spread(result.scores)
+    rows = [
+        {
+            "rank": rank,
+            "name": result.rows.name(row),
+            "score": score_text(float(result.scores[row]), width),
+            "flagged": bool(result.flagged[row]),
+            "reasons": [str(reason) for reason in result.reasons.get(row, ())],
+        }
+        for rank, row in enumerate(result.top[:FRAGMENT_ROWS], start=1)
+    ]
+    return {
+        "things": _things(result),
+        "kind": result.kind,
+        "n_rows": len(result.scores),
+        "n_flagged": int(result.flagged.sum()),
+        "method": result.choice.method.class_name,
+        "threshold": score_text(result.threshold, width),
+        "threshold_source": result.threshold_source,
+        "loud": [*_notes(result, 2), *_notes(result, 1)],
+        "auroc": None if result.quality is None else result.quality.auroc,
+        "groups": [
+            {"n": len(group.rows), "text": group.text}
+            for group in result.groups[:FRAGMENT_GROUPS]
+        ],
+        "rows": rows,
+    }
 
 
-def _method(found: Detection) -> dict[str, Any]:
-    choice = found.fitted.choice
+def _things(result: Result) -> str:
+    return "pictures" if result.kind == "picture" else "rows"
+
+
+def _method(result: Result) -> dict[str, Any]:
+    choice = result.choice
     return {
         "name": choice.method.name,
         "title": choice.method.class_name,
@@ -123,254 +171,159 @@ def _method(found: Detection) -> dict[str, Any]:
     }
 
 
-def spread(scores: NDArray[np.float64]) -> float:
-    """Width of the middle nine tenths of the scores."""
-    low, high = np.quantile(scores, [0.05, 0.95])
-    return float(high - low)
+# ----------------------------------------------------------------------- the notes
 
 
-def _histogram(found: Detection) -> charts.Histogram:
-    fitted = found.fitted
-    codes = fitted.data.codes
-    odd = None if codes is None else codes == labels.ANOMALY
-    return charts.histogram(fitted.scores, fitted.threshold, odd)
-
-
-# ------------------------------------------------------------------------ the rows
-
-
-def _rows(found: Detection) -> list[RowView]:
-    fitted = found.fitted
-    width = spread(fitted.scores)
-    low, high = float(np.median(fitted.scores)), float(fitted.scores.max())
+def _notes(result: Result, level: int) -> list[NoteView]:
     return [
-        RowView(
-            rank=rank,
-            row=row,
-            name=f"row {row}",
-            score=score_text(float(fitted.scores[row]), width),
-            width=100 * (float(fitted.scores[row]) - low) / ((high - low) or 1.0),
-            flagged=bool(fitted.flagged[row]),
-            truth=_truth(found, row),
-        )
-        for rank, row in enumerate(found.top, start=1)
+        note_view(note.text, note.remedy)
+        for note in result.notes
+        if min(max(note.level, 0), 2) == level
     ]
 
 
-def _truth(found: Detection, row: int) -> str:
-    codes = found.fitted.data.codes
-    if codes is None or codes[row] == labels.UNLABELLED:
-        return ""
-    return "anomaly" if codes[row] == labels.ANOMALY else "normal"
+def note_view(text: str, remedy: str) -> NoteView:
+    """Part a remedy into what is said and what is typed.
 
-
-def _table(found: Detection) -> dict[str, Any]:
-    from dataclasses import replace
-
-    strips = _strips(found)
-    most = max((r.share for rs in found.reasons.values() for r in rs), default=1.0)
-    used = set(found.fitted.encoder.source_columns_)  # type: ignore[union-attr]
-    names = [c for c in found.fitted.data.table.column_names if c in used]
-    rows = [
-        replace(
-            view,
-            reasons=tuple(
-                _reason(reason, strips, most)
-                for reason in found.reasons.get(view.row, ())
-            ),
-            values=describe(found.fitted.data.table, view.row, names[:MOST_VALUES]),
-        )
-        for view in _rows(found)
-    ]
-    order = {column: f"s{index}" for index, column in enumerate(strips)}
-    return {"rows": rows, "strips": {order[c]: s for c, s in strips.items()}}
-
-
-def _reason(reason: Reason, strips: dict[str, charts.Strip], most: float) -> ReasonView:
-    mark, beyond, bar = place_in(strips[reason.column], reason.value)
-    return ReasonView(
-        column=reason.column,
-        text=reason.text,
-        usual=reason.usual,
-        # Lines break between the parts of the sentence only.
-        bits=tuple(re.split(r"(?<=[,;]) ", reason.usual)),
-        share=round(100 * reason.share),
-        width=100 * reason.share / most,
-        strip=f"s{list(strips).index(reason.column)}",
-        mark=mark,
-        beyond=beyond,
-        bar=bar,
-    )
-
-
-def place_in(
-    strip: charts.Strip, value: Any
-) -> tuple[float | None, str, tuple[float, float] | None]:
-    """Where a cell is in its column's strip: mark, side beyond the edge, or bar."""
-    number = _number(value)
-    if strip.levels is not None:
-        bar = strip.levels.get(shown(value))
-        return None, "" if bar else "right", bar
-    if number is None:
-        return None, "", None
-    beyond = ""
-    if strip.is_beyond(number):
-        beyond = "right" if number > strip.high else "left"
-    return strip.place(number), beyond, None
-
-
-def _strips(found: Detection) -> dict[str, charts.Strip]:
-    """A small chart for each column that is a reason anywhere."""
-    fitted = found.fitted
-    assert fitted.encoder is not None
-    columns = dict.fromkeys(r.column for rs in found.reasons.values() for r in rs)
-    return {
-        column: column_strip(
-            fitted.encoder.summaries_[column], fitted.data.table[column]
-        )
-        for column in columns
-    }
-
-
-def column_strip(summary: Mapping[str, Any], column: Any) -> charts.Strip:
-    """How the values of a column are distributed, as a small chart.
-
-    Parameters
-    ----------
-    summary : dict
-        One of `TableEncoder.summaries_`.
-    column : pyarrow.ChunkedArray
+    Examples
+    --------
+    >>> note_view("'id' is left out", "to use it: --read-as id=category").command
+    '--read-as id=category'
     """
-    if summary["kind"] not in {"number", "date"}:
-        return charts.levels_of(summary["shares"])
-    values = _numbers(column)
-    low, high = np.nanquantile(values, [0.05, 0.95])
-    return charts.strip_of(values, (float(low), float(high)))
+    at = next((remedy.find(m) for m in ("whitecrow ", "--") if m in remedy), -1)
+    if at < 0:
+        return NoteView(text=text, before=remedy, command="")
+    return NoteView(text=text, before=remedy[:at].strip(), command=remedy[at:].strip())
 
 
-def _numbers(column: Any) -> NDArray[np.float64]:
-    """A column as numbers, NaN where a cell has none."""
-    import pyarrow as pa
-
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        array = column.cast(pa.float64()).to_numpy()
-    elif pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        zone = getattr(column.type, "tz", None)
-        moments = column.cast(pa.timestamp("us", zone)).cast(pa.int64())
-        array = moments.cast(pa.float64()).to_numpy() / 1e6
-    else:
-        cells = [_number(value) for value in column.to_pylist()]
-        array = np.array([np.nan if cell is None else cell for cell in cells])
-    return np.where(np.isfinite(array), array, np.nan)
+# ----------------------------------------------------------------------- the table
 
 
-def _number(value: Any) -> float | None:
-    """A cell as a number: moments as seconds, numbers written as text as numbers."""
-    if isinstance(value, dt.datetime):
-        zone = value.tzinfo or dt.UTC
-        return value.replace(tzinfo=zone).timestamp()
-    if isinstance(value, dt.date):
-        return float((value - dt.date(1970, 1, 1)).days * 86400)
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-# -------------------------------------------------------------------- the pictures
-
-
-def _tiles(found: Detection) -> dict[str, Any]:
-    from dataclasses import replace
-
-    fitted = found.fitted
-    pictures = fitted.data.pictures
-    assert pictures is not None
-    views = _rows(found)[:MOST_TILES]
-    places = [view.row for view in views]
-    heats: Any = fitted.detector.explain(fitted.X[places]) if places else ()
-    tiles = [
-        replace(
-            view,
-            folder=_folder(pictures.paths[view.row]),
-            name=pictures.paths[view.row].rpartition("/")[2],
-            picture=_picture(found, view.row),
-            heat=thumbnails.heat_uri(heat),
-            sharp=is_small(pictures.images),
-            truth=view.truth and (pictures.kinds[view.row] or view.truth),
-        )
-        for view, heat in zip(views, heats, strict=True)
-    ]
-    shown_rows = {view.row for view in views}
-    calm = [
-        int(r) for r in fitted.order[::-1][:NORMAL_TILES] if int(r) not in shown_rows
-    ]
+def _table(result: Result, rows: TableRows) -> dict[str, Any]:
+    encoder = result.model.encoder
+    assert encoder is not None
+    names = [one.column for one in encoder.decisions_][:MOST_COLUMNS]
+    reasons = (r.column for rs in result.reasons.values() for r in rs)
+    wanted = list(dict.fromkeys([*names, *reasons]))
+    frame = rows.frame
+    strips = drawn(encoder, frame, [n for n in wanted if n in frame.column_names])
+    view = table_view(result, rows, strips)
+    columns = _columns(result, view)
+    time, time_data = _timeline(result)
+    groups = _groups(result, view)
     return {
-        "rows": tiles,
-        "calm": [(pictures.paths[row], _picture(found, row, side=128)) for row in calm],
-        "sharp": is_small(pictures.images),
-        "size": _size(pictures.images),
-        "kinds": _kinds(found),
+        "view": view,
+        "groups": [one for one in groups if one.kind == "reason"],
+        "episodes": [one for one in groups if one.kind == "episode"],
+        "first_groups": FIRST_GROUPS,
+        "columns": columns,
+        "first_columns": FIRST_COLUMNS,
+        "n_columns": len(encoder.decisions_),
+        "time": time,
+        "data": view.data | {"time": time_data},
     }
 
 
-def _folder(path: str) -> str:
-    folder, slash, _ = path.rpartition("/")
-    return folder + slash
-
-
-def _size(images: NDArray[np.uint8]) -> str:
-    _, channels, height, width = images.shape
-    return f"{height} x {width} pixels, {'grey' if channels == 1 else 'colour'}"
-
-
-def is_small(images: NDArray[np.uint8]) -> bool:
-    """Whether pictures are so small that their pixels should stay sharp."""
-    return max(images.shape[2:]) <= 48
-
-
-def _picture(found: Detection, row: int, *, side: int = thumbnails.SIDE) -> str:
-    data = found.fitted.data
-    assert data.pictures is not None
-    file = data.folder / data.pictures.paths[row] if data.folder else None
-    return thumbnails.picture_uri(data.pictures.images[row], file, side=side)
-
-
-def _kinds(found: Detection) -> list[dict[str, Any]]:
-    """How each kind of picture fared, where the folders name kinds."""
-    from whitecrow.metrics.ranking import auroc
-
-    fitted = found.fitted
-    pictures = fitted.data.pictures
-    assert pictures is not None
-    kinds, codes = np.array(pictures.kinds), pictures.labels
-    good = codes == labels.NORMAL
-    result = []
-    for kind in sorted(set(pictures.kinds)):
-        here = kinds == kind
-        odd = here & (codes == labels.ANOMALY)
-        pair = good | odd
-        known = odd.any() and good.any()
-        value = auroc(odd[pair], fitted.scores[pair]) if known else None
-        result.append(
-            {
-                "kind": kind or "no kind",
-                "n": int(here.sum()),
-                "flagged": int(fitted.flagged[here].sum()),
-                "auroc": "" if value is None else f"{value:.3f}",
-            }
+def _groups(result: Result, view: TableView) -> list[GroupView]:
+    most = max((len(group.rows) for group in result.groups), default=1)
+    return [
+        GroupView(
+            index=index,
+            text=group.text,
+            n=len(group.rows),
+            width=100 * len(group.rows) / most,
+            kind="episode" if group.column is None else "reason",
+            reach=len(view.data["groups"][index]),
         )
-    return result if len(result) > 1 else []
+        for index, group in enumerate(result.groups)
+    ]
+
+
+def _columns(result: Result, view: TableView) -> list[ColumnView]:
+    """The columns, those that cause most flags first."""
+    encoder = result.model.encoder
+    assert encoder is not None
+    most = max(view.counts.values(), default=1)
+    found = []
+    for one in encoder.decisions_:
+        summary = encoder.summaries_.get(one.column, {})
+        missing = summary.get("missing", 0.0)
+        remedy = getattr(one, "remedy", "")
+        found.append(
+            ColumnView(
+                name=one.column,
+                kind=one.kind,
+                action=one.action,
+                detail=one.detail,
+                remedy=note_view("", remedy) if remedy else None,
+                usual=usual_text(summary),
+                missing=percent(missing) if missing else "",
+                strip=view.symbols.get(one.column, ""),
+                n=view.counts[one.column],
+                width=100 * view.counts[one.column] / most,
+            )
+        )
+    found.sort(key=lambda column: -column.n)
+    return found[:MOST_COLUMNS]
+
+
+# ------------------------------------------------------------------------ the time
+
+
+def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The time axis for the template, and what its script needs."""
+    encoder = result.model.encoder
+    assert encoder is not None
+    column, moments = encoder.moment_, result.moments
+    if column is None or moments is None:
+        return None, None
+    chart = charts.timeline(moments, result.scores, result.flagged, result.threshold)
+    if chart is None:
+        return None, None
+    width = spread(result.scores)
+    data = {
+        "start": chart.start,
+        "step": chart.step,
+        "highest": [
+            None if score is None else score_text(score, width)
+            for score in chart.highest
+        ],
+        "counts": chart.counts,
+        "column": column,
+    }
+    end = chart.start + chart.step * len(chart.counts)
+    view = {
+        "chart": chart,
+        "column": column,
+        "start": moment_text(chart.start, chart.step),
+        "end": moment_text(end, chart.step),
+        "episodes": _bands(result, chart, moments),
+    }
+    return view, data
+
+
+def _bands(
+    result: Result, chart: charts.Timeline, moments: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """Episodes on the time axis, in the order of time."""
+    bands = []
+    for index, group in enumerate(result.groups):
+        if group.column is None:
+            at = moments[list(group.rows)]
+            left, right = chart.place(float(at.min())), chart.place(float(at.max()))
+            band = {"index": index, "text": group.text, "n": len(group.rows)}
+            bands.append(band | {"left": left, "width": right - left})
+    return sorted(bands, key=lambda band: band["left"])
 
 
 # --------------------------------------------------------------------- the quality
 
 
-def _quality(found: Detection, quality: Quality) -> dict[str, Any]:
-    codes = found.fitted.data.codes
+def _quality(result: Result, quality: Quality) -> dict[str, Any]:
+    codes = result.rows.codes
     assert codes is not None
     known = codes != labels.UNLABELLED
-    odd, scores = codes[known] == labels.ANOMALY, found.fitted.scores[known]
+    odd, scores = codes[known] == labels.ANOMALY, result.scores[known]
     both = odd.any() and not odd.all()
     return {
         "n_labelled": quality.n_labelled,
@@ -421,48 +374,8 @@ def _point(quality: Quality) -> dict[str, float] | None:
     }
 
 
-# --------------------------------------------------------------- columns and footer
-
-
-def _columns(found: Detection) -> list[dict[str, str]]:
-    encoder = found.fitted.encoder
-    if encoder is None:
-        return []
-    return [
-        {
-            "name": one.column,
-            "kind": one.kind,
-            "action": one.action,
-            "detail": one.detail,
-            "usual": _usual(encoder.summaries_.get(one.column)),
-        }
-        for one in encoder.decisions_[:MOST_COLUMNS]
-    ]
-
-
-def _usual(summary: Mapping[str, Any] | None) -> str:
-    """The usual values of a column in a few words."""
-    if summary is None:
-        return ""
-    if summary["kind"] == "number":
-        low, high = summary["q05"], summary["q95"]
-        spread = float(high - low)
-        return f"{number_text(low, spread)} to {number_text(high, spread)}"
-    if summary["kind"] == "date":
-        return f"{summary['min']} to {summary['max']}"
-    shares = summary.get("shares") or {}
-    best = sorted(shares.items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{level} {percent(share)}" for level, share in best)
-
-
-def _steps(found: Detection) -> list[tuple[str, str]]:
-    from whitecrow.workflow.detection import next_steps
-
-    return next_steps(found)
-
-
-def _footer(found: Detection) -> dict[str, str]:
-    choice = found.fitted.choice
+def _footer(result: Result) -> dict[str, str]:
+    choice = result.choice
     given = ", ".join(f"{k}={v!r}" for k, v in choice.parameters.items())
     now = dt.datetime.now().astimezone()
     return {
@@ -472,6 +385,6 @@ def _footer(found: Detection) -> dict[str, str]:
         "parameters": given or "defaults",
         "contamination": str(choice.contamination),
         "seed": str(choice.seed),
-        "fitted in": f"{found.fitted.seconds:.1f} s",
+        "fitted in": f"{result.seconds:.1f} s",
         "written": now.strftime("%Y-%m-%d %H:%M %Z"),
     }

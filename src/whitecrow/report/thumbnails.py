@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+
+from whitecrow.data.decoding import preview
+from whitecrow.errors import DataError
 
 __all__ = ["heat", "heat_uri", "picture", "picture_uri"]
 
@@ -18,10 +21,14 @@ RED, GREEN, BLUE = 232, 93, 31
 
 
 def picture_uri(
-    pixels: NDArray[np.uint8], file: Path | None = None, *, side: int = SIDE
+    pixels: NDArray[np.uint8],
+    file: Path | None = None,
+    *,
+    side: int = SIDE,
+    depth: tuple[float, float] | None = None,
 ) -> str:
     """The same as `picture`, for a page that holds all it shows."""
-    return _uri(*picture(pixels, file, side=side))
+    return _uri(*picture(pixels, file, side=side, depth=depth))
 
 
 def heat_uri(values: NDArray[np.float64]) -> str:
@@ -30,7 +37,11 @@ def heat_uri(values: NDArray[np.float64]) -> str:
 
 
 def picture(
-    pixels: NDArray[np.uint8], file: Path | None = None, *, side: int = SIDE
+    pixels: NDArray[np.uint8],
+    file: Path | None = None,
+    *,
+    side: int = SIDE,
+    depth: tuple[float, float] | None = None,
 ) -> tuple[str, bytes]:
     """A picture as JPEG or, if it is tiny, as PNG: media type and content.
 
@@ -42,8 +53,10 @@ def picture(
         The original, shown instead of the pixels where it is larger than them.
     side : int
         Longest side in pixels.
+    depth : (low, high), optional
+        The values of a picture of more than 8 bits that are shown as 0 and 255.
     """
-    image = _original(file, side) if file is not None else _image(pixels)
+    image = _shown(pixels, file, side, depth)
     stream = io.BytesIO()
     if max(image.size) <= 64:
         image.save(stream, "PNG", optimize=True)
@@ -73,14 +86,18 @@ def heat(values: NDArray[np.float64]) -> tuple[str, bytes]:
     return "image/png", stream.getvalue()
 
 
-def _original(file: Path, side: int) -> Image.Image:
-    with Image.open(file) as image:
-        image.draft("RGB", (side, side))
-        turned = ImageOps.exif_transpose(image)
-        grey = turned.mode in {"1", "L", "LA"}
-        small = turned.convert("L" if grey else "RGB")
-        small.thumbnail((side, side))
-        return small
+def _shown(
+    pixels: NDArray[np.uint8],
+    file: Path | None,
+    side: int,
+    depth: tuple[float, float] | None,
+) -> Image.Image:
+    if file is None:
+        return _image(pixels)
+    try:
+        return preview(file, side=side, depth=depth)
+    except DataError:  # the file is gone; what the detector saw is here
+        return _image(pixels)
 
 
 def _image(pixels: NDArray[np.uint8]) -> Image.Image:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
@@ -33,6 +33,7 @@ from whitecrow.data.synthetic import pictures
 from whitecrow.detector import Detector
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError, UserError
+from whitecrow.scaling import Scaler
 
 __all__ = ["CHECKS", "check_detector", "checks_for"]
 
@@ -554,12 +555,52 @@ def check_save_and_load(detector: Detector) -> None:
     _require_same_from_file(_fitted(detector, X), X)
 
 
+@_check()
+def check_memory_layout(detector: Detector) -> None:
+    """All that was learnt is in C order, also after scoring: BLAS rounds by it."""
+    X = _training_rows(detector)
+    fitted = _fitted(detector, X)
+    fitted.anomaly_score(X)
+    turned = [name for name, layout in _layouts(fitted).items() if not layout[2]]
+    _require(not turned, f"not in C order: {', '.join(turned)}")
+
+
+def _layouts(value: Any, name: str = "") -> dict[str, tuple[Any, ...]]:
+    """Type, shape and layout of every fitted array inside, by its path."""
+    if isinstance(value, np.ndarray):
+        flags = value.flags
+        layout = value.dtype, value.shape, flags.c_contiguous, flags.f_contiguous
+        return {name: (*layout, flags.aligned)}
+    if hasattr(value, "is_contiguous"):  # a tensor
+        return {name: (value.dtype, tuple(value.shape), value.is_contiguous())}
+    found: dict[str, tuple[Any, ...]] = {}
+    for key, item in _parts(value):
+        found |= _layouts(item, f"{name}.{key}" if name else key)
+    return found
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """What a fitted value consists of; of a detector what `fit` has added."""
+    if isinstance(value, list | tuple):
+        return [(str(i), item) for i, item in enumerate(value)]
+    if isinstance(value, Scaler):
+        return list(value.to_arrays().items())
+    if isinstance(value, BaseEstimator):
+        fitted = vars(value).items()
+        return [(k, v) for k, v in fitted if k.endswith("_") and k[0] != "_"]
+    return list(value.state_dict().items()) if hasattr(value, "state_dict") else []
+
+
 def _require_same_from_file(fitted: Detector, X: Array) -> None:
     from whitecrow.persist import load
 
     with tempfile.TemporaryDirectory() as folder:
+        before = _layouts(fitted)
         fitted.save(Path(folder) / "detector.crow")
         loaded = load(Path(folder) / "detector.crow")
+    after = _layouts(loaded)
+    moved = [key for key in before | after if before.get(key) != after.get(key)]
+    _require(not moved, f"a file changes the layout of {', '.join(moved)}")
     for call, rows in {"anomaly_score": X, "predict": X, "explain": X[:5]}.items():
         _require(
             np.array_equal(getattr(loaded, call)(rows), getattr(fitted, call)(rows)),

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from whitecrow.active import agreement, exchange
 from whitecrow.data.kinds.words import shown
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import LabelError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from whitecrow.active import Loop
-    from whitecrow.workflow.inputs import Input
+    from whitecrow.data.rows import TableRows
+
+    Data = TableRows | PictureRows
 
 __all__ = ["EXPORTS", "Export", "agreement_csv", "read", "write"]
 
@@ -37,17 +40,17 @@ class Export:
 
     name: str
     media_type: str
-    content: Callable[[Loop, Input], bytes]
+    content: Callable[[Loop, Data], bytes]
 
 
-def table(loop: Loop, data: Input) -> pa.Table:
+def table(loop: Loop, data: Data) -> pa.Table:
     """As the engine has it, with the `path` of pictures."""
     import pyarrow as pa
 
     found = exchange.table(loop)
-    if data.pictures is None:
+    if not isinstance(data, PictureRows):
         return found
-    paths = [data.pictures.paths[item] for item in found["item"].to_pylist()]
+    paths = [data.paths[item] for item in found["item"].to_pylist()]
     return found.add_column(1, "path", pa.array(paths, pa.string()))
 
 
@@ -60,7 +63,7 @@ def agreement_csv(loop: Loop) -> bytes:
     return stream.getvalue()
 
 
-def write(path: Path, loop: Loop, data: Input) -> None:
+def write(path: Path, loop: Loop, data: Data) -> None:
     """Write the labels as Parquet."""
     path.write_bytes(_parquet(loop, data))
 
@@ -89,7 +92,7 @@ def read(name: str, content: bytes) -> tuple[list[int], list[str]]:
     return [int(item) for item in items], answers
 
 
-def _csv(loop: Loop, data: Input) -> bytes:
+def _csv(loop: Loop, data: Data) -> bytes:
     import pyarrow.csv as pa_csv
 
     stream = io.BytesIO()
@@ -97,7 +100,7 @@ def _csv(loop: Loop, data: Input) -> bytes:
     return stream.getvalue()
 
 
-def _parquet(loop: Loop, data: Input) -> bytes:
+def _parquet(loop: Loop, data: Data) -> bytes:
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -105,7 +108,7 @@ def _parquet(loop: Loop, data: Input) -> bytes:
     return stream.getvalue()
 
 
-def _label_studio(loop: Loop, data: Input) -> bytes:
+def _label_studio(loop: Loop, data: Data) -> bytes:
     """The engine's tasks, with what a person needs to see in Label Studio."""
     tasks = exchange.tasks(loop)
     seen = _seen(data, [task["data"]["item"] for task in tasks])
@@ -114,17 +117,17 @@ def _label_studio(loop: Loop, data: Input) -> bytes:
     return exchange.in_lines(tasks).encode()
 
 
-def _seen(data: Input, rows: list[int]) -> list[dict[str, Any]]:
+def _seen(data: Data, rows: list[int]) -> list[dict[str, Any]]:
     """What a person sees of some rows, column by column, as tables are stored."""
-    if data.pictures is not None:
-        return [{"image": data.pictures.paths[row]} for row in rows]
-    frame = data.table.take(rows)
+    if isinstance(data, PictureRows):
+        return [{"image": data.paths[row]} for row in rows]
+    frame = data.frame.take(rows)
     columns = ([shown(cell) for cell in one.to_pylist()] for one in frame.columns)
     cells = zip(*columns, strict=True)
     return [dict(zip(frame.column_names, row, strict=True)) for row in cells]
 
 
-def _agreement(loop: Loop, data: Input) -> bytes:
+def _agreement(loop: Loop, data: Data) -> bytes:
     return agreement_csv(loop)
 
 

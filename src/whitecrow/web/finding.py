@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whitecrow.active.log import ANSWERS
 from whitecrow.data.kinds.words import shown
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import ParameterError
 from whitecrow.report.content import score_text
 
@@ -55,7 +56,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
     width = session.spread()
     state = session.loop.state
     blind = session.again(state)
-    thing = "picture" if session.data.pictures else "row"
+    thing = session.data.things.removesuffix("s")
     things = thing if len(rows) == 1 else f"{thing}s"
     more = f", the {MOST} with the highest scores" if len(rows) > MOST else ""
     return {
@@ -75,7 +76,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
 
 def _shown(session: Session, show: str) -> Mask:
     """Rows with such an answer."""
-    n = session.data.n_rows
+    n = len(session.data)
     if show == "all":
         return np.ones(n, dtype=bool)
     if show == "check":
@@ -90,16 +91,16 @@ def _shown(session: Session, show: str) -> Mask:
 
 def _matching(session: Session, query: str) -> tuple[Mask, str | None]:
     """Rows that a query means, and the column that it is about."""
-    n = session.data.n_rows
+    n = len(session.data)
     if not query:
         return np.ones(n, dtype=bool), None
     number = re.fullmatch(r"(?:row\s*)?(\d{1,12})", query, re.IGNORECASE)
-    if number and session.data.pictures is None:
-        return np.arange(n) == int(number[1]), None
-    if session.data.pictures is not None:
+    if isinstance(session.data, PictureRows):
         word = query.lower()
-        return np.array([word in p.lower() for p in session.data.pictures.paths]), None
-    frame = session.data.table
+        return np.array([word in p.lower() for p in session.data.paths]), None
+    if number:
+        return np.arange(n) == int(number[1]), None
+    frame = session.data.frame
     compared = _known_column(frame.column_names, query)
     if compared:
         names = {name.lower(): name for name in frame.column_names}
@@ -161,7 +162,7 @@ def _anywhere(session: Session, text: str) -> Mask:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    frame = session.data.table
+    frame = session.frame
     mask = np.zeros(frame.num_rows, dtype=bool)
     for cells in frame.columns:
         if pa.types.is_floating(cells.type) and not _NUMBER.search(text):
@@ -178,4 +179,4 @@ def _anywhere(session: Session, text: str) -> Mask:
 def _cell(session: Session, row: int, column: str | None) -> str:
     if column is None:
         return ""
-    return f"{column}: {shown(session.data.table.column(column)[row].as_py())}"
+    return f"{column}: {shown(session.frame.column(column)[row].as_py())}"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.active.agreement import WORDS, Agreement, measure
 from whitecrow.active.log import ANOMALY, DISPUTED, GIVEN, NORMAL
+from whitecrow.data.kinds.words import percent
 from whitecrow.metrics.ranking import auroc
 from whitecrow.report.charts import curve
-from whitecrow.workflow.quality import percent
 
 if TYPE_CHECKING:
     from whitecrow.active import Loop

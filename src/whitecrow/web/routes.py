@@ -92,7 +92,7 @@ def _page(session: Session, request: Request) -> Response:
         source=data.source,
         short="/".join(Path(data.source).parts[-2:]),
         kind=data.kind,
-        thing="picture" if data.pictures else "row",
+        thing=data.things.removesuffix("s"),
     )
     return HTMLResponse(text)
 
@@ -141,7 +141,7 @@ def _heat(session: Session, request: Request) -> Response:
 
 def _picture_row(session: Session, request: Request) -> int:
     row = int(request.path_params["row"])
-    if session.data.pictures is None or row >= session.data.n_rows:
+    if session.data.kind == "table" or row >= len(session.data):
         raise HTTPException(404)
     return row
 

@@ -11,8 +11,8 @@ import itertools
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +23,20 @@ from whitecrow import labels
 from whitecrow.active import Event, Loop, Store, agreement
 from whitecrow.active.judging import Contradiction
 from whitecrow.active.log import ANSWERS, SKIP, State
+from whitecrow.choose import Choice, build
+from whitecrow.data.kinds import TableEncoder
+from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError, LabelError, UserError
+from whitecrow.files import replacing
+from whitecrow.model import Fit, Model, facts
+from whitecrow.notes import Note, gathered
 from whitecrow.report import content
 from whitecrow.train import on_log
 from whitecrow.web import exchange, progress, views
-from whitecrow.workflow import training
-from whitecrow.workflow.files import replacing
-from whitecrow.workflow.inputs import Input
-from whitecrow.workflow.training import Choice, Fitted
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from whitecrow.detector import Detector
     from whitecrow.report.charts import Strip
 
@@ -81,6 +85,10 @@ class Settings:
         Labels of the data are learnt from, as answers of `whitecrow.active.log.GIVEN`.
     ask_again : int or None
         As for `Loop`.
+    ignore : sequence of str
+        Columns to leave out.
+    read_as : mapping of str to str
+        How to read columns.
     """
 
     folder: Path
@@ -89,6 +97,8 @@ class Settings:
     annotator: str
     use_labels: bool = False
     ask_again: int | None = None
+    ignore: Sequence[str] = ()
+    read_as: Mapping[str, str] = field(default_factory=dict)
 
 
 class Session:
@@ -96,7 +106,7 @@ class Session:
 
     Parameters
     ----------
-    data : Input
+    data : TableRows or PictureRows
     choice : Choice
         The method to train.
     settings : Settings
@@ -106,21 +116,23 @@ class Session:
     DataError
         The folder holds answers about other data, or there are no labels to use.
     ParameterError
-        When the method, the strategy or the budget are none.
+        If the method, strategy or budget is not valid.
     """
 
-    def __init__(self, data: Input, choice: Choice, settings: Settings) -> None:
+    def __init__(
+        self, data: TableRows | PictureRows, choice: Choice, settings: Settings
+    ) -> None:
         if settings.use_labels and data.codes is None:
             raise DataError(
                 f"--use-labels: {data.source} has no labels; name their column with "
                 "--label-column"
             )
         self.data, self.choice, self.settings = data, choice, settings
-        self.X, self.encoder = training.encoded(data)
+        self.X, self.encoder = _encoded(data, settings)
         self.store = Store(settings.folder / STORE)
         try:
             self.loop = Loop(
-                training.build(choice),
+                build(choice),
                 self.X,
                 strategy=settings.strategy,
                 budget=settings.budget,
@@ -134,7 +146,7 @@ class Session:
         except BaseException:
             self.store.close()
             raise
-        self._chosen = _READY if data.n_rows <= FIT_ROWS else _LONG_READY
+        self._chosen = _READY if len(data) <= FIT_ROWS else _LONG_READY
         self.model: Detector = self.loop.detector  # fitted by `start`
         self.measures = progress.Measures()
         self.finishing = progress.Finishing()
@@ -163,6 +175,24 @@ class Session:
     def _truth(self) -> labels.Codes | None:
         """Labels of the data that nobody learns from."""
         return None if self.settings.use_labels else self.data.codes
+
+    @property
+    def frame(self) -> pa.Table:
+        """The columns of a table, as they were read."""
+        assert isinstance(self.data, TableRows)
+        return self.data.frame
+
+    @property
+    def pictures(self) -> PictureRows:
+        """The data, where they are pictures."""
+        assert isinstance(self.data, PictureRows)
+        return self.data
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was read and decided, the loudest first."""
+        decisions = () if self.encoder is None else self.encoder.decisions_
+        return gathered(self.data.notes, decisions)
 
     def start(self) -> None:
         """Fit, choose the first questions, and begin to prepare more.
@@ -274,18 +304,18 @@ class Session:
 
     def write(self) -> list[Path]:
         """Write labels, model and report; what was written."""
-        from whitecrow.workflow.detection import report_on
+        from whitecrow import result
 
         folder, state = self.settings.folder, self.loop.state
         with replacing(folder / "labels.parquet") as temporary:
             exchange.write(temporary, self.loop, self.data)
-        found = report_on(self._fitted(state), folder)
+        found = result.write(result.judged(self._fit(state)), folder)
         written = [folder / "labels.parquet"]
         if agreement.measure(state):
             written.append(folder / "agreement.csv")
             with replacing(written[-1]) as temporary:
                 temporary.write_bytes(exchange.agreement_csv(self.loop))
-        return [*written, found.model, found.report, found.scores]
+        return [*written, *map(Path, found.files().values())]
 
     # --- what the page shows ----------------------------------------------------------
 
@@ -323,7 +353,7 @@ class Session:
         """Progress and the last decisions."""
         state = self.loop.state
         verdicts, judged = state.counts.verdicts, state.counts.judged
-        n = self.data.n_rows
+        n = len(self.data)
         own = state.latest(self.settings.annotator, 4 * _DECISIONS)
         return {
             "n_rows": n,
@@ -359,13 +389,14 @@ class Session:
 
     def worded(self, text: str) -> str:
         """A sentence of the engine, which calls everything a row."""
-        if self.data.pictures is None:
+        if self.data.kind == "table":
             return text
         return re.sub(r"\brow(s?)\b", r"picture\1", text)
 
     def name(self, row: int) -> str:
         """What a person calls a row."""
-        return self.data.pictures.paths[row] if self.data.pictures else f"Row {row}"
+        name = self.data.name(row)
+        return name if self.data.kind == "picture" else name.capitalize()
 
     def spread(self) -> float:
         """Width of the scores, by which they are rounded."""
@@ -389,10 +420,10 @@ class Session:
         return state.answer(self.settings.annotator, row)
 
     def _left(self, state: State) -> int:
-        return max(0, (self.settings.budget or self.data.n_rows) - state.spent())
+        return max(0, (self.settings.budget or len(self.data)) - state.spent())
 
     def _check_row(self, row: int) -> None:
-        if not 0 <= row < self.data.n_rows:
+        if not 0 <= row < len(self.data):
             raise LabelError(f"there is no row {row}")
 
     def _decisions(self, own: list[Event], state: State) -> list[dict[str, Any]]:
@@ -504,19 +535,23 @@ class Session:
             names = ", ".join(path.name for path in written)
             self.finishing.end(f"to {self.settings.folder}: {names}")
 
-    def _fitted(self, state: State) -> Fitted:
-        codes = state.codes(self.data.n_rows)
+    def _fit(self, state: State) -> Fit:
+        codes = state.codes(len(self.data))
         if not (codes != labels.UNLABELLED).any():
             raise DataError("there is no answer yet to learn from; answer a few first")
         detector = self.loop.detector_
-        return Fitted(
-            detector=detector,
-            encoder=self.encoder,
-            X=self.X,
-            data=replace(self.data, codes=codes, notes=self._notes(state)),
+        rows = replace(self.data, codes=codes)
+        scores = np.asarray(self.loop.scores_, dtype=np.float64)
+        used = detector.uses_labels
+        info = facts(rows, self.choice, used=used, detector=detector, scores=scores)
+        return Fit(
+            model=Model(detector, self.encoder, info),
             choice=self.choice,
-            scores=np.asarray(self.loop.scores_, dtype=np.float64),
-            labels_used=detector.uses_labels,
+            rows=rows,
+            X=self.X,
+            scores=scores,
+            labels_used=used,
+            notes=self._said(state),
             seconds=self.measures.seconds,
         )
 
@@ -524,12 +559,23 @@ class Session:
         chart, beside = self.measures.quality, self.measures.beside
         return chart | {"text": self.worded(f"{chart['text']} {beside}".strip())}
 
-    def _notes(self, state: State) -> tuple[str, ...]:
-        """What the report says of the data and of those who labelled them."""
+    def _said(self, state: State) -> tuple[str, ...]:
+        """Say for the report who labelled the data, and how surely."""
         said = (one["text"] for one in self._agreement(state))
         beside = (self.measures.beside,) if self.measures.beside else ()
-        return (*self.data.notes, *said, *beside)
+        return (*said, *beside)
 
     def _agreement(self, state: State) -> list[dict[str, Any]]:
         found = progress.agreement(state)
         return [one | {"text": self.worded(one["text"])} for one in found]
+
+
+def _encoded(
+    data: TableRows | PictureRows, settings: Settings
+) -> tuple[NDArray[Any], TableEncoder | None]:
+    """Turn the rows into what a detector takes."""
+    if isinstance(data, PictureRows):
+        return data.images, None
+    encoder = TableEncoder(ignore=tuple(settings.ignore), read_as=settings.read_as)
+    encoder.fit(data.frame)
+    return encoder.transform(data.frame), encoder

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels
+from whitecrow import labels, reasons
 from whitecrow.data.kinds.words import describe, shown
-from whitecrow.report import content, thumbnails
-from whitecrow.workflow import reasons
-from whitecrow.workflow.explaining import place_of
+from whitecrow.data.rows import PictureRows
+from whitecrow.reasons import place_of
+from whitecrow.report import charts, content, thumbnails
 
 if TYPE_CHECKING:
     from whitecrow.active.log import State
+    from whitecrow.reasons import Reason
     from whitecrow.report.charts import Strip
     from whitecrow.web.session import Session
-    from whitecrow.workflow.reasons import Reason
 
 __all__ = ["Near", "heat", "keep", "neighbours", "picture", "question"]
 
@@ -51,14 +51,14 @@ def question(session: Session, row: int) -> dict[str, Any]:
         "score": content.score_text(float(scores[row]), width),
         "rank": int((scores > scores[row]).sum()) + 1,
     }
-    if session.data.pictures is not None:
+    if isinstance(session.data, PictureRows):
         return common | _picture(session, row)
     return common | _row(session, row)
 
 
 def _row(session: Session, row: int) -> dict[str, Any]:
     assert session.encoder is not None
-    frame = session.data.table
+    frame = session.frame
     (found,) = reasons.of_rows(
         session.model, session.encoder, frame.slice(row, 1), limit=_REASONS
     )
@@ -69,14 +69,17 @@ def _row(session: Session, row: int) -> dict[str, Any]:
     others.sort(key=lambda name: name not in used)
     most = max((one.share for one in found), default=1.0)
     return {
-        "reasons": [_reason(session, one, most) for one in found],
+        "reasons": [_reason(session, row, one, most) for one in found],
         "values": list(describe(frame, row, others[:_VALUES]).items()),
     }
 
 
-def _reason(session: Session, reason: Reason, most: float) -> dict[str, Any]:
+def _reason(session: Session, row: int, reason: Reason, most: float) -> dict[str, Any]:
+    assert session.encoder is not None
     strip = _strip(session, reason.column)
-    mark, beyond, bar = content.place_in(strip, reason.value)
+    cells = session.frame[reason.column].slice(row, 1)
+    number = float(session.encoder.chart(reason.column, cells)[0])
+    mark, beyond, bar = content.place_in(strip, reason.value, number)
     return {
         "column": reason.column,
         "text": reason.text,
@@ -94,9 +97,8 @@ def _strip(session: Session, column: str) -> Strip:
     """The chart of a column, drawn once."""
     if column not in session.strips:
         assert session.encoder is not None
-        session.strips[column] = content.column_strip(
-            session.encoder.summaries_[column], session.data.table[column]
-        )
+        strip = content.column_strip(session.encoder, column, session.frame[column])
+        session.strips[column] = strip or charts.EMPTY
     return session.strips[column]
 
 
@@ -113,7 +115,8 @@ def neighbours(
     columns : sequence of str
         Of a table, those to show.
     """
-    show = _near_picture if session.data.pictures else partial(_near_row, columns)
+    pictures = session.data.kind == "picture"
+    show = _near_picture if pictures else partial(_near_row, columns)
     return [
         {"id": other, "answer": state.verdict(other), **show(session, other)}
         for other in _nearest(session, row, state)
@@ -121,18 +124,17 @@ def neighbours(
 
 
 def _near_row(columns: Sequence[str], session: Session, row: int) -> dict[str, Any]:
-    frame = session.data.table
+    frame = session.frame
     columns = columns[:3] or frame.column_names[:3]
     cells = (f"{c} {shown(frame.column(c)[row].as_py())}" for c in columns)
     return {"name": session.name(row), "text": ", ".join(cells)}
 
 
 def _near_picture(session: Session, row: int) -> dict[str, Any]:
-    assert session.data.pictures is not None
     return {
         "name": session.name(row).rpartition("/")[2],
         "picture": f"/picture/{row}?small=1",
-        "sharp": content.is_small(session.data.pictures.images),
+        "sharp": content.is_small(session.pictures.images),
     }
 
 
@@ -142,7 +144,7 @@ def _nearest(session: Session, row: int, state: State) -> list[int]:
     Only a row that got an answer since can be nearer, unless one of them lost its own.
     """
     points, last = session.loop.embeddings_, session.near.get(row)
-    sure = state.codes(session.data.n_rows) != labels.UNLABELLED
+    sure = state.codes(len(session.data)) != labels.UNLABELLED
     if last is not None and last.points is points and sure[last.rows].all():
         known = np.union1d(last.rows, np.flatnonzero(sure & ~last.sure))
     else:
@@ -165,11 +167,10 @@ def keep(cache: OrderedDict[int, Item], key: int, value: Item, most: int) -> Non
 
 
 def _picture(session: Session, row: int) -> dict[str, Any]:
-    assert session.data.pictures is not None
     return {
         "picture": f"/picture/{row}",
         "heat": f"/heat/{row}",
-        "sharp": content.is_small(session.data.pictures.images),
+        "sharp": content.is_small(session.pictures.images),
         "place": "the " + place_of(session.heat(row)),
         "reasons": None,
         "values": [],
@@ -178,14 +179,10 @@ def _picture(session: Session, row: int) -> dict[str, Any]:
 
 def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
     """A picture's media type and content, the original where there is a file."""
-    data = session.data
-    assert data.pictures is not None
-    file = data.folder / data.pictures.paths[row] if data.folder else None
+    data = session.pictures
+    file = data.file(row)
     side = _SMALL if small else _LARGE
-    try:
-        return thumbnails.picture(data.pictures.images[row], file, side=side)
-    except OSError:  # the file is gone; what the detector saw is here
-        return thumbnails.picture(data.pictures.images[row], side=side)
+    return thumbnails.picture(data.images[row], file, side=side, depth=data.depth)
 
 
 def heat(session: Session, row: int) -> tuple[str, bytes]:

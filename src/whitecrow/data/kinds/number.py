@@ -42,11 +42,13 @@ from whitecrow.data.kinds.text import (
     cast,
     distinct,
     family_of,
+    flat,
     judge,
     numbers,
     sample,
 )
 from whitecrow.data.kinds.words import number_text, percent, shown
+from whitecrow.errors import DataError
 
 __all__ = [
     "Found",
@@ -57,6 +59,7 @@ __all__ = [
     "parse",
     "parse_typed",
     "plain",
+    "read_plain",
 ]
 __all__ += ["plan", "table_mark", "usual", "without_absent"]
 
@@ -84,6 +87,48 @@ def plain(array: pa.Array) -> Values | None:
     """
     values = cast(array, pa.float64())
     return None if values is None else numbers(values)
+
+
+def read_plain(name: str, column: Any, first_row: int = 0) -> Values:
+    """Read a column of numbers of which nothing is known from training.
+
+    Parameters
+    ----------
+    name : str
+        The column, for messages.
+    column : pyarrow.Array or ChunkedArray
+        Numbers, or text that holds numbers as programs write them.
+    first_row : int
+        Index of the first row in its source, for messages.
+
+    Raises
+    ------
+    DataError
+        A cell that is not a number, or a column of another type.
+
+    Examples
+    --------
+    >>> read_plain("a", pa.array(["1.5", "2"]))
+    array([1.5, 2. ])
+    """
+    array = flat(name, column)
+    remedy = (
+        "the model was saved in Python without an encoding of columns; give numbers "
+        "only, or make the model with `whitecrow fit`"
+    )
+    family = family_of(array.type)
+    if family == "text":
+        values, unread = parse(array, {"decimal": ".", "units": {"": 1.0}})
+        if unread.any():
+            row = int(np.flatnonzero(unread)[0])
+            raise DataError(
+                f"column {name!r} holds {array[row].as_py()[:40]!r} in row "
+                f"{first_row + row}, and {remedy}"
+            )
+        return values
+    if family not in {"number", "boolean", "empty", "duration"}:
+        raise DataError(f"column {name!r} is {array.type}, and {remedy}")
+    return numbers(array)
 
 
 def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:

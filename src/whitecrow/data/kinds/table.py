@@ -24,11 +24,11 @@ from whitecrow.data.kinds.choose import (
     plan_column,
 )
 from whitecrow.data.kinds.plan import Plan, Usual
-from whitecrow.data.kinds.text import family_of, flat
+from whitecrow.data.kinds.text import clean_text, family_of, flat
 from whitecrow.data.kinds.words import shown
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
-__all__ = ["Decision", "TableEncoder", "grouped"]
+__all__ = ["Decision", "TableEncoder", "as_table", "grouped"]
 
 FORMAT = 2
 BLOCK_ROWS = 16384  # written at once: small enough for the processor's cache
@@ -171,7 +171,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A column to ignore or to read in a certain way does not exist, or it cannot
             be read in that way.
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         names = table.column_names
         ignored = {self.ignore} if isinstance(self.ignore, str) else set(self.ignore)
         hows = dict(self.read_as or {})
@@ -210,7 +210,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A used column is missing (with names that are close), or a cell is of
             another type than in training (with its row).
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         used = [plan for plan in self._fitted() if plan.features]
         _check_present(used, table.column_names)
         columns = [table.column(plan.column) for plan in used]
@@ -235,7 +235,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categories that training did not have, and missing cells where training had
         none (they become the median).
         """
-        table = _as_table(frame)
+        table = as_table(frame)
         known = {plan.column for plan in self._fitted()}
         extra = [name for name in table.column_names if name not in known]
         found = []
@@ -296,6 +296,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             return _chart(plan, plain_cells(plan, cells))
         except DataError:  # cells of another type than in training
             return np.full(len(cells), np.nan)
+
+    def levels(self, column: str, cells: Any) -> pa.Array:
+        """Give the cells of a category as its levels are written, null if missing."""
+        plan = self._plan_of(column)
+        return clean_text(plain_cells(plan, cells).cast(pa.string()))
+
+    def known_levels(self, column: str) -> set[str] | None:
+        """Give the levels that a category had in training; None if not all are kept."""
+        plan = self._plan_of(column)
+        levels = plan.settings.get("levels")
+        if levels is None or len(levels) < plan.summary["distinct"]:
+            return None
+        return set(levels)
 
     def to_dict(self) -> dict[str, Any]:
         """The fitted encoder as plain JSON data."""
@@ -393,7 +406,24 @@ def _sentence(members: list[Decision]) -> str:
 # ---------------------------------------------------------------- frames as tables
 
 
-def _as_table(frame: Frame) -> pa.Table:
+def as_table(frame: Frame) -> pa.Table:
+    """Give a frame of any library as an Arrow table with one cell a column and row.
+
+    Parameters
+    ----------
+    frame : pyarrow.Table or RecordBatch, pandas, polars or other frame, or array (n, d)
+        The columns of an array are named x0, x1, ...; structs become dotted columns.
+
+    Raises
+    ------
+    DataError
+        It has no columns, or a column name is there twice.
+
+    Examples
+    --------
+    >>> as_table(np.zeros((3, 2))).column_names
+    ['x0', 'x1']
+    """
     table = _to_arrow(frame)
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
@@ -412,6 +442,12 @@ def _to_arrow(frame: Frame) -> pa.Table:
         return frame
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
+    if isinstance(frame, np.ndarray):
+        if frame.ndim != 2:
+            raise DataError(
+                f"an array of shape {frame.shape} is not a table; give (rows, columns)"
+            )
+        return pa.table({f"x{j}": column for j, column in enumerate(frame.T.copy())})
     try:
         if hasattr(frame, "columns") and hasattr(frame, "iloc"):  # pandas
             return pa.Table.from_pandas(frame, preserve_index=False)

@@ -15,9 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
-from whitecrow.data import catalog, delimited, readers
+from whitecrow.data import catalog, formats, places
 from whitecrow.data.content import MISSING_WORDS, Pictures
-from whitecrow.data.dialect import SEPARATORS, Dialect, opened, unreadable
+from whitecrow.data.formats import TableFile
+from whitecrow.data.formats.dialect import SEPARATORS
+from whitecrow.data.formats.ragged import refusal
+from whitecrow.data.formats.streams import BROKEN, Bytes, Text, unreadable
 from whitecrow.data.prepare.layout import Columns, Layout
 from whitecrow.errors import DataError
 
@@ -105,7 +108,7 @@ def batches(source: Source, columns: Columns, label: str) -> Iterator[pa.RecordB
 def _expanded(given: str) -> list[Path]:
     if given in catalog.names() and not Path(given).exists():
         return [catalog.path(given)]
-    path = readers.locate(given)
+    path = places.locate(given)
     if not path.is_dir():
         return [path]
     found = [
@@ -135,7 +138,7 @@ def _check_description(path: Path, layout: Layout) -> None:
 
 def _source(path: Path, layout: Layout) -> Source:
     if path.suffix == ".mat":
-        columns, header = _matrix(path).columns, True
+        columns, header = _matrix(path).names, True
     else:
         columns, header = _first_row(path, layout)
     missing = [c for c in (*layout.required, layout.label) if c not in columns]
@@ -187,11 +190,7 @@ def _first_row(path: Path, layout: Layout) -> tuple[Columns, bool]:
 
 
 def _cells(path: Path) -> list[str]:
-    try:
-        with opened(path, gz=_is_gz(path)) as stream:
-            head: bytes = stream.read(HEAD_BYTES)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    head = _bytes(path).head(HEAD_BYTES)
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b")) or b"\x00" in head:
         raise DataError(
             f"{path}: its content is not text; unpack archives, and let the name of "
@@ -224,8 +223,8 @@ def _unique(names: Sequence[str]) -> Columns:
     return tuple(result)
 
 
-def _is_gz(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"
+def _bytes(path: Path) -> Bytes:
+    return Bytes(path, str(path), "gzip" if path.suffix.lower() == ".gz" else "")
 
 
 # ------------------------------------------------------------------------ the rows
@@ -248,17 +247,29 @@ def _text(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
             include_columns=wanted,
         ),
     }
-    gz = _is_gz(source.path)
+    file = _bytes(source.path)
     try:
-        with opened(source.path, gz=gz) as stream:
+        with file.opened() as stream:
             yield from pacsv.open_csv(stream, **options)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        dialect = Dialect(",", ".", "latin-1", source.header, names, names, gz, ())
-        raise delimited.explained(source.path, dialect, error) from error
+    except BROKEN as error:
+        if "columns, got" in str(error):
+            raise _ragged(file, len(names)) from error
+        raise unreadable(file, error) from error
 
 
-def _matrix(path: Path) -> readers.Table:
-    data = readers.read(path)
+def _ragged(file: Bytes, width: int) -> DataError:
+    """The first line of another width."""
+    with file.text(Text("latin-1", 0, 0, True), 0) as text:
+        reader, line = csv.reader(text), 1
+        for row in reader:
+            if row and len(row) != width:
+                return refusal(file.shown, ",", width, line, len(row), cut_off=False)
+            line = reader.line_num + 1
+    return DataError(f"{file.shown}: its lines have different numbers of cells")
+
+
+def _matrix(path: Path) -> TableFile:
+    data = formats.open_file(path)
     if isinstance(data, Pictures) or data.label_column is None:
         raise DataError(f"{path}: no arrays X and y in it")
     return data
@@ -266,7 +277,8 @@ def _matrix(path: Path) -> readers.Table:
 
 def _arrays(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     table = _matrix(source.path)
-    place = table.columns.index(str(table.label_column))
-    truth = table.frame.column(place).cast(pa.int64()).cast(pa.string())
-    frame = table.frame.set_column(place, wanted[-1], truth)
+    whole = table.read()
+    place = table.names.index(str(table.label_column))
+    truth = whole.column(place).cast(pa.int64()).cast(pa.string())
+    frame = whole.set_column(place, wanted[-1], truth)
     yield from frame.select(wanted).to_batches()

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from whitecrow.data.delimited import rebatch
+from whitecrow.data.formats import rebatch
 from whitecrow.data.prepare import raw
 from whitecrow.data.prepare.blocks import Block, Labels, read
 from whitecrow.data.prepare.card import Written, card, ignored, listed

@@ -1,0 +1,289 @@
+"""Delimited text (CSV, TSV, TXT): every column is text, empty cells are missing.
+
+Nothing is inferred here: what a cell means is decided on whole columns, by the kinds.
+Well-formed files are parsed by pyarrow. A file that it refuses (rows of another width,
+a footnote) is read once more, row by row, by `ragged`: with the same cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from whitecrow.data.formats import ragged
+from whitecrow.data.formats.dialect import (
+    BLANK,
+    BLANKS,
+    sniff,
+    split,
+)
+from whitecrow.data.formats.footer import without_footer
+from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
+from whitecrow.data.formats.table import TableFile
+from whitecrow.errors import DataError
+
+__all__ = ["Delimited"]
+
+BLOCK_BYTES = 4 << 20  # and so the longest row that can be read, of narrow tables
+SLOW_ROWS = 16_384
+
+
+class Delimited(TableFile):
+    """A file of delimited text.
+
+    Parameters
+    ----------
+    file : Bytes
+        Where it is.
+    path : Path
+        As it was given.
+    suffix : str
+        How its name ends, without that of a compression.
+
+    Raises
+    ------
+    DataError
+        The file is empty or no text.
+    """
+
+    def __init__(self, file: Bytes, path: Path, suffix: str) -> None:
+        self._file = file
+        self._text = read_text(file)
+        self._dialect = sniff(file, self._text, suffix)
+        self._fixes: ragged.Fixes | None = None
+        if self._dialect.separator in (BLANK, BLANKS):
+            self._fixes = ragged.fixes(self._records(), self._dialect, self._text, file)
+        self._name_blank_columns()
+        schema = pa.schema([(name, pa.string()) for name in self._dialect.names])
+        super().__init__(path, schema, self._dialect.notes)
+
+    def lines(self, rows: Sequence[int]) -> list[int] | None:
+        """Return the line numbers, from 1, on which rows of data begin."""
+        wanted, found = set(rows), {}
+        end = max(wanted, default=-1)
+        for row, line in enumerate(self._line_starts()):
+            if row in wanted:
+                found[row] = line
+            if row >= end:
+                break
+        return [found[row] for row in rows]
+
+    # ------------------------------------------------------------------- rows
+
+    def _blocks(self) -> Iterator[pa.RecordBatch]:
+        names = self._dialect.names
+        columns = range(len(names))
+        late: list[str] = []
+        last = None
+        for block in without_footer(self._raw_blocks(), late):
+            last = pa.record_batch(
+                [block.column(j) for j in columns], schema=self.schema
+            )
+            yield last
+        if last is None:
+            raise _no_rows(self._file.shown, len(names) if late else 0)
+        self._check_last_quote(last)
+        if self._fixes is not None:
+            late = [*self._fixes.notes, *late]
+        self._late = tuple(late)
+
+    def _raw_blocks(self) -> Iterator[pa.RecordBatch]:
+        """All columns, those without a name and a cell among them."""
+        done = 0
+        if self._fixes is None:
+            try:
+                for block in self._parsed():
+                    done += block.num_rows
+                    yield block
+                return
+            except _RaggedError:
+                self._fixes = ragged.fixes(
+                    self._records(), self._dialect, self._text, self._file
+                )
+        for block in self._fixed():
+            if done < block.num_rows:
+                yield block.slice(done)
+            done = max(0, done - block.num_rows)
+
+    def _parsed(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        try:
+            with self._file.opened(self._dialect.start) as stream:
+                yield from pacsv.open_csv(stream, **self._options(columns))
+        except BROKEN as error:
+            if "Empty CSV" in str(error):
+                return
+            raise self._explained(error) from error
+
+    def _options(self, columns: list[str] | None) -> dict[str, Any]:
+        dialect, quoted = self._dialect, self._text.quotes > 0
+        names = [str(j) for j in range(dialect.width)]
+        quote = dialect.quote if quoted or dialect.quote != '"' else False
+        return {
+            "read_options": pacsv.ReadOptions(
+                column_names=names,
+                encoding=self._text.encoding,
+                block_size=max(BLOCK_BYTES, 4 * dialect.longest),
+            ),
+            "parse_options": pacsv.ParseOptions(
+                delimiter=dialect.separator,
+                quote_char=quote,
+                newlines_in_values=quote is not False,
+            ),
+            "convert_options": pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                include_columns=columns,
+            ),
+        }
+
+    def _fixed(self) -> Iterator[pa.RecordBatch]:
+        assert self._fixes is not None
+        width, some = self._dialect.width, []
+        for row in ragged.fixed(self._records(), self._fixes, width):
+            some.append(row)
+            if len(some) == SLOW_ROWS:
+                yield _batch(some, width)
+                some = []
+        if some:
+            yield _batch(some, width)
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Rows as Python's reader has them, with the line on which each begins."""
+        dialect = self._dialect
+        line = dialect.line
+        try:
+            with self._file.text(self._text, dialect.start) as text:
+                if dialect.separator in (BLANK, BLANKS):
+                    for number, one in enumerate(text, line):
+                        if one.strip():
+                            yield number, split(one, dialect.separator)
+                    return
+                reader = csv.reader(
+                    text, delimiter=dialect.separator, quotechar=dialect.quote
+                )
+                for row in reader:
+                    if row and (len(row) > 1 or dialect.width == 1 or row[0].strip()):
+                        yield line, row
+                    line = dialect.line + reader.line_num
+        except csv.Error as error:
+            raise DataError(f"{self._file.shown}: line {line}: {error}") from error
+        except BROKEN as error:
+            raise unreadable(self._file, error) from error
+
+    def _line_starts(self) -> Iterator[int]:
+        dialect = self._dialect
+        if self._text.quotes or dialect.quote != '"':
+            yield from (line for line, _ in self._records())
+            return
+        with self._file.text(self._text, dialect.start) as text:
+            for number, row in enumerate(text, dialect.line):
+                one = dialect.width == 1
+                if row.strip("\r\n" if one else None) or dialect.separator in row:
+                    yield number
+
+    # ----------------------------------------------------------------- checks
+
+    def _name_blank_columns(self) -> None:
+        """Name columns without a name after all, if the whole file has a cell there."""
+        dialect = self._dialect
+        blank = dialect.width - len(dialect.names)
+        if not blank:
+            return
+        columns = [str(j) for j in range(len(dialect.names), dialect.width)]
+        try:
+            parts = self._fixed() if self._fixes else self._parsed(columns)
+            empty = all(
+                column.null_count == len(column)
+                for part in parts
+                for column in part.columns[-blank:]
+            )
+        except _RaggedError:
+            self._fixes = ragged.fixes(self._records(), dialect, self._text, self._file)
+            return self._name_blank_columns()
+        if not empty:
+            self._dialect = dialect.all_named()
+            return
+        note = "the last column has neither a name nor a cell and is left out"
+        if blank > 1:
+            note = f"the last {blank} columns have neither name nor cells; left out"
+        self._dialect = replace(dialect, notes=(*dialect.notes, note))
+
+    def _check_last_quote(self, tail: pa.RecordBatch) -> None:
+        """Refuse a file whose last cell swallowed the rest through an open quote."""
+        cells = [column[tail.num_rows - 1].as_py() for column in tail.columns]
+        if not any(cell and "\n" in cell for cell in cells):
+            return
+        if (line := self._open_quote()) is not None:
+            raise DataError(
+                f'{self._file.shown}: a quote (") is opened on line {line} and never '
+                "closed, so all lines after it would be one cell; close or remove it"
+            )
+
+    def _open_quote(self) -> int | None:
+        """The line of the row in which a quote is never closed.
+
+        Odd ones within a cell, as in 5" pipe, may be.
+        """
+        dialect, text = self._dialect, self._text
+        line = dialect.line
+        with self._file.text(text, dialect.start) as lines:
+            reader = csv.reader(
+                lines, delimiter=dialect.separator, quotechar=dialect.quote, strict=True
+            )
+            try:
+                for _ in reader:
+                    line = dialect.line + reader.line_num
+            except csv.Error as error:
+                return line if "end of data" in str(error) else None
+        return None
+
+    def _explained(self, error: Exception) -> DataError:
+        """The complaint of pyarrow, with the line and the remedy."""
+        text = " ".join(str(error).split())
+        if "Expected" in text and "columns, got" in text:
+            return _RaggedError()
+        if "straddl" in text:
+            return DataError(
+                f"{self._file.shown}: a row is longer than "
+                f"{max(BLOCK_BYTES, 4 * self._dialect.longest) >> 20} MB"
+                f'{self._where_long()}; probably a quote is opened (") and never closed'
+            )
+        return unreadable(self._file, error)
+
+    def _where_long(self) -> str:
+        try:
+            for _ in self._records():
+                pass
+        except DataError as error:
+            if match := re.search(r": (line \d+): ", str(error)):
+                return f" ({match[1]})"
+        return ""
+
+
+class _RaggedError(DataError):
+    """Rows have different widths: they are read once more, by `ragged`."""
+
+
+def _batch(rows: list[list[str]], width: int) -> pa.RecordBatch:
+    columns = [
+        pa.array([cell or None for cell in column], pa.string())
+        for column in zip(*rows, strict=True)
+    ]
+    return pa.record_batch(columns, names=[str(j) for j in range(width)])
+
+
+def _no_rows(shown: str, empty_columns: int) -> DataError:
+    if empty_columns:
+        return DataError(
+            f"{shown}: every cell of all {empty_columns} columns is missing; there is "
+            "nothing to learn from"
+        )
+    return DataError(f"{shown}: there is a header but no row of data below it")

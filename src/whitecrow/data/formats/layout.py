@@ -1,0 +1,336 @@
+"""Where a table begins within rows of cells: titles, names, units, then the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from whitecrow.data.formats.names import unique
+from whitecrow.data.formats.units import VALUES, is_missing, is_unit, kind_of
+
+__all__ = ["Layout", "find"]
+
+Row = Sequence[str]
+
+_LARGEST_TITLE = 50  # rows
+_SAMPLE_CELLS = 40_000
+_YEARS = range(1900, 2101)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a table begins, and what its columns are called.
+
+    Attributes
+    ----------
+    top : int
+        Index of the first row that belongs to the table: names or data.
+    first : int
+        Index of the first row of data.
+    names : tuple of str
+        One for each column that stays.
+    width : int
+        Cells in a row, those of `blank` columns included.
+    blank : int
+        How many of the last columns have no name and no cell in the sample.
+    notes : tuple of str
+        What was found, one sentence each.
+    """
+
+    top: int
+    first: int
+    names: tuple[str, ...]
+    width: int
+    blank: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> bool:
+        """Whether the file names the columns."""
+        return self.first > self.top
+
+
+def find(
+    rows: Sequence[Row], lines: Sequence[int], gaps: Collection[int] = ()
+) -> Layout:
+    """Find the names of the columns and the first row of data.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        The first rows, at least one, without those that are blank.
+    lines : sequence of int
+        Their line numbers, for notes.
+    gaps : collection of int
+        Indices of the rows that follow a blank line.
+
+    Returns
+    -------
+    Layout
+
+    Examples
+    --------
+    >>> found = find([["price", "load"], ["EUR", "bar"], ["5", "2"]], [1, 2, 3])
+    >>> found.first, found.names, found.notes
+    (2, ('price', 'load'), ('line 2 holds units: price EUR, load bar',))
+    """
+    width = _common_width(rows)
+    rows = rows[: max(20, _SAMPLE_CELLS // width)]
+    top = _top(rows, width, gaps)
+    notes = _titles(rows, lines, top)
+    table = rows[top:]
+    header, note = _has_header(table)
+    if not header:
+        return _without_header(table, width, top, notes, note)
+    raw, shift = _header(table, width)
+    first = top + 1
+    if _is_second_header(table, raw):
+        raw = _combined(raw, table[1])
+        notes.append(f"lines {lines[top]} and {lines[top + 1]} both hold names")
+        first += 1
+    else:
+        notes += note
+    blank = _blank(raw, rows[first:])
+    names, changed = unique(raw[: len(raw) - blank])
+    notes += [*shift, *changed]
+    if first < len(rows) and _is_units(rows[first], rows[first + 1 :], len(names)):
+        notes.append(_units_note(names, rows[first], lines[first]))
+        first += 1
+    return Layout(top, first, names, len(raw), blank, tuple(notes))
+
+
+# ---------------------------------------------------------------------- widths
+
+
+def _common_width(rows: Sequence[Row]) -> int:
+    counts = Counter(len(row) for row in rows)
+    return max(counts, key=lambda width: (counts[width], width))
+
+
+def _filled(row: Row) -> int:
+    """Cells up to the last one that is not empty."""
+    return next((j for j in range(len(row), 0, -1) if row[j - 1].strip()), 0)
+
+
+def _blank(raw: Row, below: Sequence[Row]) -> int:
+    """How many of the last columns have no name and no cell."""
+    used = max([_filled(raw), *(_filled(row[: len(raw)]) for row in below), 1])
+    return len(raw) - used
+
+
+# ---------------------------------------------------------------------- titles
+
+
+def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
+    """The index of the row in which the table begins; 0 unless there are titles."""
+    filled = max(_filled(row) for row in rows if len(row) == width)
+    if filled < 2:
+        return 0
+    beginning = enumerate(rows[:_LARGEST_TITLE])
+    top = next((i for i, row in beginning if not _is_title(row, width, filled)), 0)
+    if not top:
+        return 0
+    titles, below = rows[:top], rows[top:]
+    apart = any(i in gaps for i in range(1, top + 1))
+    short = all(len(row) < width for row in titles)
+    alone = all(_filled(row) == 1 and kind_of(row[0]) == "text" for row in titles)
+    header, _ = _has_header(below)
+    if not header or all(kind_of(cell) in VALUES for cell in below[0]):
+        return top if alone and (apart or short) else 0
+    padded = alone and not short
+    evident = any(kind in VALUES for kind in _kinds(below[1:], len(below[0])))
+    evident |= width > 2 < len(below) and all(len(row) == width for row in below)
+    return top if apart or padded or evident else 0
+
+
+def _is_title(row: Row, width: int, filled: int) -> bool:
+    """Whether a row is narrower than the table, or has cells only at its left."""
+    end = _filled(row)
+    if len(row) > width:
+        return end > width
+    if any(not cell.strip() for cell in row[:end]):
+        return False
+    return 2 * end <= filled or len(row) < width - 1
+
+
+def _titles(rows: Sequence[Row], lines: Sequence[int], top: int) -> list[str]:
+    if not top:
+        return []
+    text = " ".join(" ".join(rows[0]).split())
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    if top == 1:
+        return [f"line {lines[0]} is a title above the table and not read: {shown}"]
+    where = f"lines {lines[0]} to {lines[top - 1]}"
+    return [f"{where} are titles above the table and not read: {shown}, ..."]
+
+
+# ---------------------------------------------------------------------- header
+
+
+def _kinds(rows: Sequence[Row], width: int) -> list[str]:
+    """What most cells of each column look like."""
+    counts: list[Counter[str]] = [Counter() for _ in range(width)]
+    for row in rows:
+        for cell, count in zip(row, counts, strict=False):
+            if kind := kind_of(cell):
+                count[kind] += 1
+    return [_common(count) for count in counts]
+
+
+def _common(count: Counter[str]) -> str:
+    return max(count, key=lambda kind: (count[kind], kind != "text"), default="")
+
+
+def _has_header(table: Sequence[Row]) -> tuple[bool, list[str]]:
+    """Whether the first row holds names, judged by the rows below; and a note."""
+    first = table[0]
+    own = [kind_of(cell) for cell in first]
+    values = sum(kind in VALUES for kind in own)
+    if not values:
+        return True, []
+    below = _kinds(table[1:], len(first))
+    typed = [j for j, kind in enumerate(below) if kind in VALUES]
+    if any(own[j] not in ("", below[j]) for j in typed):
+        return True, _doubt(first, values)
+    shown = ", ".join(cell.strip() for cell in first[:3])
+    same = [j for j in typed if own[j]]
+    if same or (values == len(first) and not typed):
+        corner = not first[0].strip() and any(r[0].strip() for r in table[1:] if r)
+        counted = [str(j) for j in range(len(same))] == [first[j].strip() for j in same]
+        if (corner and counted) or _are_names(first, table[1:], same):
+            return True, [f"the first row ({shown}, ...) is taken as column names"]
+        return False, []
+    return True, _doubt(first, values)
+
+
+def _doubt(first: Row, values: int) -> list[str]:
+    if 2 * values <= len(first):
+        return []
+    shown = ", ".join(cell.strip() for cell in first[:3])
+    return [
+        f"the first row ({shown}, ...) is taken as column names, though most of it is "
+        "numbers; if it is data, add a header row"
+    ]
+
+
+def _are_names(first: Row, below: Sequence[Row], where: Sequence[int]) -> bool:
+    """Whether numbers count columns or years: 0, 1, 2 or 2019, 2020, 2021."""
+    try:
+        numbers = [float(first[j]) for j in where]
+    except ValueError:
+        return False
+    steps = {b - a for a, b in pairwise(numbers)}
+    if steps == {1.0} and (numbers[0] in (0.0, 1.0) or len(numbers) > 2):
+        return True
+    years = [number in _YEARS for number in numbers]
+    if not years or not all(years) or len(set(numbers)) < len(numbers):
+        return False
+    rows = [row for row in below[:50] if len(row) > max(where)]
+    return bool(rows) and not any(
+        row[j].strip()[:4].isdigit() and int(row[j].strip()[:4]) in _YEARS
+        for row in rows
+        for j in where
+    )
+
+
+def _without_header(
+    table: Sequence[Row], width: int, top: int, notes: list[str], note: list[str]
+) -> Layout:
+    raw = [""] * max(width, 1)
+    blank = _blank(raw, table)
+    names = tuple(f"x{j}" for j in range(len(raw) - blank))
+    last = f"x0 to x{len(names) - 1}" if len(names) > 1 else "x0"
+    said = (
+        f"the first row holds numbers, so there is no header; columns are named {last}"
+    )
+    if len(names) == 1:
+        said = said.replace("columns are", "the column is")
+    return Layout(top, top, names, len(raw), blank, (*notes, *note, said))
+
+
+def _header(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
+    """The row of names, as wide as the rows below it; and a note."""
+    raw = list(table[0])
+    body = [row for row in table[1:] if len(row) == width]
+    if len(raw) == width - 1 and body and len(raw) > 0:
+        if not any(row[-1].strip() for row in body):
+            return [*raw, ""], []
+        return ["", *raw], [
+            "the header has one name fewer than the rows have cells, so the first "
+            "column has none"
+        ]
+    if len(raw) > width:
+        raw = raw[: max(width, _filled(raw))]
+    return raw, []
+
+
+def _is_second_header(table: Sequence[Row], raw: Row) -> bool:
+    """Whether the second row holds names too, below names of groups of columns."""
+    if len(table) < 3 or len(raw) < 3:
+        return False
+    groups, second = [cell.strip() for cell in raw], table[1]
+    filled = [cell for cell in groups if cell]
+    if len(filled) == len(set(filled)) == len(raw) or len(second) != len(raw):
+        return False
+    if _is_units(second, table[2:], len(raw)):
+        return False
+    kinds = _kinds(table[2:], len(raw))
+    typed = [j for j, kind in enumerate(kinds) if kind in VALUES]
+    named = [second[j].strip() for j in typed]
+    below = {cell.strip() for row in table[2:] for cell in row}
+    return (
+        len(typed) > 1
+        and all(name and kind_of(name) == "text" for name in named)
+        and not below.intersection(named)
+        and all(groups[j] or second[j].strip() for j in range(len(raw)))
+    )
+
+
+def _combined(groups: Row, names: Row) -> list[str]:
+    """Names of groups before names of columns; a group holds until the next one."""
+    result, group = [], ""
+    for over, name in zip(groups, names, strict=True):
+        group = over.strip() or group
+        result.append(f"{group} {name.strip()}".strip())
+    return result
+
+
+# ----------------------------------------------------------------------- units
+
+
+def _is_units(row: Row, below: Sequence[Row], width: int) -> bool:
+    """Whether a row has units where the rows below it have numbers."""
+    if not below or len(row) < width:
+        return False
+    kinds = _kinds(below, width)
+    columns = list(zip(*(r for r in below if len(r) >= width), strict=False))
+    if not columns:
+        return False
+    known = unknown = 0
+    for cell, kind, column in zip(row, kinds, columns, strict=False):
+        if is_missing(cell):
+            continue
+        found = is_unit(cell)
+        if cell.strip() in {other.strip() for other in column}:
+            return False
+        if kind in VALUES:
+            if kind_of(cell) in VALUES and not found:
+                return False
+            known += found
+        if not found:
+            if len(cell.strip()) > 15:
+                return False
+            unknown += 1
+    return known > 0 and known >= unknown
+
+
+def _units_note(names: Row, row: Row, line: int) -> str:
+    pairs = [
+        f"{name} {cell.strip()}"
+        for name, cell in zip(names, row, strict=False)
+        if not is_missing(cell)
+    ]
+    more = f", and {len(pairs) - 12} more" if len(pairs) > 12 else ""
+    return f"line {line} holds units: {', '.join(pairs[:12])}{more}"

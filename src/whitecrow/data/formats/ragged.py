@@ -1,0 +1,172 @@
+"""Rows of different widths: filled where that is unambiguous, else refused by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from whitecrow.data.formats.dialect import SEPARATORS, Dialect
+from whitecrow.data.formats.streams import Bytes, Text
+from whitecrow.data.formats.units import kind_of
+from whitecrow.errors import DataError
+
+__all__ = ["Fixes", "fixed", "fixes", "refusal"]
+
+Record = tuple[int, list[str]]
+
+_FULL_ROWS = 10_000
+_FOOTNOTES = 20
+
+
+@dataclass
+class Fixes:
+    """What has to be done to the rows of a file.
+
+    Attributes
+    ----------
+    rows : int
+        How many of its records are rows of the table; those after them are footnotes.
+    filled, cut : int
+        Rows that lacked cells, and rows with empty cells too many.
+    footnotes : list of (line, text)
+        What stands below the table.
+    """
+
+    rows: int = 0
+    filled: int = 0
+    cut: int = 0
+    footnotes: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done, one sentence each."""
+        found = []
+        if self.filled:
+            found.append(
+                f"{_rows(self.filled)} before the last column; filled with empty cells"
+            )
+        if self.cut:
+            found.append(f"{_rows(self.cut)} beyond the last column, with empty cells")
+        if self.footnotes:
+            line, text = self.footnotes[0]
+            found.append(
+                f"the text below the table (line {line}: {text[:60]!r}) is not a row "
+                "and is left out"
+            )
+        return tuple(found)
+
+
+def _rows(count: int) -> str:
+    return "1 row ends" if count == 1 else f"{count:,} rows end"
+
+
+def fixed(records: Iterable[Record], plan: Fixes, width: int) -> Iterator[list[str]]:
+    """Yield the rows of a file, all of one width."""
+    for number, (_, row) in enumerate(records):
+        if number == plan.rows:
+            return
+        if len(row) < width:
+            row = row + [""] * (width - len(row))
+        yield row[:width]
+
+
+def fixes(
+    records: Iterable[Record], dialect: Dialect, text: Text, file: Bytes
+) -> Fixes:
+    """Find out what has to be done to the rows of a file.
+
+    A row that ends early is filled if it fits: its cells are numbers where those of
+    the column are, and no column that always has a number is left empty. One cell of
+    text below the table is a footnote.
+
+    Raises
+    ------
+    DataError
+        A row is neither whole nor fits; the message names its line.
+    """
+    width, plan = dialect.width, Fixes()
+    numeric: list[int] | None = None
+    whole: list[list[str]] = []
+    waiting: list[Record] = []
+    for line, row in records:
+        if len(row) == width:
+            if len(whole) < _FULL_ROWS:
+                whole.append(row)
+            if waiting:
+                numeric = _numeric(whole, width) if numeric is None else numeric
+                _fill(waiting, numeric, plan, dialect, file)
+                waiting = []
+            plan.rows += 1
+        elif len(row) > width:
+            if any(cell.strip() for cell in row[width:]):
+                raise _refusal(file, dialect, line, row)
+            plan.rows, plan.cut = plan.rows + 1, plan.cut + 1
+        else:
+            waiting.append((line, row))
+            if len(waiting) > _FULL_ROWS and whole:
+                numeric = _numeric(whole, width) if numeric is None else numeric
+                _fill(waiting, numeric, plan, dialect, file)
+                waiting = []
+    if waiting and not whole:
+        raise _refusal(file, dialect, *waiting[0])
+    notes = _footnotes(waiting)
+    rest = waiting[: len(waiting) - len(notes)]
+    numeric = _numeric(whole, width) if numeric is None else numeric
+    if not text.ended and waiting and not (notes and " " in waiting[-1][1][0].strip()):
+        raise _refusal(file, dialect, *waiting[-1], cut_off=True)
+    _fill(rest, numeric, plan, dialect, file)
+    plan.footnotes = [(line, row[0].strip()) for line, row in notes]
+    return plan
+
+
+def _numeric(whole: list[list[str]], width: int) -> list[int]:
+    """Columns with a number in every row; the rows are those seen before any gap."""
+    columns = list(range(width))
+    for row in whole:
+        columns = [j for j in columns if kind_of(row[j]) in ("number", "moment")]
+    return columns
+
+
+def _fill(
+    rows: list[Record], numeric: list[int], plan: Fixes, dialect: Dialect, file: Bytes
+) -> None:
+    for line, row in rows:
+        lacking = any(j >= len(row) for j in numeric)
+        other = any(kind_of(row[j]) == "text" for j in numeric if j < len(row))
+        if lacking or other:
+            raise _refusal(file, dialect, line, row)
+        plan.rows, plan.filled = plan.rows + 1, plan.filled + 1
+
+
+def _footnotes(waiting: list[Record]) -> list[Record]:
+    """Records at the end of a file with one cell of text."""
+    notes: list[Record] = []
+    for line, row in reversed(waiting[-_FOOTNOTES:]):
+        cells = [cell for cell in row if cell.strip()]
+        if len(cells) != 1 or not row[0].strip() or kind_of(row[0]) != "text":
+            break
+        notes.insert(0, (line, row))
+    return notes
+
+
+def _refusal(
+    file: Bytes, dialect: Dialect, line: int, row: list[str], *, cut_off: bool = False
+) -> DataError:
+    where = (dialect.separator, dialect.width, line)
+    return refusal(file.shown, *where, len(row), cut_off=cut_off)
+
+
+def refusal(
+    shown: str, separator: str, width: int, line: int, cells: int, *, cut_off: bool
+) -> DataError:
+    """Return the error for a row that is too short or too long."""
+    remedy = (
+        "the file may be cut off: copy or download it again"
+        if cut_off
+        else "correct the line, or quote cells that contain the separator "
+        f"({SEPARATORS.get(separator, repr(separator))})"
+    )
+    return DataError(
+        f"{shown}: line {line} has {cells} cells where the first line has {width}; "
+        f"{remedy}"
+    )

@@ -1,0 +1,263 @@
+"""How new rows differ from the training rows, column by column.
+
+The measure is the population stability index of a column over the bins of the training
+rows (tenths of the numbers, or levels),
+
+    PSI = sum over bins of (p - q) log(p / q),
+
+with the shares p of new rows and q of training rows. Common practice takes 0.1 for a
+small shift and 0.25 for a large one. Few rows have a large index by chance: under no
+shift, PSI n m / (n + m) is about chi-squared with one degree of freedom less than bins
+(Yurdakul and Naranjo, Journal of Risk Model Validation, 2020), and what lies within its
+999th permille is not reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from whitecrow.data.kinds.words import number_text, percent
+from whitecrow.grouping import moment_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whitecrow.data.kinds import TableEncoder
+
+__all__ = ["ColumnDrift", "Drift"]
+
+LARGE = 0.25
+_CHANCE = 0.001
+_LEAST_SHARE = 1e-4  # of a bin without rows
+_OUTSIDE = 0.05
+_LEVELS = 30  # the most frequent ones; the others share a bin
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """How one column differs from training.
+
+    Attributes
+    ----------
+    column : str
+    psi : float or None
+        Population stability index; None where training kept no distribution.
+    outside : float
+        Share of the rows outside of the range of training, or with a new level.
+    missing, missing_in_training : float
+        Shares of the rows without a value.
+    moved : bool
+        Whether a person should look.
+    text : str
+        The most important difference as a sentence; empty if there is none.
+    """
+
+    column: str
+    psi: float | None
+    outside: float
+    missing: float
+    missing_in_training: float
+    moved: bool
+    text: str
+
+
+class Drift:
+    """Counts of new rows beside those of training, filled batch by batch.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted on the training rows.
+    """
+
+    def __init__(self, encoder: TableEncoder) -> None:
+        used = dict.fromkeys(encoder.source_columns_)
+        self._encoder = encoder
+        self._counts = {
+            name: _counter(name, encoder)
+            for name in used
+            if _is_compared(encoder.summaries_[name])
+        }
+
+    def add(self, frame: pa.Table) -> None:
+        """Count the cells of some rows."""
+        for name, counter in self._counts.items():
+            counter.add(frame.column(name))
+
+    def columns(self) -> list[ColumnDrift]:
+        """Compare every column, in the order of the table."""
+        return [counter.compared() for counter in self._counts.values()]
+
+    def moved(self) -> list[ColumnDrift]:
+        """Give the columns that a person should look at, the most different first."""
+        found = [one for one in self.columns() if one.moved]
+        return sorted(found, key=lambda one: -(one.psi or 0.0) - one.outside)
+
+    def values(self) -> list[dict[str, Any]]:
+        """Give the comparison as plain values, for `--json`."""
+        return [asdict(one) for one in self.columns()]
+
+
+class _Counter:
+    """Rows of one column by bin; what numbers and levels have in common."""
+
+    def __init__(self, name: str, encoder: TableEncoder, shares: NDArray[Any]) -> None:
+        self.name, self.encoder = name, encoder
+        self.summary = encoder.summaries_[name]
+        self.expected = shares  # of the training rows that have a value
+        self.counts = np.zeros(len(shares), dtype=np.int64)
+        self.rows = self.missing = self.outside = 0
+
+    def add(self, column: Any) -> None:
+        bins, outside = self._bins(column)
+        known = bins >= 0
+        self.rows += len(bins)
+        self.missing += int((~known).sum())
+        self.outside += int(outside.sum())
+        self.counts += np.bincount(bins[known], minlength=len(self.counts))
+
+    def compared(self) -> ColumnDrift:
+        n, m = int(self.counts.sum()), self._known_in_training()
+        index = _psi(self.counts / n, self.expected) if n else None
+        moved = index is not None and index > max(
+            LARGE, chi2.isf(_CHANCE, max(len(self.expected) - 1, 1)) * (1 / n + 1 / m)
+        )
+        outside = self.outside / max(self.rows, 1)
+        missing, before = self.missing / max(self.rows, 1), self.summary["missing"]
+        text = self._text(outside, missing, before, shifted=bool(moved))
+        return ColumnDrift(
+            column=self.name,
+            psi=None if index is None else float(index),
+            outside=outside,
+            missing=missing,
+            missing_in_training=before,
+            moved=text != "",
+            text=text,
+        )
+
+    def _known_in_training(self) -> int:
+        rows = self.summary["rows"] * (1 - self.summary["missing"])
+        return max(round(rows), 1)
+
+    def _text(
+        self, outside: float, missing: float, before: float, *, shifted: bool
+    ) -> str:
+        """Say the most important difference; nothing if there is none."""
+        noise = 3 * np.sqrt(max(before * (1 - before), 0.01) / max(self.rows, 1))
+        if missing > before + max(0.1, float(noise)):
+            return (
+                f"{self.name!r} is missing in {percent(missing)} of the rows, and in "
+                f"{percent(before)} of the training rows"
+            )
+        if outside > _OUTSIDE and self.outside > 2:
+            return f"{self.name!r}: {percent(outside)} of the rows {self._beyond()}"
+        if shifted:
+            return f"{self.name!r} is distributed differently: {self._shift()}"
+        return ""
+
+    def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        raise NotImplementedError  # abstract
+
+    def _beyond(self) -> str:
+        raise NotImplementedError  # abstract
+
+    def _shift(self) -> str:
+        raise NotImplementedError  # abstract
+
+
+class _Numbers(_Counter):
+    """Numbers and moments, in the tenths of the training rows."""
+
+    def __init__(self, name: str, encoder: TableEncoder) -> None:
+        deciles = np.asarray(encoder.summaries_[name]["deciles"], dtype=np.float64)
+        self.low, self.high = float(deciles[0]), float(deciles[-1])
+        # A value that fills several tenths makes one bin of them.
+        self.edges, where = np.unique(deciles[:-1], return_inverse=True)
+        shares = np.bincount(where) / (len(deciles) - 1)
+        super().__init__(name, encoder, shares)
+
+    def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        values = self.encoder.chart(self.name, column)
+        bins = np.searchsorted(self.edges, values, side="right") - 1
+        bins = np.clip(bins, 0, len(self.edges) - 1)
+        bins[np.isnan(values)] = -1
+        return bins, (values < self.low) | (values > self.high)
+
+    def _beyond(self) -> str:
+        low, high = (self._shown(end) for end in (self.low, self.high))
+        return f"lie outside of the training range, {low} to {high}"
+
+    def _shift(self) -> str:
+        most = int(np.argmax(self.counts / self.counts.sum() - self.expected))
+        low = self._shown(self.edges[most])
+        last = most + 1 == len(self.edges)
+        high = self._shown(self.high if last else self.edges[most + 1])
+        now = percent(float(self.counts[most] / self.counts.sum()))
+        return (
+            f"{now} of the rows lie between {low} and {high}, and "
+            f"{percent(float(self.expected[most]))} of the training rows"
+        )
+
+    def _shown(self, value: float) -> str:
+        if self.summary["kind"] == "date":
+            return moment_text(float(value), 60.0)
+        return number_text(float(value), self.high - self.low)
+
+
+class _Levels(_Counter):
+    """Categories and truth values: the most frequent levels, the others, new ones."""
+
+    def __init__(self, name: str, encoder: TableEncoder) -> None:
+        shares = encoder.summaries_[name]["shares"]
+        best = sorted(shares.items(), key=lambda item: -item[1])[:_LEVELS]
+        self.places = {level: place for place, (level, _) in enumerate(best)}
+        self.known = encoder.known_levels(name)
+        parts = np.array([share for _, share in best])
+        present = 1 - encoder.summaries_[name]["missing"]
+        rest = max(present - parts.sum(), 0.0)
+        super().__init__(name, encoder, np.append(parts, rest) / max(present, 1e-12))
+
+    def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        encoded = self.encoder.levels(self.name, column).dictionary_encode()
+        levels = encoded.dictionary.to_pylist()
+        other = len(self.places)
+        place = np.array([self.places.get(level, other) for level in levels] + [-1])
+        known = set(levels) if self.known is None else self.known
+        new = np.array([level not in known for level in levels] + [False])
+        codes = encoded.indices.fill_null(len(levels)).to_numpy(zero_copy_only=False)
+        return place[codes], new[codes]
+
+    def _beyond(self) -> str:
+        return "have a level that no training row has"
+
+    def _shift(self) -> str:
+        gaps = self.counts / self.counts.sum() - self.expected
+        most = int(np.argmax(np.abs(gaps)))
+        names = [repr(level) for level in self.places] + ["another level"]
+        now = percent(float(self.counts[most] / self.counts.sum()))
+        before = percent(float(self.expected[most]))
+        return (
+            f"{now} of the rows have {names[most]}, and {before} of the training rows"
+        )
+
+
+def _is_compared(summary: dict[str, Any]) -> bool:
+    """Tell whether training kept a distribution; older models have none."""
+    return "deciles" in summary or summary["kind"] == "category"
+
+
+def _counter(name: str, encoder: TableEncoder) -> _Counter:
+    if "deciles" in encoder.summaries_[name]:
+        return _Numbers(name, encoder)
+    return _Levels(name, encoder)
+
+
+def _psi(new: NDArray[Any], old: NDArray[Any]) -> float:
+    """Give the index of two distributions; empty bins count as nearly empty."""
+    p, q = (np.maximum(shares, _LEAST_SHARE) for shares in (new, old))
+    return float(((p - q) * np.log(p / q)).sum())

@@ -1,0 +1,141 @@
+"""Write files: whole or not at all, never over an input, and a failure is one line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whitecrow.errors import DataError
+
+__all__ = ["check_writable", "out_folder", "refuse_inputs", "replacing"]
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name that takes the place of `path` when the block ends well.
+
+    Raises
+    ------
+    DataError
+        When the system refuses to write (no space, no permission); nothing is left
+        behind, and an older file of that name stays as it was.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "a.txt") as name:
+    ...         _ = name.write_text("whole")
+    ...     os.listdir(folder)
+    ['a.txt']
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> DataError:
+    """Put a refusal of the system in one line."""
+    reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+    return DataError(
+        f"cannot write {path}: {reason}; free some space or give another place with -o"
+    )
+
+
+def refuse_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to write over a file that is read, however its path is spelt.
+
+    Raises
+    ------
+    DataError
+        When a target and an input are the same file, through links as well.
+    """
+    read = [path for path in inputs if path.exists()]
+    for target in targets:
+        for path in read:
+            if target.exists() and target.samefile(path):
+                raise DataError(
+                    f"-o {target}: this would overwrite the input {path}; give another "
+                    "name"
+                )
+
+
+def check_writable(path: str | Path, inputs: Iterable[Path] = ()) -> Path:
+    """Refuse a target that cannot be written, before hours are spent on its content.
+
+    Parameters
+    ----------
+    path : path
+        The file to write.
+    inputs : iterable of Path
+        Files that are read, and must not be overwritten.
+
+    Raises
+    ------
+    DataError
+        When `path` is a folder or an input, or its folder does not exist or is not
+        writable.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise DataError(
+            f"cannot write {target}: it is a folder; give the name of a file in it"
+        )
+    if not target.parent.is_dir():
+        raise DataError(
+            f"cannot write {target}: there is no folder {target.parent}; make it first"
+        )
+    refuse_inputs([target], inputs)
+    _try(target.parent)
+    return target
+
+
+def out_folder(
+    path: str | Path, names: Iterable[str] = (), inputs: Iterable[Path] = ()
+) -> Path:
+    """Make a folder for output, if it does not exist.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+    names : iterable of str
+        Files that will be written into it.
+    inputs : iterable of Path
+        Files that are read: none of `names` may be one of them.
+
+    Raises
+    ------
+    DataError
+        When it cannot be made or written to, or an input would be overwritten.
+    """
+    folder = Path(path)
+    if folder.is_file():
+        refuse_inputs([folder], inputs)
+        raise DataError(
+            f"cannot write {folder}: it is a file; give the name of a folder with -o"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    refuse_inputs([folder / name for name in names], inputs)
+    _try(folder)
+    return folder
+
+
+def _try(folder: Path) -> None:
+    # Asking for permissions says nothing about read-only file systems or for root.
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from error

@@ -1,0 +1,152 @@
+"""The pictures on the page: the highest scores with heat maps, and how kinds fared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.report import thumbnails
+from whitecrow.report.rows import truth_of
+from whitecrow.report.scores import score_text, spread
+
+if TYPE_CHECKING:
+    from whitecrow.data.rows import PictureRows
+    from whitecrow.result import Result
+
+__all__ = ["Tile", "is_small", "picture_view"]
+
+MOST_TILES = 60
+NORMAL_TILES = 6
+BUDGET = 2_600_000  # characters of all tiles
+# Tiles whose heat maps are computed at once.
+BLOCK = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One of the pictures with the highest scores."""
+
+    rank: int
+    row: int
+    folder: str
+    name: str
+    score: str
+    flagged: bool
+    truth: str
+    picture: str
+    heat: str
+
+
+def picture_view(result: Result, rows: PictureRows) -> dict[str, Any]:
+    """Collect what the page shows of pictures.
+
+    Parameters
+    ----------
+    result : Result
+    rows : PictureRows
+        Its pictures.
+    """
+    images = rows.images
+    tiles = _tiles(result, rows, _wanted(result))
+    seen = {tile.row for tile in tiles}
+    calm = [int(row) for row in result.order[::-1][:NORMAL_TILES] if row not in seen]
+    paths = rows.paths
+    return {
+        "tiles": tiles,
+        "calm": [(paths[row], _picture(rows, row, side=128)) for row in calm],
+        "sharp": is_small(images),
+        "size": _size(images),
+        "kinds": _kinds(result, rows),
+        "skipped": rows.skipped,
+    }
+
+
+def is_small(images: NDArray[np.uint8]) -> bool:
+    """Whether pictures are so small that their pixels should stay sharp."""
+    return max(images.shape[2:]) <= 48
+
+
+def _wanted(result: Result) -> list[int]:
+    """The flagged pictures, or the highest ones, as many as fit on a page."""
+    n = min(MOST_TILES, max(len(result.top), int(result.flagged.sum())))
+    return [int(row) for row in result.order[: n if result.top else 0]]
+
+
+def _tiles(result: Result, rows: PictureRows, wanted: Sequence[int]) -> list[Tile]:
+    tiles: list[Tile] = []
+    total = 0
+    for start in range(0, len(wanted), BLOCK):
+        part = list(wanted[start : start + BLOCK])
+        heats: Any = result.model.detector.explain(rows.images[part])
+        for row, heat in zip(part, heats, strict=True):
+            tile = _tile(result, rows, row, heat, rank=len(tiles) + 1)
+            total += len(tile.picture) + len(tile.heat)
+            if total > BUDGET:
+                return tiles
+            tiles.append(tile)
+    return tiles
+
+
+def _tile(
+    result: Result,
+    rows: PictureRows,
+    row: int,
+    heat: NDArray[np.float64],
+    *,
+    rank: int,
+) -> Tile:
+    folder, slash, name = rows.paths[row].rpartition("/")
+    truth = truth_of(result, row)
+    return Tile(
+        rank=rank,
+        row=row,
+        folder=folder + slash,
+        name=name,
+        score=score_text(float(result.scores[row]), spread(result.scores)),
+        flagged=bool(result.flagged[row]),
+        truth=truth and (rows.kinds[row] or truth),
+        picture=_picture(rows, row),
+        heat=thumbnails.heat_uri(heat),
+    )
+
+
+def _picture(rows: PictureRows, row: int, *, side: int = thumbnails.SIDE) -> str:
+    return thumbnails.picture_uri(
+        rows.images[row], rows.file(row), side=side, depth=rows.depth
+    )
+
+
+def _size(images: NDArray[np.uint8]) -> str:
+    _, channels, height, width = images.shape
+    return f"{height} x {width} pixels, {'grey' if channels == 1 else 'colour'}"
+
+
+def _kinds(result: Result, rows: PictureRows) -> list[dict[str, Any]]:
+    """How each kind of picture fared, where the folders name kinds."""
+    kinds, codes = np.array(rows.kinds), rows.codes
+    names = sorted(set(rows.kinds))
+    if codes is None or len(names) < 2:
+        return []
+    return [_kind(result, name, kinds == name, codes) for name in names]
+
+
+def _kind(
+    result: Result, name: str, here: NDArray[np.bool_], codes: labels.Codes
+) -> dict[str, Any]:
+    from whitecrow.metrics.ranking import auroc
+
+    good, odd = codes == labels.NORMAL, here & (codes == labels.ANOMALY)
+    pair = good | odd
+    known = odd.any() and good.any()
+    value = auroc(odd[pair], result.scores[pair]) if known else None
+    return {
+        "kind": name or "no kind",
+        "n": int(here.sum()),
+        "flagged": int(result.flagged[here].sum()),
+        "auroc": "" if value is None else f"{value:.3f}",
+    }

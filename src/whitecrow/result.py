@@ -1,0 +1,669 @@
+"""What was found: the one object that report, terminal, JSON and notebooks show."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow import labels
+from whitecrow.choose import Choice, choose
+from whitecrow.data.kinds import grouped
+from whitecrow.data.kinds.words import number_text
+from whitecrow.data.labelling import Labelling
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.errors import MissingDependencyError, ParameterError
+from whitecrow.files import out_folder
+from whitecrow.metrics.quality import Quality, evaluate, percent
+from whitecrow.model import Fit, Model, Stage, fit
+from whitecrow.notes import Note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from whitecrow.grouping import Group
+    from whitecrow.metrics.pixels import PixelQuality
+    from whitecrow.reasons import Reason
+
+__all__ = ["FILES", "Result", "detect", "judged", "write"]
+
+MOST_EXPLAINED = 1000
+"""Flagged rows with reasons, at most."""
+
+REPORT, SCORES, FLAGGED, MODEL = (
+    "report.html",
+    "scores.parquet",
+    "flagged.csv",
+    "model.crow",
+)
+FILES = (REPORT, SCORES, FLAGGED, MODEL)
+"""What `write` puts into a folder."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Result:
+    """Scores of rows with the reasons, and everything that a reader has to know.
+
+    Attributes
+    ----------
+    fit : Fit
+        The model and the rows that it ranked.
+    top : list of int
+        Rows with the highest scores, the highest first.
+    explained : list of int
+        Rows with reasons, by rank: those of `top`, and the flagged ones.
+    reasons : mapping of int to tuple of Reason
+        For the explained rows of a table.
+    quality : Quality or None
+        None where no row has a label.
+    pixels : PixelQuality or None
+        Where defects have masks.
+    folder : Path or None
+        Where `write` put the files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pyarrow as pa
+    >>> import whitecrow as wc
+    >>> rng = np.random.default_rng(0)
+    >>> flow = np.r_[rng.normal(50, 2, 99), 300.0]
+    >>> found = wc.detect(pa.table({"flow": flow, "load": rng.normal(size=100)}))
+    >>> int(found.order[0]), str(found.reasons[99][0])[:10]
+    (99, 'flow = 300')
+    """
+
+    fit: Fit
+    top: list[int]
+    explained: list[int]
+    reasons: Mapping[int, tuple[Reason, ...]]
+    quality: Quality | None = None
+    pixels: PixelQuality | None = None
+    folder: Path | None = None
+
+    # --- what was fitted --------------------------------------------------------------
+
+    @property
+    def source(self) -> str:
+        """The data as the user named them."""
+        return self.rows.source
+
+    @property
+    def kind(self) -> str:
+        """What the rows are: "table" or "picture"."""
+        return self.rows.kind
+
+    @property
+    def model(self) -> Model:
+        """The fitted model."""
+        return self.fit.model
+
+    @property
+    def choice(self) -> Choice:
+        """The method with its settings."""
+        return self.fit.choice
+
+    @property
+    def rows(self) -> TableRows | PictureRows:
+        """The rows that were ranked."""
+        return self.fit.rows
+
+    @property
+    def X(self) -> NDArray[Any]:
+        """The rows as the detector takes them."""
+        return self.fit.X
+
+    @property
+    def labels_used(self) -> bool:
+        """Whether labels had a part in training."""
+        return self.fit.labels_used
+
+    @property
+    def seconds(self) -> float:
+        """Time for encoding, fitting and scoring."""
+        return self.fit.seconds
+
+    # --- what it says -----------------------------------------------------------------
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The anomaly score of each row; higher = more anomalous."""
+        return self.fit.scores
+
+    @property
+    def threshold(self) -> float:
+        """Rows with a higher score are flagged."""
+        return self.model.threshold
+
+    @property
+    def threshold_source(self) -> str:
+        """Where the threshold comes from, as a sentence."""
+        return str(self.model.detector.threshold_source_)
+
+    @cached_property
+    def flagged(self) -> NDArray[np.bool_]:
+        """Whether each row is an anomaly by the threshold."""
+        return np.asarray(self.scores > self.threshold)
+
+    @cached_property
+    def order(self) -> NDArray[np.intp]:
+        """Positions of the rows, the highest score first."""
+        return np.argsort(-self.scores, kind="stable")
+
+    @cached_property
+    def ranks(self) -> NDArray[np.int64]:
+        """1 for the highest score; equal scores are ranked in the order of rows."""
+        ranks = np.empty(len(self.scores), dtype=np.int64)
+        ranks[self.order] = np.arange(1, len(self.scores) + 1)
+        return ranks
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was read and decided, the loudest first."""
+        return self.fit.said
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Flagged rows that share a reason or an episode in time, largest first."""
+        from whitecrow import grouping
+
+        if isinstance(self.rows, PictureRows):
+            return ()
+        why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
+        found = (
+            *grouping.by_reason(why, self.scores, self._sides(list(why))),
+            *grouping.by_episode(self.flagged, self.scores, self.moments),
+        )
+        return tuple(sorted(found, key=lambda group: -len(group.rows)))
+
+    @cached_property
+    def moments(self) -> NDArray[np.float64] | None:
+        """Seconds since 1970 of each row, where the table has a time axis."""
+        encoder = self.model.encoder
+        if encoder is None or encoder.moment_ is None:
+            return None
+        assert isinstance(self.rows, TableRows)
+        return encoder.chart(encoder.moment_, self.rows.frame.column(encoder.moment_))
+
+    @property
+    def identifiers(self) -> list[str]:
+        """Columns that say who a row is."""
+        encoder = self.model.encoder
+        return [] if encoder is None else encoder.identifiers_
+
+    def name(self, row: int) -> str:
+        """Say what a person calls a row: its position, its line, and who it is."""
+        known = list(self.who(row).values())
+        if isinstance(self.rows, TableRows):
+            lines = self.rows.lines([row])
+            known = [f"line {lines[0]}", *known] if lines else known
+        return (
+            f"{self.rows.name(row)} ({', '.join(known)})"
+            if known
+            else self.rows.name(row)
+        )
+
+    def who(self, row: int) -> dict[str, str]:
+        """Give the identifiers of a row, as in the file."""
+        if isinstance(self.rows, PictureRows):
+            return {}
+        cells = self.rows.take([row]).cells(0)
+        return {name: cells[name] for name in self.identifiers}
+
+    # --- where it goes ----------------------------------------------------------------
+
+    def to_arrow(self) -> pa.Table:
+        """Give all rows with their score, rank, flag and reasons, in their order."""
+        import pyarrow as pa
+
+        from whitecrow import scores
+
+        table = scores.columns(
+            self.rows,
+            self.scores,
+            self.threshold,
+            more=self._more(range(len(self.rows))),
+        )
+        if isinstance(self.rows, TableRows):
+            for name in self.rows.frame.column_names:
+                free = scores.free_name(name, table.column_names)
+                table = table.append_column(free, self.rows.frame.column(name))
+        assert isinstance(table, pa.Table)
+        return table
+
+    def to_frame(self) -> Any:
+        """Give all rows with their score, rank, flag and reasons as a pandas frame.
+
+        Raises
+        ------
+        MissingDependencyError
+            Without pandas; `to_arrow` does without.
+        """
+        try:
+            return self.to_arrow().to_pandas()
+        except ModuleNotFoundError:
+            raise MissingDependencyError(
+                "to_frame needs pandas: pip install pandas, or use to_arrow()"
+            ) from None
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one HTML file that needs nothing but itself.
+
+        Raises
+        ------
+        DataError
+            When it cannot be written.
+        """
+        from whitecrow import report
+
+        report.write(self, Path(path))
+        return Path(path)
+
+    def _repr_html_(self) -> str:
+        from whitecrow import report
+
+        return report.fragment(self)
+
+    def __repr__(self) -> str:
+        return f"<Result: {self.reading()}>"
+
+    def reading(self) -> str:
+        """Say the result in one line."""
+        n_flagged, n, quality = int(self.flagged.sum()), len(self.rows), self.quality
+        text = f"{n_flagged:,} of {n:,} {self.rows.things} are flagged"
+        if quality is not None and quality.precision is not None:
+            text += (
+                f"; {quality.true_positives:,} of these are labelled anomalies "
+                f"(precision {percent(quality.precision)}"
+            )
+            recall = quality.recall
+            text += ")" if recall is None else f", recall {percent(recall)})"
+        if quality is not None and quality.auroc is not None:
+            text += f"; AUROC {quality.auroc:.3f}"
+        if self.pixels is not None:
+            text += (
+                f"; by pixel AUROC {self.pixels.auroc:.3f}, PRO {self.pixels.pro:.3f}"
+            )
+        return text + "."
+
+    def next_steps(self) -> list[tuple[str, str]]:
+        """Say what to do next: (purpose, command), to be pasted where `detect` ran."""
+        folder = self.folder or Path()
+        new = "NEW_PICTURES" if self.kind == "picture" else "NEW_DATA.csv"
+        row = str(self.top[0] if self.top else 0)
+        model = str(folder / MODEL)
+        score = ["whitecrow", "score", model, new, "-o", "new_scores.csv"]
+        explain = ["whitecrow", "explain", model, self.source, "--row", row]
+        return [
+            ("Score new data with this model", shlex.join(score)),
+            ("Explain any row, not only those above", shlex.join(explain)),
+            (
+                "Look at the scores in Python",
+                "import pyarrow.parquet as pq; "
+                f"pq.read_table({str(folder / SCORES)!r})",
+            ),
+        ]
+
+    def files(self) -> dict[str, str]:
+        """Name the files that `write` made, by what they hold."""
+        if self.folder is None:
+            return {}
+        names = {
+            "report": REPORT,
+            "flagged_rows": FLAGGED,
+            "scores": SCORES,
+            "model": MODEL,
+        }
+        return {what: str(self.folder / name) for what, name in names.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Give the result as plain values, for `--json`."""
+        return {
+            "source": self.source,
+            "kind": self.kind,
+            "rows": len(self.rows),
+            "flagged": int(self.flagged.sum()),
+            "method": self.choice.method.name,
+            "chosen_because": self.choice.reason,
+            "threshold": self.threshold,
+            "threshold_source": self.threshold_source,
+            "labels_used": self.labels_used,
+            "quality": self.quality.to_dict() if self.quality else None,
+            "pixels": self.pixels.to_dict() if self.pixels else None,
+            "top": [self._plain(row) for row in self.top],
+            "groups": [
+                {"text": one.text, "rows": len(one.rows)} for one in self.groups
+            ],
+            "notes": [note_values(note) for note in self.notes],
+            "encoding": encoding_of(self.model),
+            "seed": self.choice.seed,
+            "seconds": round(self.seconds, 3),
+            **self.files(),
+        }
+
+    def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
+        """Say of each number that is a reason at which end of the usual range it is."""
+        from whitecrow import grouping
+
+        encoder, sides = self.model.encoder, {}
+        if encoder is None or not rows:
+            return {}
+        assert isinstance(self.rows, TableRows)
+        frame = self.rows.take(rows).frame
+        for column in {r.column for row in rows for r in self.reasons[row]}:
+            summary = encoder.summaries_[column]
+            if summary["kind"] != "number":
+                continue
+            low, high = summary["q05"], summary["q95"]
+            ends = dict.fromkeys(number_text(end, high - low) for end in (low, high))
+            values = encoder.chart(column, frame.column(column))
+            for row, value in zip(rows, values, strict=True):
+                side = grouping.side_of(value, low, high, " to ".join(ends))
+                sides[row, column] = side
+        return {place: side for place, side in sides.items() if side}
+
+    def _plain(self, row: int) -> dict[str, Any]:
+        found = {
+            "row": row,
+            "anomaly_score": float(self.scores[row]),
+            "is_anomaly": bool(self.flagged[row]),
+            "reasons": [str(reason) for reason in self.reasons.get(row, ())],
+        }
+        if isinstance(self.rows, PictureRows):
+            return found | {"path": self.rows.paths[row]}
+        lines = self.rows.lines([row])
+        found |= {"line": lines[0]} if lines else {}
+        return found | {"identifiers": self.who(row)}
+
+    def _more(self, rows: Sequence[int]) -> dict[str, Any]:
+        """Give the columns of ours that stand beside the scores."""
+        found: dict[str, Any] = {"rank": self.ranks[np.asarray(rows, dtype=np.intp)]}
+        found["reasons"] = [self._reason_text(row) for row in rows]
+        lines = None if isinstance(self.rows, PictureRows) else self.rows.lines(rows)
+        if lines is not None:
+            found["line"] = np.asarray(lines, dtype=np.int64)
+        return found
+
+    def _reason_text(self, row: int) -> str | None:
+        if row not in self.reasons:
+            return None
+        return "; ".join(map(str, self.reasons[row]))
+
+
+def detect(
+    data: Any,
+    *,
+    method: Any = None,
+    labels: Any = None,
+    use_labels: bool = False,
+    ignore: Sequence[str] = (),
+    read_as: Mapping[str, str] | None = None,
+    contamination: float | str = "auto",
+    top: int = 20,
+    random_state: int = 0,
+) -> Result:
+    """Find the oddest rows of a table, and say why they are odd.
+
+    Parameters
+    ----------
+    data : frame, array of shape (n, d) or (n, c, h, w), or str
+        A pandas, polars, pyarrow or other frame that speaks Arrow, with numbers,
+        categories, dates and gaps; an array; or what the command line takes: a file, a
+        pattern, a folder of pictures, or a name of the catalogue.
+    method : str or Detector, optional
+        A name from `whitecrow.methods()`, or a detector with its settings; it is
+        copied. By default what the command line takes.
+    labels : str or array-like of shape (n,), optional
+        The label column, or the labels: 1 anomaly, 0 normal, missing unlabelled. They
+        serve the evaluation.
+    use_labels : bool, default=False
+        Learn from the labels too.
+    ignore : sequence of str
+        Columns to leave out.
+    read_as : mapping of str to str, optional
+        How to read columns, see `TableEncoder`.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Expected share of anomalies.
+    top : int, default=20
+        Rows to explain at least; flagged rows are explained up to 1,000.
+    random_state : int, default=0
+        The same seed gives the same scores.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    DataError, LabelError, ParameterError
+        One line: what cannot be read or used, and the remedy.
+
+    Examples
+    --------
+    >>> found = detect("breast_cancer", method="ecod")
+    >>> found.quality.n_anomalies
+    212
+    """
+    rows, rule, known = _rows(data, labels, ignore)
+    choice = _choice(rows.kind, method, use_labels, contamination, random_state)
+    if use_labels:
+        check_labels(rows)
+    found = fit(
+        rows,
+        choice,
+        rule=rule,
+        use_labels=use_labels,
+        ignore=known,
+        read_as=read_as,
+    )
+    return judged(found, top=top)
+
+
+def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Result:
+    """Explain the flagged rows of a fit, and measure it where there are labels.
+
+    Parameters
+    ----------
+    found : Fit
+    top : int, default=20
+        Rows to explain, whether they are flagged or not.
+    stage : callable
+        Told what is being done.
+
+    Raises
+    ------
+    ParameterError
+        For a negative number of rows.
+    """
+    if top < 0:
+        raise ParameterError(f"--top {top} is negative; use 0 or a number of rows")
+    rows, scores = found.rows, found.scores
+    flagged = scores > found.model.threshold
+    order = np.argsort(-scores, kind="stable")
+    number = max(top, min(int(flagged.sum()), MOST_EXPLAINED)) if top else 0
+    explained = [int(row) for row in order[:number]]
+    stage("explaining the flagged rows")
+    reasons: dict[int, tuple[Reason, ...]] = {}
+    if isinstance(rows, TableRows) and explained:
+        why = found.model.explain(rows.take(explained), found.X[explained])
+        reasons = dict(zip(explained, why, strict=True))
+    pixels, notes = _pixels(found)
+    return Result(
+        fit=replace(found, notes=(*found.notes, *notes)),
+        top=explained[:top],
+        explained=explained,
+        reasons=reasons,
+        quality=evaluate(rows.codes, scores, flagged),
+        pixels=pixels,
+    )
+
+
+def write(
+    found: Result, folder: str | Path, stage: Stage = lambda text: None
+) -> Result:
+    """Write report, scores, flagged rows and model into a folder.
+
+    Returns
+    -------
+    Result
+        The same, which knows its folder.
+
+    Raises
+    ------
+    DataError, ModelFileError
+        When something cannot be written.
+    """
+    from whitecrow import scores
+
+    place = out_folder(folder)
+    found = replace(found, folder=place)
+    stage("writing the files")
+    found.model.save(place / MODEL)
+    everything = range(len(found.rows))
+    table = scores.columns(
+        found.rows,
+        found.scores,
+        found.threshold,
+        identifiers=found.identifiers,
+        more=found._more(everything),
+    )
+    scores.write_table(place / SCORES, table)
+    flagged = np.flatnonzero(found.flagged)
+    ranked = flagged[np.argsort(found.ranks[flagged])]
+    scores.write_table(place / FLAGGED, found.to_arrow().take(ranked))
+    found.report(place / REPORT)
+    return found
+
+
+def check_labels(rows: TableRows | PictureRows) -> None:
+    """Refuse to learn from labels that are not there."""
+    if rows.codes is None:
+        raise ParameterError(
+            f"--use-labels: {rows.source} has no labels; name their column with "
+            "--label-column"
+        )
+
+
+def note_values(note: Note) -> dict[str, Any]:
+    """Give a note as plain values."""
+    return {
+        "text": note.text,
+        "level": note.level,
+        "column": note.column,
+        "remedy": note.remedy,
+    }
+
+
+def encoding_of(model: Model) -> list[str]:
+    """Say what became of the columns, one sentence for all that are alike."""
+    return [] if model.encoder is None else grouped(model.encoder.decisions_)
+
+
+# ------------------------------------------------------------------------- helpers
+
+
+def _rows(
+    data: Any, given: Any, ignore: Sequence[str]
+) -> tuple[TableRows | PictureRows, Labelling, Sequence[str]]:
+    """Open what a caller in Python has."""
+    from whitecrow.data.source import Reading, TableSource, open_source
+
+    column = given if isinstance(given, str) else None
+    if isinstance(data, str | Path):
+        reading = Reading(labels=Labelling(column=column), ignore=tuple(ignore))
+        source = open_source(str(data), reading)
+        known = source.ignore if isinstance(source, TableSource) else ()
+        rows = source.rows()
+        return _with_labels(rows, None if column else given), source.rule, known
+    array = np.asarray(data) if not _is_frame(data) else None
+    if array is not None and array.ndim == 4:
+        return _with_labels(_array_pictures(array), given), Labelling(), ()
+    return _frame_rows(data, array, given, column, tuple(ignore))
+
+
+def _frame_rows(
+    data: Any,
+    array: NDArray[Any] | None,
+    given: Any,
+    column: str | None,
+    ignore: tuple[str, ...],
+) -> tuple[TableRows, Labelling, Sequence[str]]:
+    from whitecrow.data.formats import InMemory
+    from whitecrow.data.kinds import as_table
+    from whitecrow.data.source import TableSource, check_columns
+
+    frame = as_table(data if array is None else array)
+    check_columns(ignore, frame.column_names, "the frame", "ignore")
+    if column is not None:
+        check_columns([column], frame.column_names, "the frame", "labels")
+    source = TableSource(
+        name="the frame",
+        file=InMemory(Path("frame"), frame),
+        rule=Labelling(column=column),
+        ignore=ignore,
+    )
+    rows = _with_labels(source.rows(), None if column else given)
+    assert isinstance(rows, TableRows)
+    return rows, source.rule, ignore
+
+
+def _is_frame(data: Any) -> bool:
+    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "columns")
+
+
+def _array_pictures(images: NDArray[Any]) -> PictureRows:
+    from whitecrow.data.depth import to_bytes
+
+    pixels, depth = to_bytes(images)
+    names = tuple(f"picture {i}" for i in range(len(pixels)))
+    return PictureRows(
+        source="the array",
+        images=pixels,
+        paths=names,
+        kinds=("",) * len(names),
+        depth=depth,
+    )
+
+
+def _with_labels(rows: Any, given: Any) -> Any:
+    if given is None:
+        return rows
+    codes = labels.encode(given, n=len(rows))
+    return replace(rows, codes=codes if (codes != labels.UNLABELLED).any() else None)
+
+
+def _choice(
+    kind: str, method: Any, use_labels: bool, contamination: float | str, seed: int
+) -> Choice:
+    if method is None or isinstance(method, str):
+        return choose(
+            kind,
+            method,
+            use_labels=use_labels,
+            contamination=str(contamination),
+            seed=seed,
+        )
+    from whitecrow.choose import choose_detector
+
+    return choose_detector(kind, method)
+
+
+def _pixels(found: Fit) -> tuple[PixelQuality | None, tuple[str, ...]]:
+    """Judge heat maps by the masks of the defects, where there are any."""
+    rows = found.rows
+    if isinstance(rows, TableRows) or rows.folder is None:
+        return None, ()
+    from whitecrow.data.masks import read_masks
+    from whitecrow.metrics.pixels import evaluate_pixels
+
+    masks = read_masks(rows.folder, rows.read())
+    if masks is None or not masks.marked.any():
+        return None, () if masks is None else masks.notes
+    heat = found.model.detector.explain(rows.images[masks.known])
+    return evaluate_pixels(heat, masks.marked[masks.known]), masks.notes

@@ -1,0 +1,178 @@
+"""Scores to a file: Parquet or CSV, batch by batch, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.errors import DataError
+from whitecrow.files import replacing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["SUFFIXES", "check_format", "columns", "write_table", "writing"]
+
+SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
+OURS = ("row", "line", "path", "anomaly_score", "rank", "is_anomaly", "reasons")
+"""Names of our own columns; a column of the data that is called so gets a mark."""
+
+Write = Callable[["pa.Table"], None]
+
+
+def check_format(path: str | Path) -> None:
+    """Refuse a file name whose ending is not a format that scores can have.
+
+    Raises
+    ------
+    DataError
+        With the endings that can be used.
+    """
+    name = str(path).lower()
+    if name.endswith(SUFFIXES):
+        return
+    if name.endswith((".xlsx", ".xls", ".ods")):
+        raise DataError(
+            f"-o {path}: workbooks are read but not written; write a .csv, which a "
+            "spreadsheet opens"
+        )
+    raise DataError(
+        f"-o {path}: scores are written as {', '.join(SUFFIXES)}; give a name that "
+        "ends in one of these"
+    )
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[Write]:
+    """Give a function that adds rows to a file; the first call sets the columns.
+
+    The file appears under its name when the block ends well.
+
+    Raises
+    ------
+    DataError
+        When the ending is not a format, or the file cannot be written.
+    """
+    check_format(path)
+    with replacing(path) as temporary:
+        opened: list[Any] = []
+
+        def write(table: pa.Table) -> None:
+            if not opened:
+                opened.append(_opened(temporary, str(path).lower(), table.schema))
+            opened[0].write_table(table)
+
+        try:
+            yield write
+        finally:
+            for one in opened:
+                one.close()
+
+
+def write_table(path: str | Path, table: pa.Table) -> None:
+    """Write one table; see `writing`."""
+    with writing(path) as write:
+        write(table)
+
+
+def columns(
+    rows: TableRows | PictureRows,
+    scores: NDArray[np.float64],
+    threshold: float,
+    *,
+    identifiers: Sequence[str] = (),
+    more: Mapping[str, Any] | None = None,
+) -> pa.Table:
+    """Put scores beside what says which row each belongs to.
+
+    Parameters
+    ----------
+    rows : TableRows or PictureRows
+    scores : ndarray of shape (n,)
+    threshold : float
+        Rows with a higher score are flagged.
+    identifiers : sequence of str
+        Columns of the data to keep, those that say who a row is.
+    more : mapping of str to array, optional
+        Further columns of ours: `line`, `rank`, `reasons`.
+
+    Returns
+    -------
+    pyarrow.Table
+        `row` (counted from 0), `path` of pictures, `anomaly_score`, `is_anomaly`, and
+        the others; our columns in a fixed order, then the identifiers.
+    """
+    import pyarrow as pa
+
+    found: dict[str, Any] = {
+        "row": _numbers(rows),
+        "anomaly_score": scores,
+        "is_anomaly": scores > threshold,
+        **(more or {}),
+    }
+    if isinstance(rows, PictureRows):
+        found["path"] = list(rows.paths)
+    arrays = {name: _array(name, found[name]) for name in OURS if name in found}
+    if isinstance(rows, TableRows):
+        for name in identifiers:
+            arrays[free_name(name, arrays)] = rows.frame.column(name)
+    return pa.table(arrays)
+
+
+def free_name(name: str, taken: Any) -> str:
+    """Give a column of the data a name that is not one of ours.
+
+    Examples
+    --------
+    >>> free_name("row", ()), free_name("customer", ())
+    ('row (data)', 'customer')
+    """
+    return f"{name} (data)" if name in OURS or name in taken else name
+
+
+def _numbers(rows: TableRows | PictureRows) -> NDArray[np.int64]:
+    numbers = rows.numbers if isinstance(rows, TableRows) else None
+    return np.arange(len(rows)) if numbers is None else numbers
+
+
+def _array(name: str, values: Any) -> Any:
+    import pyarrow as pa
+
+    kind = pa.string() if name in {"path", "reasons"} else None
+    return pa.array(values, type=kind)
+
+
+class _Text:
+    """A delimited file that grows by tables."""
+
+    def __init__(self, path: Path, name: str, schema: Any) -> None:
+        import pyarrow as pa
+        import pyarrow.csv as pa_csv
+
+        packed = "gzip" if name.endswith(".gz") else None
+        self._stream = pa.output_stream(str(path), compression=packed)
+        options = pa_csv.WriteOptions(
+            delimiter="\t" if ".tsv" in name else ",", quoting_style="needed"
+        )
+        self._writer = pa_csv.CSVWriter(self._stream, schema, write_options=options)
+
+    def write_table(self, table: Any) -> None:
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        self._writer.close()
+        self._stream.close()
+
+
+def _opened(path: Path, name: str, schema: Any) -> Any:
+    import pyarrow.parquet as pq
+
+    if name.endswith((".parquet", ".pq")):
+        return pq.ParquetWriter(path, schema, compression="zstd")
+    return _Text(path, name, schema)

@@ -345,7 +345,7 @@ def test_cells_of_several_types_become_text() -> None:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (np.zeros((3, 2)), "ndarray is not a table with named columns"),
+        (np.zeros(3), r"an array of shape \(3,\) is not a table"),
         (7, "int is not a table with named columns"),
         ({"a": [1, 2], "b": [1]}, "the columns do not form a table"),
     ],

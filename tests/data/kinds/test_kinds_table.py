@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from whitecrow.data import readers
-from whitecrow.data.content import Table
+from whitecrow.data import formats
 from whitecrow.data.kinds import words
 from whitecrow.data.kinds.table import Decision, TableEncoder, grouped
 from whitecrow.errors import DataError, ModelFileError, ParameterError
@@ -649,24 +648,22 @@ def test_a_streamed_file_is_encoded_as_the_whole(tmp_path: Path) -> None:
         rows.append(f"{gap},{i % 11},{code},{i % 2 == 0},{moment},free text {i}")
     path = tmp_path / "a.csv"
     path.write_text("\n".join(rows) + "\n")
-    whole = readers.read(path)
-    assert isinstance(whole, Table)
-    encoder = TableEncoder().fit(whole.frame)
-    X = encoder.transform(whole.frame)
-    batches = list(readers.stream(path, batch_rows=64, types={}))
-    parts = [encoder.transform(batch) for batch in batches]
+    file = formats.open_table(path)
+    whole = file.read()
+    encoder = TableEncoder().fit(whole)
+    X = encoder.transform(whole)
+    parts = [encoder.transform(batch) for batch in file.batches(64)]
     np.testing.assert_array_equal(np.concatenate(parts), X)
 
 
 def test_real_tables(real_data: Path) -> None:
-    found = readers.read(real_data / "network" / "nsl_kdd_test.csv.gz")
-    assert isinstance(found, Table)
-    encoder = TableEncoder(ignore=("label", "difficulty")).fit(found.frame)
+    found = formats.open_table(real_data / "network" / "nsl_kdd_test.csv.gz").read()
+    encoder = TableEncoder(ignore=("label", "difficulty")).fit(found)
     kinds = {one.column: one.kind for one in encoder.decisions_}
     assert kinds["num_outbound_cmds"] == "constant"
     categories = {name for name, kind in kinds.items() if kind == "category"}
     assert categories == {"protocol_type", "service", "flag"}
-    X = encoder.transform(found.frame)
+    X = encoder.transform(found)
     service = [i for i, c in enumerate(encoder.source_columns_) if c == "service"]
     np.testing.assert_array_equal(X[:, service].sum(axis=1), 1.0)
     tcp = encoder.feature_names_.index("protocol_type=tcp")
@@ -675,10 +672,11 @@ def test_real_tables(real_data: Path) -> None:
 
 
 def test_real_time_series(real_data: Path) -> None:
-    found = readers.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
-    assert isinstance(found, Table)
+    found = formats.open_table(
+        real_data / "demo" / "table" / "skab_valve1.csv.gz"
+    ).read()
     ignore = ("anomaly", "changepoint", "run")
-    encoder = TableEncoder(ignore=ignore).fit(found.frame)
+    encoder = TableEncoder(ignore=ignore).fit(found)
     assert len(encoder.feature_names_) == 8
     assert "training rows span 5.3 hours" in str(decision(encoder, "datetime"))
     assert encoder.usual("Temperature", 120.0).usual.endswith("in training (79.89)")

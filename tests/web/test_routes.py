@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ from starlette.testclient import TestClient
 
 from whitecrow.active import Store, replay
 from whitecrow.errors import DataError
+from whitecrow.web import finding
 from whitecrow.web.session import STORE, Session
 from whitecrow.workflow.inputs import Labelling
 
@@ -104,6 +106,15 @@ def test_finding_rows(client: TestClient, query: str, rows: Any) -> None:
     found = client.get("/api/rows", params={"q": query}).json()
     assert {one["id"] for one in found["rows"]} == set(rows)
     assert found["text"] == f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"), [("0", [0]), ("1e-9", [1]), ("0.1", [2]), ("0.3", [3])]
+)
+def test_a_number_is_found_as_it_is_written(value: str, rows: list[int]) -> None:
+    """0 is not 1e-9, and 0.1 in single precision is 0.1 to whoever reads the page."""
+    cells = pa.chunked_array([[0.0, 1e-9, float(np.float32(0.1)), 0.1 + 0.2, None]])
+    assert np.flatnonzero(finding._compared(cells, "=", value)).tolist() == rows
 
 
 def test_filters(client: TestClient) -> None:
@@ -447,6 +458,38 @@ def test_an_export_can_be_imported_elsewhere(
     assert reply["text"] == "New labels: 1. Rows whose answer stays as it was: 1."
     counts = {"anomaly": 1, "normal": 0, "unsure": 1, "skip": 0}
     assert reply["state"]["counts"] == counts
+
+
+def test_labels_follow_their_rows_into_a_sorted_file(
+    client: TestClient, make: Make, table: Path, tmp_path: Path
+) -> None:
+    rows = label(client, "anomaly", "normal")
+    content = client.get("/api/export/csv").content
+    head, *lines = table.read_text().splitlines()
+    (tmp_path / "other").mkdir()
+    turned = tmp_path / "other" / "turned.csv"
+    turned.write_text("\n".join([head, *lines[::-1]]))
+    other = make(turned, folder=tmp_path / "other")
+    reply = client_of(other).post("/api/import?name=labels.csv", content=content)
+    assert reply.json()["text"] == "New labels: 2."
+    verdicts = other.loop.state.verdicts()
+    assert verdicts == {79 - rows[0]: "anomaly", 79 - rows[1]: "normal"}
+
+
+def test_labels_of_another_table_are_refused(
+    client: TestClient, make: Make, table: Path, tmp_path: Path
+) -> None:
+    label(client, "anomaly", "normal")
+    content = client.get("/api/export/csv").content
+    (tmp_path / "other").mkdir()
+    head, *lines = table.read_text().splitlines()
+    shifted = tmp_path / "other" / "shifted.csv"
+    shifted.write_text("\n".join([head, *(f"1{line}" for line in lines)]))
+    other = make(shifted, folder=tmp_path / "other")
+    reply = client_of(other).post("/api/import?name=labels.csv", content=content)
+    assert reply.status_code == 422
+    assert "none of the 2 labels is about a row" in reply.json()["error"]
+    assert not other.loop.state.verdicts()
 
 
 @pytest.mark.parametrize(

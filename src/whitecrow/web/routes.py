@@ -173,9 +173,7 @@ async def _posted(
 async def _import(session: Session, request: Request) -> Response:
     content = await request.body()
     name = request.query_params.get("name", "")[:200]
-    new, known = await run_in_threadpool(session.take, name, content)
-    text = f"New labels: {new:,}."
-    text += f" Rows whose answer stays as it was: {known:,}." if known else ""
+    text = str(await run_in_threadpool(session.take, name, content))
     return JSONResponse(await run_in_threadpool(_shown, session) | {"text": text})
 
 

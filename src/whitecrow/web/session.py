@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from whitecrow.detector import Detector
     from whitecrow.report.charts import Strip
 
-__all__ = ["STORE", "Conflict", "Session", "Settings", "Shown"]
+__all__ = ["STORE", "Conflict", "Session", "Settings", "Shown", "Taken"]
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,28 @@ class Settings:
     ask_again: int | None = None
     ignore: Sequence[str] = ()
     read_as: Mapping[str, str] = field(default_factory=dict)
+
+
+class Taken(NamedTuple):
+    """What came of a file of labels, as numbers of rows."""
+
+    new: int
+    known: int
+    missing: int
+    by_number: int
+
+    def __str__(self) -> str:
+        told = [f"New labels: {self.new:,}."]
+        if self.known:
+            told.append(f"Rows whose answer stays as it was: {self.known:,}.")
+        if self.missing:
+            told.append(f"Left out, of rows that these data lack: {self.missing:,}.")
+        if self.by_number:
+            told.append(
+                f"Matched by row number only, as the file does not say what the rows "
+                f"held: {self.by_number:,}."
+            )
+        return " ".join(told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,20 +345,21 @@ class Session:
         self._wake(*rows)
         return rows
 
-    def take(self, name: str, content: bytes) -> tuple[int, int]:
-        """Labels from a file: how many are new, and how many rows had an answer."""
-        found = dict(zip(*exchange.read(name, content), strict=True))
+    def take(self, name: str, content: bytes) -> Taken:
+        """Take the labels of a file for rows that have no answer yet."""
+        found = exchange.match(self.loop, name, content)
+        given = dict(zip(found.items.tolist(), found.answers, strict=True))
         with self._turn:
             state = self.loop.state
             new = {
                 row: word
-                for row, word in found.items()
+                for row, word in given.items()
                 if self._mine(row, state) is None
             }
             if new:
                 self.loop.tell(list(new), list(new.values()))
         self._wake(*new)
-        return len(new), len(found) - len(new)
+        return Taken(len(new), len(given) - len(new), found.missing, found.by_number)
 
     def finish(self) -> None:
         """Write labels, model and report, in a thread."""

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from whitecrow.data import readers, wording
-from whitecrow.data.content import Table
+from whitecrow.data.formats import open_table
+from whitecrow.data.kinds import words
 from whitecrow.data.kinds.table import Decision, TableEncoder, grouped
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
@@ -479,7 +479,7 @@ def test_usual_of_a_level_that_was_not_listed() -> None:
 def test_numbers_have_the_digits_that_matter(
     value: float, spread: float, expected: str
 ) -> None:
-    assert wording.number_text(value, spread) == expected
+    assert words.number_text(value, spread) == expected
 
 
 def test_describe_shows_original_cells() -> None:
@@ -494,7 +494,7 @@ def test_describe_shows_original_cells() -> None:
             "long": ["y" * 100],
         }
     )
-    found = wording.describe(frame, 0)
+    found = words.describe(frame, 0)
     assert found.pop("long") == "y" * 79 + "\N{HORIZONTAL ELLIPSIS}"
     assert found == {
         "x": "0.333333",
@@ -504,7 +504,7 @@ def test_describe_shows_original_cells() -> None:
         "gap": "missing",
         "on": "false",
     }
-    assert wording.describe(frame, 0, ["n"]) == {"n": "12"}
+    assert words.describe(frame, 0, ["n"]) == {"n": "12"}
 
 
 def test_equal_decisions_share_a_sentence() -> None:
@@ -630,25 +630,24 @@ def test_a_streamed_file_is_encoded_as_the_whole(tmp_path: Path) -> None:
         rows.append(f"{gap},{i % 11},{code},{i % 2 == 0},{moment},free text {i}")
     path = tmp_path / "a.csv"
     path.write_text("\n".join(rows) + "\n")
-    whole = readers.read(path)
-    assert isinstance(whole, Table)
-    encoder = TableEncoder().fit(whole.frame)
-    X = encoder.transform(whole.frame)
-    types = encoder.arrow_types_
-    batches = list(readers.stream(path, batch_rows=64, types=types))
+    file = open_table(path)
+    whole = file.read()
+    encoder = TableEncoder().fit(whole)
+    X = encoder.transform(whole)
+    batches = list(file.batches(64))
+    assert len(batches) == 5
     parts = [encoder.transform(batch) for batch in batches]
     np.testing.assert_array_equal(np.concatenate(parts), X)
 
 
 def test_real_tables(real_data: Path) -> None:
-    found = readers.read(real_data / "network" / "nsl_kdd_test.csv.gz")
-    assert isinstance(found, Table)
-    encoder = TableEncoder().fit(found.frame, ignore=("label", "difficulty"))
+    frame = open_table(real_data / "network" / "nsl_kdd_test.csv.gz").read()
+    encoder = TableEncoder(ignore=("label", "difficulty")).fit(frame)
     kinds = {one.column: one.kind for one in encoder.decisions_}
     assert kinds["num_outbound_cmds"] == "constant"
     categories = {name for name, kind in kinds.items() if kind == "category"}
     assert categories == {"protocol_type", "service", "flag"}
-    X = encoder.transform(found.frame)
+    X = encoder.transform(frame)
     service = [i for i, c in enumerate(encoder.source_columns_) if c == "service"]
     np.testing.assert_array_equal(X[:, service].sum(axis=1), 1.0)
     tcp = encoder.feature_names_.index("protocol_type=tcp")
@@ -657,10 +656,8 @@ def test_real_tables(real_data: Path) -> None:
 
 
 def test_real_time_series(real_data: Path) -> None:
-    found = readers.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
-    assert isinstance(found, Table)
-    ignore = ("anomaly", "changepoint", "run")
-    encoder = TableEncoder().fit(found.frame, ignore=ignore)
+    frame = open_table(real_data / "demo" / "table" / "skab_valve1.csv.gz").read()
+    encoder = TableEncoder(ignore=("anomaly", "changepoint", "run")).fit(frame)
     assert len(encoder.feature_names_) == 8
     assert "training rows span 5.3 hours" in str(decision(encoder, "datetime"))
     assert encoder.usual("Temperature", 120.0).endswith("in training (79.89)")

@@ -19,10 +19,11 @@ from driving import ODD, answer, client_of
 from starlette.testclient import TestClient
 
 from whitecrow.active import Store, replay
+from whitecrow.data.labelling import Labelling
 from whitecrow.errors import DataError
 from whitecrow.web import finding
+from whitecrow.model import Model
 from whitecrow.web.session import STORE, Session
-from whitecrow.workflow.inputs import Labelling
 
 Make = Callable[..., Session]
 
@@ -531,9 +532,7 @@ def test_finishing_writes_labels_model_and_report(
     labels = pq.read_table(tmp_path / "labels.parquet").to_pylist()
     assert {line["item"] for line in labels} == set(rows)
     assert "are flagged" in (tmp_path / "report.html").read_text()
-    from whitecrow.workflow.scoring import open_model
-
-    assert len(open_model(tmp_path / "model.crow").encode(session.data.table)) == 80
+    assert len(Model.load(tmp_path / "model.crow").encode(session.data)) == 80
 
 
 def test_finishing_without_an_answer_says_so(session: Session) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from whitecrow import methods
 from whitecrow.errors import ParameterError
-from whitecrow.workflow.parameters import convert, describe, legal_names
+from whitecrow.choose import convert, describe, legal_names
 
 
 class Example:

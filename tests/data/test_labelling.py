@@ -98,7 +98,9 @@ def test_a_misspelt_anomaly_value_is_found_after_all_batches() -> None:
 def test_the_value_that_is_normal_must_occur_too() -> None:
     reader = LabelColumn(Labelling(column="y", anomaly_values=("!nromal",)), "a.csv")
     reader.codes(pa.array([f"attack {i}" for i in range(30)]))
-    with pytest.raises(LabelError, match=r"'!nromal'.* no 'nromal'; it has .*, \.\.\.$"):
+    with pytest.raises(
+        LabelError, match=r"'!nromal'.* no 'nromal'; it has .*, \.\.\.$"
+    ):
         reader.check()
 
 

@@ -21,8 +21,8 @@ from starlette.testclient import TestClient
 from whitecrow.active import Store, replay
 from whitecrow.data.labelling import Labelling
 from whitecrow.errors import DataError
-from whitecrow.web import finding
 from whitecrow.model import Model
+from whitecrow.web import finding
 from whitecrow.web.session import STORE, Session
 
 Make = Callable[..., Session]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from whitecrow.active import fitting, log
 from whitecrow.active.loop import Loop
-from whitecrow.data.delimited import read_delimited
+from whitecrow.data.formats import open_table
 from whitecrow.errors import DataError, LabelError
 
 __all__ = ["Matched", "in_lines", "match", "read", "table", "tasks", "write"]
@@ -355,7 +355,7 @@ def _answer(cell: Any) -> str:
 
 
 def _read_csv(path: Path) -> Iterable[_Line]:
-    return _from_table(read_delimited(path)[0])
+    return _from_table(open_table(path).read())
 
 
 def _read_parquet(path: Path) -> Iterable[_Line]:

@@ -658,7 +658,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoding=st.sampled_from(["utf-8", "utf-16", "cp1252"]),
 )
 @example(
-    rows=[["1", '"'], ["", "x"]], separator=",", ends="\n", batch_rows=1, encoding="utf-8"
+    rows=[["1", '"'], ["", "x"]],
+    separator=",",
+    ends="\n",
+    batch_rows=1,
+    encoding="utf-8",
 )
 def test_cells_are_those_of_any_reader_in_one_piece_and_in_batches(
     folder: Path,

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import (
     BROKEN,
     Bytes,
@@ -47,10 +48,14 @@ def open_json(file: Bytes, path: Path) -> TableFile:
         return _whole(file, path, text)
     try:
         return _Lines(file, path, text)
-    except DataError:
+    except _NotLinesError:
         if _is_one_object(file, text):
             return _whole(file, path, text)
         raise
+
+
+class _NotLinesError(DataError):
+    """A line is not valid JSON: the file may be one object over several lines."""
 
 
 class _Lines(TableFile):
@@ -71,7 +76,9 @@ class _Lines(TableFile):
         if not rows:
             raise DataError(f"{file.shown}: no rows of data")
         note = f"JSON lines, {text}" + (f", {file.packing}" if file.packing else "")
-        super().__init__(path, _schema(kinds), (note, *_nested(kinds)))
+        schema, changed = _schema(kinds)
+        self._keys = list(kinds)
+        super().__init__(path, schema, (note, *_nested(kinds), *changed))
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         wanted, found = set(rows), {}
@@ -100,10 +107,10 @@ class _Lines(TableFile):
         for line, record in self._records():
             some.append(_flat(self._file, f"line {line}", record))
             if len(some) == BATCH_ROWS:
-                yield _batch(some, self.schema)
+                yield _batch(some, self._keys, self.schema)
                 some = []
         if some:
-            yield _batch(some, self.schema)
+            yield _batch(some, self._keys, self.schema)
 
 
 # --------------------------------------------------------------------- parsing
@@ -113,7 +120,7 @@ def _parsed(shown: str, number: int, line: str) -> Record:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(
+        raise _NotLinesError(
             f"{shown}: line {number} is not valid JSON ({_reason(error)}); correct or "
             "delete the line"
         ) from error
@@ -182,11 +189,11 @@ def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
     records = [_flat(file, f"element {i}", v) for i, v in enumerate(value)]
     for record in records:
         _note(kinds, record)
-    schema = _schema(kinds)
-    frame = pa.Table.from_batches([_batch(records, schema)] if records else [], schema)
-    if not frame.num_columns or not records:
+    if not kinds:
         raise DataError(f"{file.shown}: no rows of data")
-    return InMemory(path, frame, (note, *_nested(kinds)))
+    schema, changed = _schema(kinds)
+    frame = pa.Table.from_batches([_batch(records, list(kinds), schema)])
+    return InMemory(path, frame, (note, *_nested(kinds), *changed))
 
 
 def _is_table(value: Any) -> bool:
@@ -231,7 +238,7 @@ def _kind(value: Any) -> str:
         if not inner:
             return "empty list"
         kind = next(iter(inner)) if len(inner) == 1 else _wider(inner)
-        return f"list {kind}"
+        return "list mixed" if "list" in kind else f"list {kind}"
     return type(value).__name__
 
 
@@ -247,8 +254,10 @@ _TYPES = {
 }
 
 
-def _schema(kinds: Kinds) -> pa.Schema:
-    return pa.schema([(name.strip(), _type(kinds[name])) for name in kinds])
+def _schema(kinds: Kinds) -> tuple[pa.Schema, tuple[str, ...]]:
+    names, changed = unique([_as_text(key) or "" for key in kinds])
+    types = map(_type, kinds.values())
+    return pa.schema(list(zip(names, types, strict=True))), changed
 
 
 def _type(kinds: set[str]) -> pa.DataType:
@@ -271,14 +280,12 @@ def _nested(kinds: Kinds) -> list[str]:
     return [f"nested objects are columns with dots: {shown}"]
 
 
-def _batch(records: list[Record], schema: pa.Schema) -> pa.RecordBatch:
-    keys: dict[str, str] = {}
-    for record in records:
-        for key in record:
-            keys.setdefault(key.strip(), key)
+def _batch(
+    records: list[Record], keys: Sequence[str], schema: pa.Schema
+) -> pa.RecordBatch:
     columns = [
-        _column([record.get(keys.get(f.name, f.name)) for record in records], f.type)
-        for f in schema
+        _column([record.get(key) for record in records], kind)
+        for key, kind in zip(keys, schema.types, strict=True)
     ]
     return pa.record_batch(columns, schema=schema)
 

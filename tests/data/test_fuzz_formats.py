@@ -22,8 +22,8 @@ from scipy.sparse import csc_array
 
 from whitecrow.data import formats, places, reading
 from whitecrow.data.content import Pictures, Table
-from whitecrow.data.formats import matlab
 from whitecrow.data.encoding import TableEncoder
+from whitecrow.data.formats import matlab
 from whitecrow.errors import UserError
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)).round(3)
@@ -68,6 +68,9 @@ def _xlsx() -> bytes:
     return _zip(
         {
             "[Content_Types].xml": b"<Types/>",
+            "_rels/.rels": f'<Relationships xmlns="{package}"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
+            "</Relationships>".encode(),
             "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
             '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>'.encode(),
             "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}">'
@@ -254,6 +257,7 @@ def test_matrices_of_every_class_damaged(folder, place, value):
 def test_matrices_on_which_the_decoder_dies(folder, place, value):
     content = bytearray(GOOD["mat"])
     content[place] = value
+    content[0] = ord("m")  # which scipy does not look at
     (folder / "deadly.mat").write_bytes(content)
     with pytest.raises(UserError, match=r"broken or not a \.mat file"):
         reading.read(str(folder / "deadly.mat"))

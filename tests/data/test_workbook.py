@@ -75,8 +75,8 @@ def write(path: Path, _states: Sequence[str] = (), **sheets: Any) -> Path:
     names = list(sheets)
     states = [*_states, *[""] * len(names)]
     parts = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="application/vnd.'
-        'openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="application/'
+        'vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
         for i in range(1, len(names) + 1)
     )
     entries = "".join(

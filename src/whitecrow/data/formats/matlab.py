@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, NDArray[Any]]:
 
     content = path.read_bytes()
     names = None
-    if content.startswith(b"MATLAB 5"):
+    if 0 not in content[:4]:  # scipy takes it for version 5, whatever its text says
         names = list(_names(content))
     found: dict[str, Any] = loadmat(
         io.BytesIO(content),  # type: ignore[arg-type]  # an open file is fine

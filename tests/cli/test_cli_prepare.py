@@ -30,7 +30,7 @@ def malmem(tmp_path: Path) -> Path:
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data folder but the one of the test."""
-    monkeypatch.setattr("whitecrow.data.readers.places", lambda: [tmp_path / "no-data"])
+    monkeypatch.setattr("whitecrow.data.places.places", lambda: [tmp_path / "no-data"])
 
 
 def test_what_was_prepared_can_be_searched(run: Run, malmem: Path) -> None:

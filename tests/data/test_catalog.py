@@ -27,7 +27,7 @@ def no_data(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("WHITECROW_DATA", str(folder))
     monkeypatch.setenv("WHITECROW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("whitecrow.data.readers.places", lambda: [folder])
+    monkeypatch.setattr("whitecrow.data.places.places", lambda: [folder])
     return folder
 
 

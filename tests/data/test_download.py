@@ -74,7 +74,7 @@ def server(monkeypatch):
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("WHITECROW_CACHE", str(folder))
-    monkeypatch.setattr("whitecrow.data.readers.places", list)
+    monkeypatch.setattr("whitecrow.data.places.places", list)
     return folder
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from whitecrow.data import readers, wording
+from whitecrow.data import reading, wording
 from whitecrow.data.content import Table
 from whitecrow.data.encoding import Decision, TableEncoder, grouped
 from whitecrow.errors import DataError, ModelFileError, ParameterError
@@ -630,18 +630,17 @@ def test_a_streamed_file_is_encoded_as_the_whole(tmp_path: Path) -> None:
         rows.append(f"{gap},{i % 11},{code},{i % 2 == 0},{moment},free text {i}")
     path = tmp_path / "a.csv"
     path.write_text("\n".join(rows) + "\n")
-    whole = readers.read(path)
+    whole = reading.read(path)
     assert isinstance(whole, Table)
     encoder = TableEncoder().fit(whole.frame)
     X = encoder.transform(whole.frame)
-    types = encoder.arrow_types_
-    batches = list(readers.stream(path, batch_rows=64, types=types))
+    batches = list(reading.stream(path, batch_rows=64))
     parts = [encoder.transform(batch) for batch in batches]
     np.testing.assert_array_equal(np.concatenate(parts), X)
 
 
 def test_real_tables(real_data: Path) -> None:
-    found = readers.read(real_data / "network" / "nsl_kdd_test.csv.gz")
+    found = reading.read(real_data / "network" / "nsl_kdd_test.csv.gz")
     assert isinstance(found, Table)
     encoder = TableEncoder().fit(found.frame, ignore=("label", "difficulty"))
     kinds = {one.column: one.kind for one in encoder.decisions_}
@@ -657,7 +656,7 @@ def test_real_tables(real_data: Path) -> None:
 
 
 def test_real_time_series(real_data: Path) -> None:
-    found = readers.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
+    found = reading.read(real_data / "demo" / "table" / "skab_valve1.csv.gz")
     assert isinstance(found, Table)
     ignore = ("anomaly", "changepoint", "run")
     encoder = TableEncoder().fit(found.frame, ignore=ignore)

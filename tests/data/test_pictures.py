@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from whitecrow import labels
-from whitecrow.data import pictures, readers
+from whitecrow.data import pictures, reading
 from whitecrow.data.content import Pictures
 from whitecrow.errors import DataError, ParameterError
 
@@ -31,7 +31,7 @@ def save(image: Image.Image, *parts: str | Path) -> Path:
 
 
 def read(source: Path | str, size: int | None = None) -> Pictures:
-    found = readers.read(source, picture_size=size)
+    found = reading.read(source, picture_size=size)
     assert isinstance(found, Pictures)
     n = len(found)
     assert found.images.dtype == np.uint8
@@ -106,7 +106,7 @@ def test_pattern_of_pictures_and_tables(layout: Path) -> None:
     (layout / "a.csv").write_text("a\n1\n")
     save(grey(1), layout, "a.png")
     with pytest.raises(DataError, match="pictures and other files"):
-        readers.read(str(layout / "a.*"))
+        reading.read(str(layout / "a.*"))
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "bmp", "tif", "webp", "PNG"])
@@ -223,7 +223,7 @@ def test_broken_pictures_are_named_skipped_counted(layout: Path) -> None:
 def test_only_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(DataError) as caught:
-        readers.read(tmp_path)
+        reading.read(tmp_path)
     message = str(caught.value)
     assert message.endswith("none of 1 pictures can be read; a.png: not a picture")
 
@@ -241,10 +241,10 @@ def test_too_many_pixels_are_refused_before_decoding(
 
 def test_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no pictures in this folder; it needs bmp"):
-        readers.read(tmp_path)
+        reading.read(tmp_path)
     (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match="but 1 csv files; read them with the pattern"):
-        readers.read(tmp_path)
+        reading.read(tmp_path)
 
 
 def test_other_and_hidden_files_are_left_alone(layout: Path) -> None:

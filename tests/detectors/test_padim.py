@@ -77,9 +77,9 @@ def test_ranks_real_defects(real_data):
     """Solar cells: AUROC .966 when written; a broken bank gives about .5."""
     from sklearn.metrics import roc_auc_score
 
-    from whitecrow.data import readers
+    from whitecrow.data import reading
 
     root = real_data / "demo" / "solar_cells"
-    good, test = readers.read(root / "train"), readers.read(root / "test")
+    good, test = reading.read(root / "train"), reading.read(root / "test")
     scores = PaDiM().fit(good.images).anomaly_score(test.images)
     assert roc_auc_score(test.labels, scores) > 0.94

@@ -95,7 +95,7 @@ class TableEncoder:
         in the column's unit, dates as ISO text); for categories `distinct` and
         `shares` (the 200 most frequent levels); for booleans `shares`.
     arrow_types_ : dict of str to pyarrow.DataType
-        The types to read the used columns of text files with, for `readers.stream`.
+        The types to read the used columns of text files with, for `reading.stream`.
 
     Examples
     --------

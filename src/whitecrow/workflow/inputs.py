@@ -256,12 +256,12 @@ def _unquoted(value: Any) -> Any:
 
 
 def _no_label(labelling: Labelling, row: int, value: Any) -> str:
-    found = (
-        f"column {labelling.column!r} has the label {value!r} in row {row}, which is"
-    )
+    number = _unquoted(value)
+    shown = value if isinstance(number, (int, float)) else repr(value)
+    found = f"column {labelling.column!r} has the label {shown} in row {row}, which is"
     if labelling.convention is not None:
         return f"{found} not in the convention --labels {labelling.convention}"
-    if isinstance(value, (int, float)) and value < 0:
+    if isinstance(number, (int, float)) and number < 0:
         return (
             f"{found} 'anomaly' for some tools and 'unlabelled' for others; say which "
             "with --labels deep-sad (-1 anomaly, 0 unlabelled, 1 normal), "

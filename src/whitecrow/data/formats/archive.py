@@ -23,8 +23,14 @@ RATIO = 200
 _MINOR = (".txt", ".dat", ".json", ".md")
 
 
-def members_of(file: Bytes) -> list[zipfile.ZipInfo]:
+def members_of(file: Bytes, what: str = "zip archive") -> list[zipfile.ZipInfo]:
     """Return what a zip archive holds, folders left out.
+
+    Parameters
+    ----------
+    file : Bytes
+    what : str
+        What it is, for the error.
 
     Raises
     ------
@@ -36,7 +42,7 @@ def members_of(file: Bytes) -> list[zipfile.ZipInfo]:
             return [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{file.shown}: broken or cut-off zip archive ({error}); copy or download "
+            f"{file.shown}: broken or cut-off {what} ({error}); copy or download "
             "it again"
         ) from error
 

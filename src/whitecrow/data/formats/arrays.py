@@ -45,7 +45,7 @@ def read_npz(file: Bytes) -> InMemory | Pictures:
         The archive is broken, holds Python objects, or no array is recognised; the
         message then lists the keys with their shapes.
     """
-    members = [m for m in members_of(file) if _is_wanted(m.filename)]
+    members = [m for m in members_of(file, ".npz file") if _is_wanted(m.filename)]
     check_sizes(file, members)
     return _from_arrays(file.shown, _decoded(file, "npz", _load_npz))
 

@@ -176,7 +176,7 @@ class Delimited(TableFile):
         except csv.Error as error:
             raise DataError(f"{self._file.shown}: line {line}: {error}") from error
         except BROKEN as error:
-            raise unreadable(self._file.shown, error) from error
+            raise unreadable(self._file, error) from error
 
     def _line_starts(self) -> Iterator[int]:
         dialect = self._dialect
@@ -256,7 +256,7 @@ class Delimited(TableFile):
                 f"{max(BLOCK_BYTES, 4 * self._dialect.longest) >> 20} MB"
                 f'{self._where_long()}; probably a quote is opened (") and never closed'
             )
-        return unreadable(self._file.shown, error)
+        return unreadable(self._file, error)
 
     def _where_long(self) -> str:
         try:

@@ -96,7 +96,7 @@ class _Lines(TableFile):
                     if line.strip():
                         yield number, line
         except BROKEN as error:
-            raise unreadable(self._file.shown, error) from error
+            raise unreadable(self._file, error) from error
 
     def _records(self) -> Iterator[tuple[int, Record]]:
         for number, line in self._texts():

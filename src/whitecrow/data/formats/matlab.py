@@ -82,9 +82,7 @@ def _inflated(element: memoryview) -> bytes:
     inflater = zlib.decompressobj()
     whole = inflater.decompress(element, max(_LARGEST, _RATIO * len(element)))
     if inflater.unconsumed_tail:
-        raise ValueError(
-            f"{len(element):,} bytes that unpack to far more than that"
-        )
+        raise ValueError(f"{len(element):,} bytes that unpack to far more than that")
     return whole
 
 

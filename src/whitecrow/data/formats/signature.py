@@ -142,7 +142,7 @@ def _is_packed(name: str) -> bool:
 def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
     kind = next((k for start, k in _SIGNATURES.items() if head.startswith(start)), "")
     if kind == "zip":
-        kind = _kind_of_zip(file)
+        kind = _kind_of_zip(file, expected)
     if kind == "workbook" and expected == "picture":
         raise _refusal(file, "a workbook", "let its name end in .xlsx")
     if packing and kind:
@@ -161,12 +161,13 @@ def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
     return _kind_of_text(file, head, expected)
 
 
-def _kind_of_zip(file: Bytes) -> str:
+def _kind_of_zip(file: Bytes, expected: str) -> str:
     try:
         with ZipFile(file.path) as archive:
             names = archive.namelist()
     except (BadZipFile, OSError, ValueError, NotImplementedError):
-        return "zip"  # its reader says what is wrong with it
+        # The reader says what is wrong with it.
+        return expected if expected in ("workbook", "npz") else "zip"
     if any(name.startswith("xl/") for name in names):
         return "workbook"
     if "content.xml" in names and "mimetype" in names:

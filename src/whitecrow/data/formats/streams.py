@@ -89,7 +89,7 @@ class Bytes:
                 while block := stream.read(BLOCK_BYTES):
                     yield block
         except BROKEN as error:
-            raise unreadable(self.shown, error) from error
+            raise unreadable(self, error) from error
 
     def head(self, size: int) -> bytes:
         """Return the first bytes, decompressed.
@@ -105,7 +105,7 @@ class Bytes:
                 while parts[-1] and (rest := size - sum(map(len, parts))) > 0:
                     parts.append(stream.read(rest))
         except BROKEN as error:
-            raise unreadable(self.shown, error) from error
+            raise unreadable(self, error) from error
         return b"".join(parts)
 
 
@@ -212,17 +212,17 @@ def _check_text(file: Bytes, block: bytes, number: int, lines: int) -> None:
     )
 
 
-def unreadable(shown: str, error: Exception) -> DataError:
+def unreadable(file: Bytes, error: Exception) -> DataError:
     """Return the error for a file that cannot be opened or decompressed."""
     if isinstance(error, DataError):
         return error
     text = " ".join(str(error).split())
-    words = ("inflate", "ompress", "zlib", "zstd", "ZSTD", "bzip2", "BZ2", "LZMA")
-    if isinstance(error, (EOFError, lzma.LZMAError)) or any(w in text for w in words):
-        kind = "gzip" if "zlib" in text or "inflate" in text else "compressed"
+    words = ("inflate", "ompress", "lib", "zstd", "ZSTD", "bzip2", "BZ2", "LZMA")
+    broken = isinstance(error, (EOFError, lzma.LZMAError))
+    if file.packing and (broken or any(word in text for word in words)):
         return DataError(
-            f"{shown}: the {kind} stream is broken or cut off ({text[:160]}); "
+            f"{file.shown}: the {file.packing} stream is broken or cut off ({text[:160]}); "
             "copy or download the file again"
         )
     reason = error.strerror if isinstance(error, OSError) else None
-    return DataError(f"{shown}: cannot be read ({reason or text[:160]})")
+    return DataError(f"{file.shown}: cannot be read ({reason or text[:160]})")

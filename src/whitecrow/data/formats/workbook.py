@@ -80,7 +80,7 @@ def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory
 
 def _check(file: Bytes) -> None:
     """Refuse a workbook whose sheets would not fit into memory."""
-    members = members_of(file)
+    members = members_of(file, "workbook")
     check_sizes(file, members, LARGEST)
     for info in members:
         if not re.fullmatch(r"xl/worksheets/[^/]+\.xml", info.filename):

@@ -253,7 +253,7 @@ def _text(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     except BROKEN as error:
         if "columns, got" in str(error):
             raise _ragged(file, len(names)) from error
-        raise unreadable(file.shown, error) from error
+        raise unreadable(file, error) from error
 
 
 def _ragged(file: Bytes, width: int) -> DataError:

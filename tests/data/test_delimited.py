@@ -246,6 +246,7 @@ def test_a_first_row_like_the_others_is_data(tmp_path: Path, rows: str) -> None:
         ("shop,2024-01-01,2024-02-01\na,5,6\nb,3,4\n", "shop 2024-01-01 2024-02-01"),
         ("day,1a,1b\nmon,5,6\ntue,3,4\n", "day 1a 1b"),
         ("a,b\nx,y\nu,v\n", "a b"),
+        (",0\na,5\nb,6\n", "column_1 0"),
         ("V1,V2\n1,2\n3,4\n", "V1 V2"),
     ],
 )
@@ -307,6 +308,12 @@ def test_titles_above_the_header(tmp_path: Path, title: str, ends: str) -> None:
     assert file.lines([0]) == [TITLES[title].count("\n") + 2]
 
 
+def test_a_title_above_text(tmp_path: Path) -> None:
+    file = opened(tmp_path, "Report\nname;town;street\na;b;c\nd;e;f\n")
+    assert file.names == ("name", "town", "street")
+    assert file.read().num_rows == 2
+
+
 def test_a_title_above_numbers_without_a_header(tmp_path: Path) -> None:
     file = opened(tmp_path, "Report of station 7\n\n400;407\n401;408\n")
     assert cells(file) == {"x0": ["400", "401"], "x1": ["407", "408"]}
@@ -341,6 +348,8 @@ def test_what_is_no_title(tmp_path: Path, text: str) -> None:
         "USD;W/m²",
         "[-];mbar",
         "in EUR;in mm",
+        "EUR/MWh;µg/m³",
+        "ct/kWh;W m-2",
     ],
 )
 @pytest.mark.parametrize("shop", ["", ";shop"])

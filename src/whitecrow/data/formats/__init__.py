@@ -36,7 +36,7 @@ __all__ = [
     "rebatch",
 ]
 
-_TABLES = tuple(suffix for suffix, kind in FORMATS.items() if kind != "picture")
+_TABLES = tuple(s for s, kind in FORMATS.items() if kind not in ("picture", "zip"))
 _ALL = "csv, tsv, txt, xlsx, jsonl, parquet, arrow, zip, npz, npy, mat"
 
 
@@ -48,7 +48,7 @@ def format_of(path: Path) -> str:
     DataError
         The file is empty, cannot be read, or holds something that is not readable.
     """
-    return str(format_in(_bytes(path), path.name))
+    return format_in(_bytes(path), path.name).kind
 
 
 def open_file(path: Path, *, sheet: str | None = None) -> TableFile | Pictures:
@@ -140,7 +140,8 @@ def _bytes(path: Path) -> Bytes:
 def _opened(
     file: Bytes, path: Path, name: str, sheet: str | None
 ) -> TableFile | Pictures:
-    kind = format_in(file, name)
+    what = format_in(file, name)
+    kind = what.kind
     if sheet is not None and kind not in ("workbook", "zip"):
         raise ParameterError(
             f"{path}: --sheet {sheet!r} is for workbooks; leave it out"
@@ -149,15 +150,15 @@ def _opened(
         member, name = unzipped(file, _TABLES)
         found = _opened(member, path, name, sheet)
         return _noted(found, f"the file {name!r} of the archive is read")
-    file = Bytes(file.path, file.shown, kind.packing, file.keep)
+    file = Bytes(file.path, file.shown, what.packing, file.keep)
     found = _read(file, path, name, kind, sheet)
     if isinstance(found, TableFile):
-        _check_names(found, name, kind)
+        _check_names(found, name, what)
     return found
 
 
 def _read(
-    file: Bytes, path: Path, name: str, kind: Found, sheet: str | None
+    file: Bytes, path: Path, name: str, kind: str, sheet: str | None
 ) -> TableFile | Pictures:
     """Open a file with the reader of its format."""
     if kind == "csv":
@@ -187,19 +188,19 @@ def _read(
     return found
 
 
-def _check_names(found: TableFile, name: str, kind: Found) -> None:
+def _check_names(found: TableFile, name: str, what: Found) -> None:
     """Say that the name stands for another format, or refuse what is no table."""
     known = any(name.lower().endswith(suffix) for suffix in FORMATS)
-    prose = kind == "csv" and len(found.names) == 1 and not known and name != "-"
+    prose = what.kind == "csv" and len(found.names) == 1 and not known and name != "-"
     if prose and "no header" not in " ".join(found.notes):
         suffix = Path(name).suffix or "no suffix"
         raise DataError(
             f"{found.path}: {suffix} is not readable, and the content is no table; if "
             f"it is delimited text, rename it to end in .csv (readable: {_ALL})"
         )
-    if kind.misnamed and name != "-":
-        packed = f", {kind.packing}" if kind.packing else ""
-        _noted(found, f"read as {kind}{packed} by its content, whatever its name says")
+    if what.misnamed and name != "-":
+        shown = f"{what.kind}, {what.packing}" if what.packing else what.kind
+        _noted(found, f"read as {shown} by its content, whatever its name says")
 
 
 def _noted(found: TableFile | Pictures, note: str) -> TableFile | Pictures:

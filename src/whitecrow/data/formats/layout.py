@@ -140,7 +140,8 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     if not header or all(kind_of(cell) in VALUES for cell in below[0]):
         return top if alone and (apart or short) else 0
     padded = alone and not short
-    evident = any(k != "text" and k for k in _kinds(below[1:], len(below[0])))
+    evident = any(kind in VALUES for kind in _kinds(below[1:], len(below[0])))
+    evident |= width > 2 < len(below) and all(len(row) == width for row in below)
     return top if apart or padded or evident else 0
 
 
@@ -196,7 +197,9 @@ def _has_header(table: Sequence[Row]) -> tuple[bool, list[str]]:
     shown = ", ".join(cell.strip() for cell in first[:3])
     same = [j for j in typed if own[j]]
     if same or (values == len(first) and not typed):
-        if _are_names([first[j] for j in same], table[1:], same):
+        corner = not first[0].strip() and any(r[0].strip() for r in table[1:] if r)
+        counted = [str(j) for j in range(len(same))] == [first[j].strip() for j in same]
+        if (corner and counted) or _are_names(first, table[1:], same):
             return True, [f"the first row ({shown}, ...) is taken as column names"]
         return False, []
     return True, _doubt(first, values)
@@ -212,12 +215,10 @@ def _doubt(first: Row, values: int) -> list[str]:
     ]
 
 
-def _are_names(
-    cells: Sequence[str], below: Sequence[Row], where: Sequence[int]
-) -> bool:
+def _are_names(first: Row, below: Sequence[Row], where: Sequence[int]) -> bool:
     """Whether numbers count columns or years: 0, 1, 2 or 2019, 2020, 2021."""
     try:
-        numbers = [float(cell) for cell in cells]
+        numbers = [float(first[j]) for j in where]
     except ValueError:
         return False
     steps = {b - a for a, b in pairwise(numbers)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from whitecrow.data import pictures
@@ -70,25 +71,22 @@ _REFUSED = {
 _MARK = b"\xef\xbb\xbf"
 
 
-class Found(str):
-    """A format, with how the bytes are packed and whether the name says otherwise.
+class Found(NamedTuple):
+    """What a file is.
 
     Attributes
     ----------
+    kind : str
+        A value of `FORMATS`.
     packing : str
-        A value of `streams.PACKINGS`, or "".
+        How its bytes are compressed: a value of `streams.PACKINGS`, or "".
     misnamed : bool
         Whether the name of the file stands for another format.
     """
 
+    kind: str
     packing: str
     misnamed: bool
-
-    def __new__(cls, kind: str, packing: str = "", misnamed: bool = False) -> Found:
-        """Make a format from its name."""
-        found = super().__new__(cls, kind)
-        found.packing, found.misnamed = packing, misnamed
-        return found
 
 
 def suffix_of(name: str) -> str:

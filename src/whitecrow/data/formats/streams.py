@@ -61,7 +61,7 @@ class Bytes:
     def opened(self, skip: int = 0) -> Any:
         """Open the bytes, decompressed while they are read, after the first `skip`."""
         if self.packing == "xz":
-            stream = pa.PythonFile(lzma.open(self.path))
+            stream = pa.PythonFile(lzma.open(self.path))  # noqa: SIM115
         else:
             # Opened by Python, since pyarrow cannot open every name.
             file = self.path.open("rb")
@@ -221,8 +221,8 @@ def unreadable(file: Bytes, error: Exception) -> DataError:
     broken = isinstance(error, (EOFError, lzma.LZMAError))
     if file.packing and (broken or any(word in text for word in words)):
         return DataError(
-            f"{file.shown}: the {file.packing} stream is broken or cut off ({text[:160]}); "
-            "copy or download the file again"
+            f"{file.shown}: the {file.packing} stream is broken or cut off "
+            f"({text[:160]}); copy or download the file again"
         )
     reason = error.strerror if isinstance(error, OSError) else None
     return DataError(f"{file.shown}: cannot be read ({reason or text[:160]})")

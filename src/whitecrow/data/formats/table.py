@@ -200,6 +200,9 @@ class Stacked(TableFile):
         return next(p for p, a, b in self._spans() if b is None or a <= row < b)
 
     def _spans(self) -> Iterator[tuple[TableFile, int, int | None]]:
+        if not self._starts:  # nobody has read the files yet
+            for _ in self._blocks():
+                pass
         ends = [*self._starts[1:], None]
         yield from zip(self.parts, self._starts, ends, strict=True)
 

@@ -54,21 +54,79 @@ _BASE = (
     r"(?:mol|cd|Hz|Pa|bar|Ohm|ohm|Wh|VAr|var|VA|eV|Bq|Gy|Sv|lm|lx|cal|bit|Bit|byte|Byte"
     r"|kat|sr|rad|min|sec|hr|psi|[gmsAKNJWCVFSTHBblLth\u03a9\u2126])"
 )
-_WORD = (
-    r"(?:[kMm]?Nm|[kM]?Ws|m?Ah|h|hour|day|d|week|month|yr|year|a|deg|degC|degF|rpm|RPM|U/min|ppm|ppb|vol|wt|rh"
-    r"|RH|dB|dBA|dBm|pH|pcs|pc|St|Stk|Stck|in|inch|ft|feet|yd|mi|mile|mph|kmh|kph|kn|lb|lbs|oz"
-    r"|gal|gpm|cfm|ton|to|ha|acre|F|\u00b0C|\u00b0F|\u00b0K|\u00b0|\u2103|\u2109|percent|pct|Prozent|"
-    r"count|counts|cts|cnt|ratio|index|px|pixel|kt|px|unit|units|mmHg|inHg|mmH2O|mmWS|"
-    r"atm|Torr|torr|gauss|cP|cSt|kgf|hp|PS|HP|Mio|Tsd|Mrd|tsd|TEUR|kEUR|Uhr|Std|Sek|Min|Tag|Jahr)"
-    r"s?"
+_WORDS = (
+    *("h", "hour", "day", "d", "week", "month", "yr", "year", "a", "Uhr", "Std", "Sek"),
+    *("Min", "Tag", "Jahr", "deg", "degC", "degF", "F", "rpm", "RPM", "U/min", "ppm"),
+    *(
+        "ppb",
+        "vol",
+        "wt",
+        "rh",
+        "RH",
+        "dB",
+        "dBA",
+        "dBm",
+        "pH",
+        "pcs",
+        "pc",
+        "St",
+        "Stk",
+    ),
+    *(
+        "Stck",
+        "in",
+        "inch",
+        "ft",
+        "feet",
+        "yd",
+        "mi",
+        "mile",
+        "mph",
+        "kmh",
+        "kph",
+        "kn",
+    ),
+    *(
+        "kt",
+        "lb",
+        "lbs",
+        "oz",
+        "gal",
+        "gpm",
+        "cfm",
+        "ton",
+        "to",
+        "ha",
+        "acre",
+        "percent",
+    ),
+    *("pct", "Prozent", "count", "ct", "cnt", "ratio", "index", "px", "pixel", "unit"),
+    *(
+        "mmHg",
+        "inHg",
+        "mmH2O",
+        "mmWS",
+        "atm",
+        "Torr",
+        "torr",
+        "gauss",
+        "cP",
+        "cSt",
+        "kgf",
+    ),
+    *("hp", "PS", "HP", "Mio", "Tsd", "Mrd", "tsd", "TEUR", "kEUR", "barg", "bara"),
+    *("psig", "psia", "Nm", "kNm", "Ws", "kWs", "Ah", "mAh"),
 )
+_WORD = rf"(?:{'|'.join((*_WORDS, *_CURRENCIES))}|\u00b0[CFK]?|[\u2103\u2109])s?"
 _FACTOR = rf"(?:{_PREFIX}{_BASE}|{_WORD}|1|10)(?:[\u00b2\u00b3]|(?:\^|\*\*)?[-+]?\d)?"
 _UNIT = re.compile(rf"{_FACTOR}(?:[ ]?[/*\u00b7\u22c5.^ ][ ]?\(?{_FACTOR}\)?){{0,3}}")
 _BRACKETED = re.compile(r"\[.{0,20}\]|\(.{0,20}\)|<.{1,20}>|in [^\s]{1,12}")
 _SIGNS = re.compile(
     r"[%\u2030\u00b0\u00b2\u00b3\u00b5\u03a9\u2126$\u20ac\u00a3\u00a5\u20b9\u2103\u2109]"
 )
-_PATTERN = re.compile(r"(?:[yYmMdDhHsStT]{1,4}[-/.: T]*){2,}|UTC|ISO ?8601|local time")
+_PATTERN = re.compile(
+    r"[yYmMdDhHsSjJtT]{1,4}(?:[-/.: T]+[yYmMdDhHsSjJtT]{1,4})+|UTC|ISO ?8601|local time"
+)
 _TYPES = {"text", "string", "str", "char", "name", "id", "code", "date", "datetime"}
 _TYPES |= {"time", "timestamp", "int", "integer", "float", "double", "bool", "boolean"}
 _TYPES |= {"number", "real", "numeric", "category", "categorical", "nominal"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -278,18 +278,25 @@ def _whole(data: Table | Pictures, source: str) -> tuple[pa.Table, str | None]:
 
 def _numbers(frame: pa.Table | pa.RecordBatch) -> Rows:
     """Columns as they are, for a model that was saved without an encoding."""
+    columns = [_number_column(f.name, frame[f.name]) for f in frame.schema]
+    return np.column_stack(columns).astype(np.float64)
+
+
+def _number_column(name: str, column: Any) -> Rows:
     import pyarrow as pa
 
-    for field in frame.schema:
-        numeric = pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
-        if not numeric:
-            raise DataError(
-                f"column {field.name!r} is {field.type}, and the model was saved in "
-                "Python without an encoding of columns; give numbers only, or make "
-                "the model with `whitecrow fit`"
-            )
-    columns = [column.to_numpy(zero_copy_only=False) for column in frame.columns]
-    return np.column_stack(columns).astype(np.float64)
+    kind = column.type
+    if pa.types.is_string(kind):
+        with contextlib.suppress(pa.ArrowInvalid):
+            column = column.cast(pa.float64())
+            kind = column.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        raise DataError(
+            f"column {name!r} is {kind}, and the model was saved in Python without an "
+            "encoding of columns; give numbers only, or make the model with "
+            "`whitecrow fit`"
+        )
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def _paths(data: Input) -> tuple[str, ...] | None:
@@ -306,7 +313,7 @@ def _columns(batch: _Batch, first_row: int, threshold: float) -> dict[str, Any]:
     return columns
 
 
-@contextmanager
+@contextlib.contextmanager
 def _writer(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A function that adds rows to a Parquet file; the first call sets the columns."""
     import pyarrow as pa

@@ -396,7 +396,7 @@ def test_bytes_before_and_after(judge, model):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format 2 is newer .* upgrade whitecrow"),
+        ({"format": 3}, "format 3 is newer .* upgrade whitecrow"),
         ({"format": None}, "not a whole model file"),
         ({"parts": {}}, "entries are not those"),
         ({"detector": None}, "not a whole model file"),

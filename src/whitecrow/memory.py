@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 
 from whitecrow.scaling import Scaler
 
-__all__ = ["in_c_order", "settle"]
+__all__ = ["in_c_order", "is_network", "settle"]
 
 
 def settle(estimator: BaseEstimator) -> None:
@@ -63,13 +63,13 @@ def in_c_order(value: Any) -> Any:
         settle(value)
     elif type(value) in (list, tuple):
         return type(value)(in_c_order(item) for item in value)
-    elif _is_network(value):
+    elif is_network(value):
         for tensor in [*value.parameters(), *value.buffers()]:
             tensor.data = tensor.data.contiguous()
     return value
 
 
-def _is_network(value: Any) -> bool:
+def is_network(value: Any) -> bool:
     """Tell whether it is a torch module, without importing torch for the answer."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.nn.Module)

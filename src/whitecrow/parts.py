@@ -2,7 +2,8 @@
 
 skops rebuilds objects of listed types only. A tree needs one check more: scikit-learn
 follows its node numbers in C without looking, so a file with a wrong one could crash
-the process that scores with it.
+the process that scores with it. skops is imported by the first estimator that needs it:
+that takes two seconds.
 """
 
 from __future__ import annotations
@@ -11,18 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.tree import BaseDecisionTree
 
 from whitecrow.errors import ModelFileError
+from whitecrow.forests import check_tree
 
-__all__ = ["TRUSTED", "dump", "undump"]
+__all__ = ["TRUSTED", "check_columns", "dump", "undump"]
 
 # What skops may rebuild beyond its own safe defaults.
 TRUSTED = ("sklearn.tree._tree.Tree",)
-
-_LEAF = -1
 
 
 def dump(estimator: BaseEstimator) -> bytes:
@@ -33,6 +32,8 @@ def dump(estimator: BaseEstimator) -> bytes:
     ModelFileError
         When it holds objects of types that `undump` would not rebuild.
     """
+    import skops.io
+
     data: bytes = skops.io.dumps(estimator)
     strange = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
     if strange:
@@ -51,12 +52,14 @@ def undump(data: bytes) -> Any:
     ModelFileError
         When a tree in it points outside of itself.
     """
+    import skops.io
+
     estimator = skops.io.loads(data, trusted=list(TRUSTED))
     for part in _walk(estimator, set()):
         if isinstance(part, BaseDecisionTree) and hasattr(part, "tree_"):
-            _check_tree(part)
+            check_tree(part)
         elif hasattr(part, "estimators_features_"):
-            _check_columns(part)
+            check_columns(part)
     return estimator
 
 
@@ -77,21 +80,14 @@ def _walk(value: Any, seen: set[int]) -> Iterator[BaseEstimator]:
             yield from _walk(item, seen)
 
 
-def _check_tree(estimator: Any) -> None:
-    tree = estimator.tree_
-    left, right = tree.children_left, tree.children_right
-    here = np.arange(tree.node_count)
-    leaves = (left == _LEAF) & (right == _LEAF)
-    # Children come after their parent, so that a walk ends.
-    inner = (left > here) & (right > here)
-    inner &= (left < tree.node_count) & (right < tree.node_count)
-    inner &= (tree.feature >= 0) & (tree.feature < tree.n_features)
-    if not (leaves | inner).all() or tree.n_features != estimator.n_features_in_:
-        raise ModelFileError("a tree in it points outside of itself")
+def check_columns(forest: Any) -> None:
+    """Refuse an ensemble with a member that takes columns which do not exist.
 
-
-def _check_columns(forest: Any) -> None:
-    """The columns that each member of an ensemble takes exist."""
+    Raises
+    ------
+    ModelFileError
+        When one does.
+    """
     pairs = zip(forest.estimators_, forest.estimators_features_, strict=True)
     for member, columns in pairs:
         chosen = np.asarray(columns)

@@ -5,8 +5,10 @@ A `.crow` file is a zip without compression:
 - `manifest.json`: format version, class name (from the registry), parameters, plain
   fitted values, and size and sha256 of every other part;
 - `manifest.sha256`: that of the manifest itself;
-- `weights.safetensors`: all arrays and tensors;
-- `parts/NAME.skops`: fitted scikit-learn objects, read with a fixed list of types.
+- `weights.safetensors`: all arrays and tensors, those of isolation forests too;
+- `parts/NAME.skops`: other fitted scikit-learn objects; a fixed list of types is read.
+
+Format 1 had isolation forests as skops parts.
 
 Loading runs no code from the file. It refuses whatever is not exactly what `save`
 wrote: an unknown class, a future format, another hash, a truncated file, compressed
@@ -25,25 +27,27 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import safetensors.numpy
-import skops.io
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from whitecrow import __version__, memory
+from whitecrow import __version__, forests, memory
 from whitecrow import parts as skops_parts
 from whitecrow.detector import Detector
 from whitecrow.errors import ModelFileError, ParameterError
 from whitecrow.scaling import Scaler
 
+if TYPE_CHECKING:
+    import torch
+
 __all__ = ["Bundle", "load", "load_bundle", "save"]
 
-FORMAT = 1
+FORMAT = 2
 
 MANIFEST, CHECK, WEIGHTS = "manifest.json", "manifest.sha256", "weights.safetensors"
 
@@ -173,7 +177,6 @@ _BROKEN = (
     RuntimeError,
     OverflowError,
     safetensors.SafetensorError,
-    skops.io.exceptions.UntrustedTypesFoundException,
 )
 
 
@@ -213,7 +216,7 @@ class _Writer:
         if _are_detectors(value):
             items = [self._value(item, f"{key}/{i}") for i, item in enumerate(value)]
             return {_sequence(value): items}
-        if isinstance(value, torch.nn.Module):
+        if memory.is_network(value):
             for name, tensor in value.state_dict().items():
                 self.arrays[f"{key}/{name}"] = tensor.detach().cpu().numpy()
             return {"net": True}
@@ -226,6 +229,8 @@ class _Writer:
         if isinstance(value, np.ndarray):
             self.arrays[key] = value
             return {"array": list(value.shape)}
+        if forests.is_forest(value):
+            return {"forest": forests.describe(value, key, self.arrays)}
         if isinstance(value, BaseEstimator):
             part = f"parts/{key.replace('/', '.')}.skops"
             self.skops[part] = skops_parts.dump(value)
@@ -296,6 +301,10 @@ class _Reader:
             return np.array(value["names"], dtype=object)
         if "array" in value:
             return self.arrays[key].reshape(value["array"])
+        if "forest" in value:
+            forest = forests.rebuild(value["forest"], key, self.arrays)
+            skops_parts.check_columns(forest)
+            return forest
         if "skops" in value:
             return skops_parts.undump(self.parts[value["skops"]])
         return _unplain(value, lambda i, item: self._value(item, f"{key}/{i}"))
@@ -310,6 +319,8 @@ class _Reader:
         return _unplain(value, lambda i, item: self._parameter(item))
 
     def _net(self, detector: Any, prefix: str) -> torch.nn.Module:
+        import torch
+
         net: torch.nn.Module = detector._rebuild_net()
         state = {k: torch.from_numpy(a) for k, a in self._under(prefix).items()}
         net.load_state_dict(state)
@@ -389,14 +400,8 @@ def _home(name: str) -> type[Detector]:
 
 
 def _versions() -> dict[str, str]:
-    import sklearn
-
-    return {
-        "whitecrow": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-    }
+    others = ("torch", "numpy", "scikit-learn")
+    return {"whitecrow": __version__, **{name: version(name) for name in others}}
 
 
 def _write(path: Path, manifest: dict[str, Any], parts: dict[str, bytes]) -> None:

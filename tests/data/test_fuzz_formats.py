@@ -20,19 +20,12 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
-<<<<<<< HEAD
 from whitecrow.data import formats, places
 from whitecrow.data.content import Pictures
 from whitecrow.data.formats import matlab
 from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import open_source
-=======
-from whitecrow.data import formats, places, reading
-from whitecrow.data.content import Pictures, Table
-from whitecrow.data.encoding import TableEncoder
-from whitecrow.data.formats import matlab
->>>>>>> h-formats
 from whitecrow.errors import UserError
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)).round(3)
@@ -128,23 +121,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-<<<<<<< HEAD
 def digest(folder: Path, suffix: str, content: bytes) -> TableRows | PictureRows | None:
-=======
-def digest(folder: Path, suffix: str, content: bytes) -> Table | Pictures | None:
->>>>>>> h-formats
     """Read in one piece and in batches; only a UserError of one line may come out."""
     path = folder / f"a.{suffix}"
     path.write_bytes(content)
     found = None
     try:
-<<<<<<< HEAD
         found = open_source(str(path)).rows()
         if isinstance(found, TableRows):
-=======
-        found = reading.read(path)
-        if isinstance(found, Table):
->>>>>>> h-formats
             X = TableEncoder().fit(found.frame).transform(found.frame)
             assert np.isfinite(X).all()
     except UserError as error:
@@ -153,17 +137,10 @@ def digest(folder: Path, suffix: str, content: bytes) -> Table | Pictures | None
         file = formats.open_file(path)
         if not isinstance(file, Pictures):
             batches = list(file.batches(7))
-<<<<<<< HEAD
             if isinstance(found, TableRows):
                 assert sum(batch.num_rows for batch in batches) == len(found)
                 lines = file.lines(range(len(found)))
                 assert lines is None or len(lines) == len(found)
-=======
-            if isinstance(found, Table):
-                assert sum(batch.num_rows for batch in batches) == found.n_rows
-                lines = file.lines(range(found.n_rows))
-                assert lines is None or len(lines) == found.n_rows
->>>>>>> h-formats
     except UserError as error:
         assert "\n" not in str(error)  # noqa: PT017
     return found
@@ -284,8 +261,4 @@ def test_matrices_on_which_the_decoder_dies(folder, place, value):
     content[0] = ord("m")  # which scipy does not look at
     (folder / "deadly.mat").write_bytes(content)
     with pytest.raises(UserError, match=r"broken or not a \.mat file"):
-<<<<<<< HEAD
         open_source(str(folder / "deadly.mat")).rows()
-=======
-        reading.read(str(folder / "deadly.mat"))
->>>>>>> h-formats

@@ -103,8 +103,7 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     }
     if len(levels) == 1:
         return left_out(name, "constant", f"always {levels[0][:40]!r}", summary)
-    names_rows = len(known) > present / 2 and known[0][1] < max(2, 0.05 * present)
-    if names_rows and not asked:
+    if _names_rows(known, present) and not asked:
         detail = f"{len(known)} different texts in {present} rows"
         nothing: dict[str, Any] = {"shares": {}, "counts": {}}
         return left_out(name, "identifier", detail, summary | nothing)
@@ -117,6 +116,12 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     settings = {"levels": levels, "counts": counts, "signs": signs}
     detail = _detail(summary, settings)
     return Plan(name, "category", action, detail, tuple(features), settings, summary)
+
+
+def _names_rows(known: list[tuple[str, int]], present: int) -> bool:
+    """Tell whether most texts occur once, and none is frequent."""
+    many = len(known) > max(1, present / 2)
+    return many and known[0][1] < max(2, 0.05 * present)
 
 
 def _levels(text: pa.Array) -> tuple[list[Any], list[int]]:

@@ -253,6 +253,12 @@ def test_types_stay(tmp_path: Path, suffix: str) -> None:
         assert "broken or cut-off" in refusal(path)
 
 
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    content = saved(lambda f: feather.write_feather(pa.table({"name": [1]}), f))
+    path = write(tmp_path, "a.feather", content.replace(b"name", b"nam\xe1"))
+    assert "broken or cut-off Arrow" in refusal(path)
+
+
 def test_parquet_without_rows_or_cells(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"a": pa.array([], pa.int8())}), path)

@@ -31,9 +31,11 @@ import pyarrow.parquet as pq
 
 from whitecrow.active import Event, Loop, Store, fitting
 from whitecrow.active.log import AGAIN
+from whitecrow.choose import choose
+from whitecrow.data.source import Reading, open_source
+from whitecrow.model import for_training
 from whitecrow.web import exchange, finding, progress
 from whitecrow.web.session import Session, Settings
-from whitecrow.workflow import training
 
 COLUMNS, ODD = 30, 0.03
 PEOPLE = ("ann", "bob")
@@ -169,8 +171,8 @@ def fits_timed(found: Timed) -> Callable[[], None]:
 
 
 def session_of(path: Path, folder: Path, method: str) -> Session:
-    data = training.read_for_training(str(path), None)
-    choice = training.choose(data.kind, method, use_labels=True)
+    data = open_source(str(path), for_training(Reading())).rows()
+    choice = choose(data.kind, method, use_labels=True)
     settings = Settings(
         folder=folder, budget=None, strategy="aad", annotator="ann", ask_again=20
     )

@@ -597,3 +597,47 @@ def test_a_refit_takes_over_all_that_it_learnt(monkeypatch):
     assert len(model.loss_curve_) > SHORT["epochs"]
     assert model.epochs == SHORT["epochs"]
     assert not np.array_equal(model.anomaly_score(rows), before)
+
+
+# ---------------------------------------------------------------------------- dropout
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_nobody_waits_for_a_training_with_dropout(tmp_path, n_members):
+    """A file loaded meanwhile waited for ever, or for the end of the training."""
+    rows = np.random.default_rng(0).normal(size=(64, 4))
+    wc.AutoEncoder(**SHORT).fit(rows).save(tmp_path / "m.crow")
+    loaded = []
+
+    def load(epoch, report):
+        assert not device._seeding.locked()
+        loaded.append(wc.load(tmp_path / "m.crow"))
+
+    settings = {**SHORT, "dropout": 0.2, "random_state": 0, "n_members": n_members}
+    with train.on_log(load):
+        wc.AutoEncoder(**settings).fit(rows)
+    assert loaded
+
+
+def test_masks_follow_from_the_seed_and_leave_the_global_generator_alone():
+    rows = np.random.default_rng(0).normal(size=(64, 4))
+    scores = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.random.get_rng_state()
+        model = wc.AutoEncoder(**SHORT, dropout=0.2, random_state=0)
+        scores.append(model.fit_score(rows))
+        assert torch.equal(torch.random.get_rng_state(), before)
+        assert all(getattr(x, "generator", None) is None for x in model.net_.modules())
+    assert_array_equal(*scores)
+
+
+def test_dropout_of_a_network_from_outside_is_seeded_too():
+    rows = np.random.default_rng(0).normal(size=(64, 4))
+
+    def network(shape):
+        return nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 2))
+
+    settings = {**SHORT, "pretrain": False, "network": network, "random_state": 0}
+    scores = [wc.DeepSVDD(**settings).fit_score(rows) for _ in range(2)]
+    assert_array_equal(*scores)

@@ -78,3 +78,13 @@ def test_small_steps_run_on_one_thread(three_threads, work, expected):
     with pytest.raises(KeyError), device.threads(work):
         raise KeyError
     assert torch.get_num_threads() == 3
+
+
+def test_blocks_of_one_thread_may_overlap(three_threads):
+    """Enter A, enter B, leave A, leave B: one thread remained."""
+    first, second = device.threads(1e3), device.threads(1e3)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 3

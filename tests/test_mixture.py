@@ -6,6 +6,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch.distributions import MultivariateNormal
 
+import whitecrow as wc
 from whitecrow import mixture
 from whitecrow.mixture import AutoencodedMixture, Mixture
 
@@ -306,3 +307,22 @@ def test_batches_are_equally_large(n, batch_size):
     assert 1 <= size <= batch_size
     last = n % size or size
     assert size - last < -(-n // size)
+
+
+def test_a_network_is_copied_once_a_call(monkeypatch):
+    """It was copied for every thousand rows."""
+    model = wc.DAGMM(epochs=2, device="cpu", random_state=0)
+    rows = np.random.default_rng(0).normal(size=(5000, 4))
+    scores = model.fit_score(rows)
+    copies, exact = [], mixture.exact
+
+    def counted(net):
+        if next(net.parameters()).dtype == torch.float32:
+            copies.append(net)
+        return exact(net)
+
+    monkeypatch.setattr(mixture, "exact", counted)
+    again = model.anomaly_score(rows)
+    assert len(copies) == 1
+    np.testing.assert_array_equal(again, scores)
+    assert next(model.net_.parameters()).dtype == torch.float32

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
+from whitecrow.nets import noise
 from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
@@ -458,9 +459,7 @@ class DeepDetector(Detector):
     ) -> NDArray[np.float64]:
         """Train through the stages, and keep the network."""
         net.train()
-        noisy = any(isinstance(layer, nn.Dropout) for layer in stacked.layers(net))
-        masks = device.seeded(data.seeds[0]) if noisy else contextlib.nullcontext()
-        with device.threads(_work(net, self.batch_size)), masks:
+        with device.threads(_work(net, self.batch_size)), _masks(net, data.seeds[0]):
             curve = self._run(net, data, stages, after)
         self.net_ = net.eval().requires_grad_(False)
         with device.threads(_work(net, self.batch_size)), torch.no_grad():
@@ -692,6 +691,23 @@ def fresh_copy(
     if inner.random_state is None:
         inner.set_params(random_state=random_state)
     return inner
+
+
+@contextlib.contextmanager
+def _masks(net: nn.Module, seed: int) -> Iterator[None]:
+    """Run a training with masks of dropout that follow from a seed alone."""
+    layers = list(stacked.layers(net))
+    # Of networks from outside: torch's dropout has the global generator and no other.
+    others = any(
+        isinstance(layer, nn.Dropout) and not isinstance(layer, noise.OwnDropout)
+        for layer in layers
+    )
+    with contextlib.ExitStack() as stack:
+        if others:
+            stack.enter_context(device.seeded(seed))
+        where = next(net.parameters()).device
+        stack.enter_context(noise.masks(layers, seed, where))
+        yield
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:

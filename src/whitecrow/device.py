@@ -106,8 +106,9 @@ def seeds(random_state: object, n: int) -> list[int]:
 def seeded(seed: int) -> Iterator[None]:
     """Run a block with torch's global generator seeded, and put it back afterwards.
 
-    Layers draw their first weights, and dropout its masks, from the global generator
-    without a way to pass another; everything else takes a generator of its own.
+    Layers draw their first weights from the global generator without a way to pass
+    another; everything else takes a generator of its own. Other threads wait for the
+    end of the block, so it must be short.
     """
     with _seeding, torch.random.fork_rng(devices=_generators()):
         torch.manual_seed(seed)
@@ -123,10 +124,12 @@ def _generators() -> list[int]:
 def threads(multiply_adds: float) -> Iterator[None]:
     """Run a block with as many torch threads as a step of this size can use."""
     before = torch.get_num_threads()
-    if multiply_adds < _SMALL_STEP and before > 1:
-        torch.set_num_threads(1)
+    if multiply_adds >= _SMALL_STEP or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
+        # Only by the block that took them: blocks of several users may overlap.
+        torch.set_num_threads(before)

@@ -1,7 +1,7 @@
 """Isolation forests as plain values and arrays, for a file to hold.
 
 skops writes any estimator, but to import it takes two seconds: it imports all of
-scikit-learn, and torch. A forest needs neither. Only the classes named here are rebuilt.
+scikit-learn, and torch. A forest needs neither. Only the classes below are rebuilt.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CLASSES: dict[str, type[BaseEstimator]] = {
     "IsolationForest": IsolationForest,
     "ExtraTreeRegressor": ExtraTreeRegressor,
 }
-_FIELDS = NODE_DTYPE.names or ()
+_FIELDS: tuple[str, ...] = NODE_DTYPE.names
 _LEAF = -1
 
 
@@ -113,7 +113,7 @@ _SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {"list": list, "tuple": tupl
 
 
 def _rebuild_tree(facts: dict[str, int], key: str, arrays: dict[str, Any]) -> Tree:
-    nodes = np.zeros(len(arrays[f"{key}/{_FIELDS[0]}"]), dtype=NODE_DTYPE)
+    nodes = np.zeros(len(arrays[f"{key}/left_child"]), dtype=NODE_DTYPE)
     for field in _FIELDS:
         nodes[field] = arrays[f"{key}/{field}"]
     tree = Tree(facts["n_features"], np.array([1], dtype=np.intp), 1)

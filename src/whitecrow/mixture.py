@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from whitecrow.deep import DeepDetector, Members
-from whitecrow.detector import Rows
+from whitecrow.detector import Rows, Scores
 from whitecrow.device import answers_at_once, wide
 from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
 
@@ -298,8 +298,11 @@ def exact(net: nn.Module) -> nn.Module:
     """A copy of a network that computes in float64.
 
     An energy multiplies rounding errors of z by up to 1 / variance: in float32 the
-    score of a row would depend on the rows that it is scored with.
+    score of a row would depend on the rows that it is scored with. A network that does
+    so already is returned itself.
     """
+    if next(net.parameters()).dtype == torch.float64:
+        return net
     twin = copy.deepcopy(net)
     on_mps = next(net.parameters()).device.type == "mps"
     return (twin.cpu() if on_mps else twin).double()
@@ -507,9 +510,16 @@ class MixtureDetector(DeepDetector):
     @torch.no_grad()
     def _passes(self, X: Rows) -> Iterator[tuple[Tensor, Tensor]]:
         """`(z, membership)` of the rows, in pieces."""
+        net = exact(self.net_)
         for piece in self._pieces(X):
-            z, membership, _ = exact(self.net_)(wide(self._input(piece)))
+            z, membership, _ = net(wide(self._input(piece)))
             yield z, membership
+
+    def _member_scores(self, X: Rows) -> Scores:
+        """Scores of each member, by one copy of the network for all pieces."""
+        twin = copy.copy(self)
+        twin.net_ = exact(self.net_)
+        return super(MixtureDetector, twin)._member_scores(X)
 
     def _energy(self, net: nn.Module, x: Tensor) -> Tensor:
         """Energy of rows under the mixture of all training rows."""

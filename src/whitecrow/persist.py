@@ -6,7 +6,7 @@ A `.crow` file is a zip without compression:
   fitted values, and size and sha256 of every other part;
 - `manifest.sha256`: that of the manifest itself;
 - `weights.safetensors`: all arrays and tensors, those of isolation forests too;
-- `parts/NAME.skops`: other fitted scikit-learn objects, read with a fixed list of types.
+- `parts/NAME.skops`: other fitted scikit-learn objects; a fixed list of types is read.
 
 Format 1 had isolation forests as skops parts.
 

@@ -7,7 +7,7 @@ import pytest
 
 import whitecrow as wc
 from whitecrow.active import Loop, MemoryLog, exchange
-from whitecrow.errors import DataError
+from whitecrow.errors import DataError, LabelError
 
 X = np.random.default_rng(0).normal(size=(30, 2))
 
@@ -44,6 +44,67 @@ def test_there_and_back(loop, tmp_path, ending):
     fresh.tell(*exchange.read(path))
     np.testing.assert_array_equal(fresh.labels_, loop.labels_)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_rows_are_found_again_by_what_they_hold(loop, tmp_path, ending):
+    """Sorted anew, and with rows before, between and behind."""
+    path = tmp_path / f"labels.{ending}"
+    exchange.write(loop, path)
+    order = np.random.default_rng(1).permutation(40)
+    rows = np.vstack([X, X[:10] + 100])[order]
+    other = Loop(wc.HBOS(), rows)
+    found = exchange.match(other, path)
+    other.tell(found.items, found.answers)
+    expected = np.full(40, np.nan)
+    expected[:30] = loop.labels_
+    np.testing.assert_array_equal(other.labels_, expected[order])
+    assert (found.missing, found.by_number) == (0, 0)
+
+
+def test_labels_of_other_rows_are_refused_with_counts(loop, tmp_path):
+    path = tmp_path / "labels.csv"
+    exchange.write(loop, path)
+    with pytest.raises(LabelError, match="none of the 3 labels is about a row of"):
+        exchange.match(Loop(wc.HBOS(), X + 1), path)
+    some = X.copy()
+    some[20] += 1
+    found = exchange.match(Loop(wc.HBOS(), some), path)
+    assert (len(found.items), found.missing) == (2, 1)
+    assert 20 not in found.items
+
+
+def test_equal_rows_are_all_found(tmp_path):
+    rows = X.copy()
+    rows[7] = rows[3]
+    loop = Loop(wc.HBOS(), rows)
+    loop.tell([3, 7], ["anomaly", "anomaly"])
+    exchange.write(loop, tmp_path / "labels.csv")
+    found = exchange.match(Loop(wc.HBOS(), rows[::-1]), tmp_path / "labels.csv")
+    assert sorted(found.items.tolist()) == [22, 26]
+
+
+def test_a_csv_that_a_spreadsheet_saved(loop, tmp_path):
+    """Semicolons, a mark at the beginning, and what it takes for the end of a line."""
+    path = tmp_path / "labels.csv"
+    exchange.write(loop, path)
+    text = path.read_text().replace('"', "").replace(", ", "/")
+    cells = [line.split(",") for line in text.splitlines()]
+    saved = "\r\n".join(";".join(line) for line in cells)
+    path.write_bytes(saved.encode("utf-8-sig"))
+    fresh = Loop(wc.HBOS(), X)
+    found = exchange.match(fresh, path)
+    fresh.tell(found.items, found.answers)
+    np.testing.assert_array_equal(fresh.labels_, loop.labels_)
+
+
+def test_lines_without_content_are_matched_by_number(loop, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("item;label\n3;1\n4;\n5;0\n")
+    found = exchange.match(loop, path)
+    assert found.items.tolist() == [3, 5]
+    assert found.answers == ["anomaly", "normal"]
+    assert found.by_number == 2
 
 
 def test_label_studio_tasks(loop, tmp_path):

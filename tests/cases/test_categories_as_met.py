@@ -61,7 +61,7 @@ def test_the_one_other_word_is_first(
     values = [f"{v:.3f}" for v in rng().normal(10, 0.1, size=N)]
     desk.table("x.csv", {"state": words, "x": values})
     found = desk.detect("x.csv", method=method).tells("state")
-    found.first(at_most=1 if method else 3)
+    found.first(at_most=1 if method else 10)
 
 
 def test_a_reason_says_how_often_a_level_was_seen(desk: Desk) -> None:

@@ -130,13 +130,9 @@ def test_what_was_taken_off_a_number_is_said(name: str, desk: Desk) -> None:
     if sep != "," and "," in cell(1.5):
         columns["load"] = [v.replace(".", ",") for v in columns["load"]]
     found = desk.detect(desk.table("x.csv", columns, sep=sep))
-    (line,) = (
-        line
-        for line in found.text.splitlines()
-        if "price" in line and "row" not in line
-    )
+    lines = [line for line in found.text.splitlines() if "'price'" in line]
+    assert any(re.search(said, line) for line in lines), found.text
     found.tells("price")
-    assert re.search(said, line), line
 
 
 @pytest.mark.parametrize(
@@ -261,7 +257,7 @@ def test_a_word_among_decimal_commas_is_missing(word: str, desk: Desk) -> None:
     cells[50], cells[ODD] = word, "-30,5"
     other = [v.replace(".", ",") for v in loads()]
     desk.table("x.csv", {"druck": cells, "last": other}, sep=";")
-    desk.detect("x.csv").first().never_says("identifier")
+    desk.detect("x.csv").first(at_most=2).never_says("identifier")
 
 
 def test_two_words_for_missing_in_one_column(desk: Desk) -> None:
@@ -326,7 +322,8 @@ def test_an_infinite_cell_to_train_on(word: str, method: str, desk: Desk) -> Non
         ran.refused("infin", "load")
         return
     ran.says("infin", "load")
-    desk.found(ran).first(at_most=2)
+    # For ECOD it is as far out as the highest of the finite ones, and no farther.
+    desk.found(ran).first(at_most=8 if method == "ecod" else 2)
 
 
 @pytest.mark.parametrize("word", ["1.797e308", "-1e300", "1e40", "1" + 60 * "0"])

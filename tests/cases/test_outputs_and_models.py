@@ -141,10 +141,10 @@ def test_no_experiment_file_is_written_over(desk: Desk) -> None:
 
 
 def test_no_original_file_is_written_over(desk: Desk) -> None:
-    lines = ["Category,nproc,nppid,Class"]
+    lines = ["Category,pslist.nproc,pslist.nppid,pslist.nprocs64bit,Class"]
     for i in range(60):
-        kind = f"Trojan-Zeus-{i:08x}-1.raw,{i},5.0{i},Malware"
-        lines.append(kind if i % 3 == 0 else f"Benign,{i + 30},2.0{i},Benign")
+        kind = f"Trojan-Zeus-{i:08x}-1.raw,{i},5.0{i},0,Malware"
+        lines.append(kind if i % 3 == 0 else f"Benign,{i + 30},2.0{i},0,Benign")
     original = desk / "Obfuscated-MalMem2022.csv"
     original.write_text("\n".join(lines) + "\n")
     before = digest(original)
@@ -169,7 +169,7 @@ def test_the_folder_of_the_table_may_hold_the_results(data: str, desk: Desk) -> 
 def test_scores_under_the_name_of_text_are_text(
     name: str, data: str, desk: Desk
 ) -> None:
-    desk.fit(data, "--method", "ecod")
+    desk.fit(data, "--method", "knn")
     ran = desk.run("score", "m.crow", data, "-o", name)
     if ran.code:
         ran.refused(name, "csv|parquet")

@@ -52,6 +52,15 @@ def test_no_such_file_names_where_it_was_looked_for(run: Run) -> None:
     fails(run("data", "show", "cardoi"), "cardio")
 
 
+def test_mistakes_on_the_command_line_are_named(run: Run) -> None:
+    commands = "demo, detect, .*data, methods, doctor; see `whitecrow --help`"
+    fails(run("nosuch"), f"there is no command 'nosuch'; commands: {commands}")
+    fails(run("detekt"), r"did you mean 'detect'\? commands: demo")
+    fails(run("experiment", "no"), "commands: run, report, list; see")
+    fails(run("score", "m.crow"), "DATA is missing; see `whitecrow score --help`")
+    fails(run("fit", "x.csv", "--preset"), "--preset needs a value")
+
+
 def test_a_folder_without_pictures(run: Run, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     fails(run("detect", "folder", "-o", "out"), "no pictures")

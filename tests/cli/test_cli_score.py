@@ -68,7 +68,6 @@ def test_a_table_streams_in_batches_to_the_same_scores(
     method: list[str],
     error: float,
 ) -> None:
-    from whitecrow.workflow import scoring
 
     run("fit", table, "--ignore", "y", *method, "-o", "m.crow")
     run("score", "m.crow", table, "-o", "one.parquet")

@@ -8,13 +8,13 @@ import sys
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from whitecrow import labels
 from whitecrow.data import catalog
-from whitecrow.data.content import Pictures, Table
-from whitecrow.errors import DataError, UserError
+from whitecrow.data.entry import digest, verify
+from whitecrow.data.source import PictureSource, TableSource, open_source
+from whitecrow.errors import DataError
 
 SHIPPED = {"breast_cancer", "digits", "digits_all"}
 ENTRIES = [catalog.get(name) for name in catalog.names()]
@@ -102,7 +102,7 @@ def test_facts_agree_with_the_real_files(real_data):
             continue
         where = real_data / entry.where
         if where.is_dir():
-            catalog.verify(where, entry)
+            verify(where, entry)
             on_disk -= {p for p in on_disk if p.startswith(entry.where + "/")}
             continue
         assert entry.sha256 == sums[entry.where], entry.name
@@ -131,22 +131,22 @@ def test_loaded_sets_have_the_rows_columns_and_anomalies_that_are_listed(
     real_data, monkeypatch, name
 ):
     monkeypatch.setenv("WHITECROW_DATA", str(real_data))
-    entry, data = catalog.get(name), catalog.load(name)
-    if isinstance(data, Pictures):
+    entry, source = catalog.get(name), open_source(name)
+    if isinstance(source, PictureSource):
+        data = source.pictures
         assert len(data) == entry.rows
         assert np.prod(data.images.shape[1:]) == entry.features
         assert (data.labels == labels.ANOMALY).sum() == entry.anomalies
         return
-    assert data.n_rows == entry.rows
-    assert data.label_column == entry.label_column
-    others = {entry.label_column, *entry.ignore} - {None}
-    assert others <= set(data.columns)
-    assert len(data.columns) - len(others) == entry.features
+    rows = source.rows()
+    assert len(rows) == entry.rows
+    assert source.rule.column == entry.label_column
+    assert source.ignore == entry.ignore
+    assert set(entry.ignore) <= set(rows.frame.column_names)
+    assert len(rows.frame.column_names) - len(entry.ignore) == entry.features
     if entry.label_column:
-        column = np.asarray(data.frame[entry.label_column])
-        codes = catalog.codes_of(column, entry.anomaly_values)
-        assert (codes == labels.ANOMALY).sum() == entry.anomalies
-        assert (codes == labels.NORMAL).sum() == entry.rows - entry.anomalies
+        assert (rows.codes == labels.ANOMALY).sum() == entry.anomalies
+        assert (rows.codes == labels.NORMAL).sum() == entry.rows - entry.anomalies
 
 
 # ------------------------------------------------------------------------- lookup
@@ -189,19 +189,19 @@ def test_importing_the_catalogue_is_cheap():
 
 
 def test_breast_cancer_calls_malignant_tumours_anomalies():
-    table = catalog.load("breast_cancer")
-    assert isinstance(table, Table)
-    assert (table.n_rows, len(table.columns)) == (569, 31)
-    assert table.label_column == "y"
-    y = np.asarray(table.frame["y"])
+    source = open_source("breast_cancer")
+    rows = source.rows()
+    assert rows.frame.shape == (569, 30)
+    assert source.rule.column == "y"
+    y = rows.codes
     assert y.sum() == 212
     # Malignant tumours are the larger ones.
-    radius = np.asarray(table.frame["mean_radius"])
+    radius = np.asarray(rows.frame["mean_radius"])
     assert radius[y == 1].mean() > 17 > 13 > radius[y == 0].mean()
 
 
 def test_digits_are_zeros_with_two_of_each_other_digit():
-    data = catalog.load("digits")
+    data = open_source("digits").pictures
     assert data.images.shape == (196, 1, 8, 8)
     assert data.images.dtype == np.uint8
     assert data.images.max() == 255
@@ -215,7 +215,7 @@ def test_digits_are_zeros_with_two_of_each_other_digit():
 
 
 def test_all_digits_keep_their_class():
-    data = catalog.load("digits_all")
+    data = open_source("digits_all").pictures
     assert len(data) == 1797
     assert set(data.kinds) == set("0123456789")
     zero = np.array(data.kinds) == "0"
@@ -224,14 +224,12 @@ def test_all_digits_keep_their_class():
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_shipped_sets_agree_with_their_entry_and_have_no_path(name):
-    entry, data = catalog.get(name), catalog.load(name)
+    entry, rows = catalog.get(name), open_source(name).rows()
     assert catalog.is_available(name)
-    rows = data.n_rows if isinstance(data, Table) else len(data)
-    assert rows == entry.rows
-    if isinstance(data, Pictures):
-        assert (data.labels == labels.ANOMALY).sum() == entry.anomalies
-    assert entry.hint in data.notes
-    with pytest.raises(DataError, match=r"catalog\.load"):
+    assert len(rows) == entry.rows
+    assert (rows.codes == labels.ANOMALY).sum() == entry.anomalies
+    assert entry.hint in rows.notes
+    with pytest.raises(DataError, match="has no file; use its name"):
         catalog.path(name)
 
 
@@ -245,14 +243,16 @@ def test_a_set_is_found_in_the_data_folder_and_read(tiny, no_data):
     file.write_text("id,bad,x\na,yes,1\nb,no,2\n")
     assert catalog.is_available("tiny")
     assert catalog.path("tiny") == file
-    table = catalog.load("tiny")
-    assert table.label_column == "bad"
-    assert any("not features: id" in note for note in table.notes)
+    source = open_source("tiny")
+    assert isinstance(source, TableSource)
+    assert source.rule.column == "bad"
+    assert source.ignore == ("id",)
+    assert source.rows().codes.tolist() == [1, 0]
 
 
 def test_a_set_without_address_says_where_to_get_it(tiny, no_data):
     with pytest.raises(DataError) as caught:
-        catalog.load("tiny")
+        open_source("tiny")
     for word in (
         "tiny",
         "our own pen",
@@ -281,7 +281,7 @@ def test_the_shared_folder_beside_the_working_folder_is_searched(tmp_path, monke
 
 def entry_for(where, **changes):
     size = sum(f.stat().st_size for f in [where, *where.rglob("*")] if f.is_file())
-    entry = replace(catalog.get("cardio"), sha256=catalog.digest(where), bytes=size)
+    entry = replace(catalog.get("cardio"), sha256=digest(where), bytes=size)
     return replace(entry, **changes)
 
 
@@ -293,21 +293,21 @@ def test_a_changed_byte_is_found(tmp_path, folder):
     (file.parent / "c.bin").write_bytes(b"more")
     where = tmp_path / "set" if folder else file
     entry = entry_for(where)
-    catalog.verify(where, entry)
+    verify(where, entry)
     file.write_bytes(b"123x5678")
     os.utime(where, ns=(1, 1))
     with pytest.raises(DataError, match=r"sha256 is .* replace or remove it"):
-        catalog.verify(where, entry)
+        verify(where, entry)
     file.write_bytes(b"1234")
     with pytest.raises(DataError, match=r"has \d+ bytes, .* cardio has"):
-        catalog.verify(where, entry)
+        verify(where, entry)
 
 
 def test_a_renamed_file_changes_the_digest_of_a_folder(tmp_path):
     (tmp_path / "a.png").write_bytes(b"1")
-    before = catalog.digest(tmp_path)
+    before = digest(tmp_path)
     (tmp_path / "a.png").rename(tmp_path / "b.png")
-    assert catalog.digest(tmp_path) != before
+    assert digest(tmp_path) != before
 
 
 def test_path_checks_only_when_asked(tiny, no_data):
@@ -317,33 +317,3 @@ def test_path_checks_only_when_asked(tiny, no_data):
     assert catalog.path("tiny") == file
     with pytest.raises(DataError, match="sha256"):
         catalog.path("tiny", check=True)
-
-
-# ------------------------------------------------------------------------- labels
-
-
-@pytest.mark.parametrize(
-    ("values", "anomalies", "expected"),
-    [
-        (["a", "b", "c", ""], ("a", "c"), [1, 0, 1, -1]),
-        (["a", "b", None], ("!a",), [0, 1, -1]),
-        (["a", "b", "c"], ("!a", "!b"), [0, 0, 1]),
-        ([0, 1, 2], ("1",), [0, 1, 0]),
-        ([0.0, 1.0, np.nan], ("1",), [0, 1, -1]),
-        (["0", "1.0"], ("1",), [0, 1]),
-        ([True, False], ("1",), [1, 0]),
-        ([1234567, 1234568], ("1234568",), [0, 1]),
-        (pa.chunked_array([["x", None], ["y"]]), ("x",), [1, -1, 0]),
-        (np.array([], dtype=str), ("x",), []),
-    ],
-)
-def test_label_values_become_codes(values, anomalies, expected):
-    found = catalog.codes_of(values, anomalies)
-    assert found.dtype == np.int8
-    np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("anomalies", [(), ("a", "!b")])
-def test_label_values_that_mean_nothing_are_refused(anomalies):
-    with pytest.raises(UserError, match="all but normal"):
-        catalog.codes_of(["a"], anomalies)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from whitecrow.data import catalog, download
+from whitecrow.data.source import open_source
 from whitecrow.errors import DataError
 
 BODY = bytes(range(256)) * 2000
@@ -180,9 +181,9 @@ def test_a_set_asked_for_by_name_is_fetched_read_and_kept(
     monkeypatch.setattr(catalog, "_entries", lambda: {"own": wanted})
     assert not catalog.is_available("own")
     assert sum(server.requests.values()) == 0
-    assert catalog.load("own").n_rows == 6
+    assert len(open_source("own").rows()) == 6
     assert catalog.is_available("own")
-    catalog.load("own")
+    open_source("own")
     assert server.requests == {"/own.npz": 1}
 
 

@@ -19,9 +19,11 @@ from scipy import io as scipy_io
 from scipy import sparse
 
 from whitecrow import labels
-from whitecrow.data import formats, places, reading
+from whitecrow.data import formats, places
 from whitecrow.data.content import Pictures
 from whitecrow.data.formats import Stacked, TableFile
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.data.source import TableSource, open_source
 from whitecrow.errors import DataError, ParameterError
 
 
@@ -249,6 +251,12 @@ def test_types_stay(tmp_path: Path, suffix: str) -> None:
     for share in (0.2, 0.9):
         path.write_bytes(whole[: int(share * len(whole))])
         assert "broken or cut-off" in refusal(path)
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    content = saved(lambda f: feather.write_feather(pa.table({"name": [1]}), f))
+    path = write(tmp_path, "a.feather", content.replace(b"name", b"nam\xe1"))
+    assert "broken or cut-off Arrow" in refusal(path)
 
 
 def test_parquet_without_rows_or_cells(tmp_path: Path) -> None:
@@ -524,12 +532,14 @@ def test_standard_input_without_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tables_and_pictures_by_source(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "x,y\n1,2\n")
-    found = reading.read(str(tmp_path / "*.csv"))
-    assert not isinstance(found, Pictures)
-    assert (found.n_rows, found.columns) == (1, ("x", "y"))
+    found = open_source(str(tmp_path / "*.csv")).rows()
+    assert isinstance(found, TableRows)
+    assert (len(found), found.frame.column_names) == (1, ["x", "y"])
     np.save(tmp_path / "b.npy", np.ones((2, 3, 3), np.uint8))
-    assert isinstance(reading.read(tmp_path / "b.npy"), Pictures)
-    assert [b.num_rows for b in reading.stream(tmp_path / "a.csv")] == [1]
+    assert isinstance(open_source(str(tmp_path / "b.npy")).rows(), PictureRows)
+    source = open_source(str(tmp_path / "a.csv"))
+    assert isinstance(source, TableSource)
+    assert [len(rows) for rows in source.batches()] == [1]
 
 
 # ------------------------------------------------------------------- real files

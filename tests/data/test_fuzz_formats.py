@@ -20,10 +20,12 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
-from whitecrow.data import formats, places, reading
-from whitecrow.data.content import Pictures, Table
-from whitecrow.data.encoding import TableEncoder
+from whitecrow.data import formats, places
+from whitecrow.data.content import Pictures
 from whitecrow.data.formats import matlab
+from whitecrow.data.kinds import TableEncoder
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.data.source import open_source
 from whitecrow.errors import UserError
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)).round(3)
@@ -119,14 +121,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-def digest(folder: Path, suffix: str, content: bytes) -> Table | Pictures | None:
+def digest(folder: Path, suffix: str, content: bytes) -> TableRows | PictureRows | None:
     """Read in one piece and in batches; only a UserError of one line may come out."""
     path = folder / f"a.{suffix}"
     path.write_bytes(content)
     found = None
     try:
-        found = reading.read(path)
-        if isinstance(found, Table):
+        found = open_source(str(path)).rows()
+        if isinstance(found, TableRows):
             X = TableEncoder().fit(found.frame).transform(found.frame)
             assert np.isfinite(X).all()
     except UserError as error:
@@ -135,10 +137,10 @@ def digest(folder: Path, suffix: str, content: bytes) -> Table | Pictures | None
         file = formats.open_file(path)
         if not isinstance(file, Pictures):
             batches = list(file.batches(7))
-            if isinstance(found, Table):
-                assert sum(batch.num_rows for batch in batches) == found.n_rows
-                lines = file.lines(range(found.n_rows))
-                assert lines is None or len(lines) == found.n_rows
+            if isinstance(found, TableRows):
+                assert sum(batch.num_rows for batch in batches) == len(found)
+                lines = file.lines(range(len(found)))
+                assert lines is None or len(lines) == len(found)
     except UserError as error:
         assert "\n" not in str(error)  # noqa: PT017
     return found
@@ -148,8 +150,7 @@ def digest(folder: Path, suffix: str, content: bytes) -> Table | Pictures | None
 def test_the_files_to_be_damaged_are_good(folder: Path, suffix: str) -> None:
     found = digest(folder, suffix, GOOD[suffix])
     assert found is not None
-    n = found.n_rows if isinstance(found, Table) else len(found)
-    assert n == (60 if isinstance(found, Table) else 1)
+    assert len(found) == (60 if isinstance(found, TableRows) else 1)
 
 
 @pytest.mark.parametrize("suffix", GOOD)
@@ -260,4 +261,4 @@ def test_matrices_on_which_the_decoder_dies(folder, place, value):
     content[0] = ord("m")  # which scipy does not look at
     (folder / "deadly.mat").write_bytes(content)
     with pytest.raises(UserError, match=r"broken or not a \.mat file"):
-        reading.read(str(folder / "deadly.mat"))
+        open_source(str(folder / "deadly.mat")).rows()

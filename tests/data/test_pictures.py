@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from whitecrow import labels
-from whitecrow.data import decoding, pictures, readers
+from whitecrow.data import decoding, pictures
 from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import preview
 from whitecrow.data.depth import to_bytes
+from whitecrow.data.source import PictureSource, Reading, open_source
 from whitecrow.errors import DataError, ParameterError
 
 
@@ -39,8 +40,9 @@ def save(image: Image.Image, *parts: str | Path) -> Path:
 
 
 def read(source: Path | str, size: int | None = None) -> Pictures:
-    found = readers.read(source, picture_size=size)
-    assert isinstance(found, Pictures)
+    opened = open_source(str(source), Reading(picture_size=size))
+    assert isinstance(opened, PictureSource)
+    found = opened.pictures
     n = len(found)
     assert found.images.dtype == np.uint8
     assert len(found.images) == len(found.kinds) == len(found.labels) == n
@@ -114,7 +116,7 @@ def test_pattern_of_pictures_and_tables(layout: Path) -> None:
     (layout / "a.csv").write_text("a\n1\n")
     save(grey(1), layout, "a.png")
     with pytest.raises(DataError, match="pictures and other files"):
-        readers.read(str(layout / "a.*"))
+        open_source(str(layout / "a.*"))
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "bmp", "tif", "webp", "PNG"])
@@ -234,7 +236,7 @@ def test_broken_pictures_are_named_skipped_counted(layout: Path) -> None:
 def test_only_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"nothing")
     with pytest.raises(DataError) as caught:
-        readers.read(tmp_path)
+        open_source(str(tmp_path))
     message = str(caught.value)
     assert message.endswith("none of 1 pictures can be read; a.png: not a picture")
 
@@ -252,10 +254,10 @@ def test_too_many_pixels_are_refused_before_decoding(
 
 def test_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no pictures in this folder; it needs bmp"):
-        readers.read(tmp_path)
+        open_source(str(tmp_path))
     (tmp_path / "a.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match="but 1 csv files; read them with the pattern"):
-        readers.read(tmp_path)
+        open_source(str(tmp_path))
 
 
 def test_other_and_hidden_files_are_left_alone(layout: Path) -> None:

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from originals import IDS2017, IDS2018, MALMEM, TEXTS, Flows, gz, kdd_lines
 
 from whitecrow.data import catalog, prepare
-from whitecrow.data.prepare import raw, stream
+from whitecrow.data.formats import open_table
+from whitecrow.data.prepare import publish, raw, stream
 from whitecrow.data.prepare.seen import Seen, hashed
 from whitecrow.data.prepare.stream import Options
+from whitecrow.data.source import open_source
 from whitecrow.errors import DataError, ParameterError, UserError
-from whitecrow.workflow import inputs, preparing
 
 KDD = ["normal."] * 8 + ["smurf."] * 20 + ["neptune."] * 4 + ["satan.", "perl."]
 WEB = "Web Attack \u2013 Brute Force"  # the dash is \x96 in the file
@@ -53,7 +54,7 @@ def run(tmp_path: Path):
         out = tmp_path / f"{prepare.find(name).name}.parquet"
         given_files = [str(file) for file in files]
         return Prepared(
-            preparing.prepare(
+            publish.prepare(
                 name, given_files, str(out), Options(**options), lambda *_: None
             )
         )
@@ -106,9 +107,7 @@ def test_published_numbers(
 
 
 def test_the_numbers_in_the_table_are_those_of_the_file(real_data, run):
-    from whitecrow.data import reading
-
-    original = reading.read(real_data / "network" / "nsl_kdd_test.csv.gz").frame
+    original = open_table(real_data / "network" / "nsl_kdd_test.csv.gz").read()
     done = run("nsl_kdd", real_data / "network" / "nsl_kdd_test.csv.gz")
     for name in ("src_bytes", "serror_rate"):
         assert done.column(name) == [float(cell) for cell in original[name].to_pylist()]
@@ -480,7 +479,7 @@ def test_the_table_and_the_card_say_what_the_label_means(run, kdd_file, tmp_path
     assert card["sha256"] == catalog.digest(tmp_path / "kdd10.parquet")
     assert card["rows"] == done.table.num_rows
     assert str(tmp_path) not in json.dumps(card)
-    assert any("REVERSED" in line for line in preparing.lines(done.card))
+    assert any("REVERSED" in line for line in publish.lines(done.card))
 
 
 def test_files_without_attacks_are_noted(run, tmp_path):
@@ -505,14 +504,14 @@ def data_folder(tmp_path, monkeypatch):
 def test_a_prepared_set_is_found_by_its_name(data_folder, kdd_file):
     assert not catalog.has("kdd10")
     out = data_folder / "prepared" / "kdd10.parquet"
-    preparing.prepare("kdd10", [str(kdd_file)], str(out), Options(), lambda *_: None)
+    publish.prepare("kdd10", [str(kdd_file)], str(out), Options(), lambda *_: None)
     entry = catalog.get("KDD10")
     assert (entry.rows, entry.features, entry.anomalies) == (len(KDD), 39, 8)
     assert "REVERSED" in entry.hint
     assert catalog.path("kdd10", check=True) == out
-    data = inputs.read("kdd10")
-    assert data.codes.tolist() == [label == "normal." for label in KDD]
-    assert data.labelling.ignore == ("category",)
+    source = open_source("kdd10")
+    assert source.rows().codes.tolist() == [label == "normal." for label in KDD]
+    assert source.ignore == ("category",)
     assert "kdd10" not in catalog.names()
 
 
@@ -566,12 +565,12 @@ def test_names_of_layouts_are_not_shared():
 
 def test_sets_that_are_not_here_say_where_to_get_them(data_folder):
     with pytest.raises(DataError) as caught:
-        preparing.originals(prepare.find("ids2017"))
+        publish.originals(prepare.find("ids2017"))
     assert "https://www.unb.ca/cic/datasets/ids-2017.html" in str(caught.value)
     assert "whitecrow data prepare cic_ids2017 MachineLearningCVE/" in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match=r"by hand.*kddcup\.data_10_percent\.gz"):
-        preparing.originals(prepare.find("kdd10"))
+        publish.originals(prepare.find("kdd10"))
 
 
 def test_wrong_files(run, tmp_path, flows_2017):
@@ -641,7 +640,7 @@ def test_options_that_do_not_fit(run, tmp_path, kdd_file):
 def test_outputs_that_cannot_be_written(kdd_file, tmp_path, monkeypatch, output):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((DataError, ParameterError), match=r"^-o |no folder"):
-        preparing.prepare("kdd10", [str(kdd_file)], output, Options(), lambda *_: None)
+        publish.prepare("kdd10", [str(kdd_file)], output, Options(), lambda *_: None)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])

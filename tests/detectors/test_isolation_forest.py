@@ -132,3 +132,12 @@ def test_more_columns_than_there_are(problem):
         ParameterError, match="max_features=5 is more than the 4 columns"
     ):
         IsolationForest(max_features=5).fit(problem[0])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16, np.float64])
+def test_shares_of_numpys_types(kind):
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    shares = {"max_features": 0.5, "max_samples": 0.25, "random_state": 0}
+    theirs = {**shares, "max_features": kind(0.5), "max_samples": kind(0.25)}
+    found = IsolationForest(**theirs).fit_score(X)
+    np.testing.assert_array_equal(found, IsolationForest(**shares).fit_score(X))

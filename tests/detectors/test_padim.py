@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from whitecrow import PaDiM
+from whitecrow.detectors import padim
 from whitecrow.detectors.padim import derivatives
 from whitecrow.errors import DataError
 
@@ -77,9 +78,37 @@ def test_ranks_real_defects(real_data):
     """Solar cells: AUROC .966 when written; a broken bank gives about .5."""
     from sklearn.metrics import roc_auc_score
 
-    from whitecrow.data import reading
+    from whitecrow.data.source import open_source
 
     root = real_data / "demo" / "solar_cells"
-    good, test = reading.read(root / "train"), reading.read(root / "test")
+    good, test = (open_source(str(root / part)).rows() for part in ("train", "test"))
     scores = PaDiM().fit(good.images).anomaly_score(test.images)
-    assert roc_auc_score(test.labels, scores) > 0.94
+    assert roc_auc_score(test.codes, scores) > 0.94
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("shape", [(128, 128), (200, 130)])
+def test_the_map_lies_over_what_is_odd(size, shape):
+    """It was shifted to the lower right by half of the distance of two places."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(100, 110, size=(12, 1, *shape)).astype(np.uint8)
+    model = PaDiM(size=size).fit(pictures)
+    off = []
+    for top, left in [(30, 40), (60, 71), (81, 93), (41, 80)]:
+        odd = pictures[:1].copy()
+        odd[0, 0, top : top + 20, left : left + 20] = 200
+        heat = model.explain(odd)[0]
+        heat = np.where(heat > heat.max() / 2, heat, 0)
+        rows, columns = np.indices(shape)
+        middle = [(heat * i).sum() / heat.sum() for i in (rows, columns)]
+        off.append(np.subtract(middle, (top + 9.5, left + 9.5)))
+    assert np.abs(np.mean(off, axis=0)).max() < 0.35
+
+
+def test_one_place_is_stretched_over_all():
+    found = padim._stretched(np.full((2, 1, 3), 7.0), 1, 9, 9, 9)
+    assert found.shape == (2, 9, 3)
+    assert (found == 7).all()
+    line = np.arange(4.0)[None]
+    np.testing.assert_allclose(padim._stretched(line, 1, 7, 7, 2)[0], np.arange(7) / 2)
+    np.testing.assert_array_equal(padim._stretched(line, 1, 4, 4, 1), line)

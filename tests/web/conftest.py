@@ -11,9 +11,11 @@ import pytest
 from driving import ODD, Server, client_of
 from starlette.testclient import TestClient
 
+from whitecrow.choose import choose
+from whitecrow.data.labelling import Labelling
+from whitecrow.data.source import Reading, open_source
+from whitecrow.model import for_training
 from whitecrow.web.session import Session, Settings
-from whitecrow.workflow import training
-from whitecrow.workflow.inputs import Labelling
 
 
 @pytest.fixture(scope="session")
@@ -65,13 +67,16 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Session]]:
         labelling: Labelling | None = None,
         **further: Any,
     ) -> Session:
-        data = training.read_for_training(str(source), labelling)
-        choice = training.choose(data.kind, method, use_labels=True)
+        reading = Reading(labels=labelling or Labelling())
+        opened_source = open_source(str(source), for_training(reading))
+        data = opened_source.rows()
+        choice = choose(data.kind, method, use_labels=True)
         settings = Settings(
             folder=folder,
             budget=budget,
             strategy=strategy,
             annotator=annotator,
+            ignore=opened_source.ignore,
             **further,
         )
         session = Session(data, choice, settings)

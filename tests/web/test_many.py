@@ -15,34 +15,35 @@ import pyarrow.parquet as pq
 import pytest
 
 from whitecrow.active import Event, Loop, MemoryLog, replay
+from whitecrow.choose import choose
 from whitecrow.data.kinds.words import describe
+from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.data.source import open_source
 from whitecrow.metrics import auroc
 from whitecrow.web import exchange, progress, views
 from whitecrow.web.session import Session, Settings
-from whitecrow.workflow import training
-from whitecrow.workflow.inputs import Input, read
 
 ROWS = 1_000
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Input:
+def data(tmp_path_factory: pytest.TempPathFactory) -> TableRows | PictureRows:
     X = np.random.default_rng(0).normal(size=(ROWS, 3))
     path = tmp_path_factory.mktemp("many") / "many.csv"
     lines = [",".join(f"{cell:.3f}" for cell in row) for row in X]
     path.write_text("\n".join(["a,b,c", *lines]))
-    return training.read_for_training(str(path), None)
+    return open_source(str(path)).rows()
 
 
 @pytest.fixture
-def start(data: Input, tmp_path: Path) -> Any:
+def start(data: TableRows | PictureRows, tmp_path: Path) -> Any:
     """A function that opens a session with some answers, without its threads."""
     opened = []
 
     def answered(n: int) -> Session:
         folder = tmp_path / str(n)
         folder.mkdir()
-        choice = training.choose(data.kind, "hbos", use_labels=True)
+        choice = choose(data.kind, "hbos", use_labels=True)
         settings = Settings(
             folder=folder, budget=None, strategy="positive", annotator="me"
         )
@@ -58,7 +59,7 @@ def start(data: Input, tmp_path: Path) -> Any:
                 other.tell([row], [word])
         session.loop.prepare(20)
         session.loop.ask(5)
-        session.model = session.loop.detector_
+        session.show_fit(session.loop.detector_)
         return session
 
     yield answered
@@ -164,8 +165,9 @@ def test_the_cells_of_an_export_are_those_of_the_page(tmp_path: Path) -> None:
     path = tmp_path / "mixed.parquet"
     columns = {"flow": [1.5, None, 3.0], "state": ["on", "off", None], "n": [1, 2, 3]}
     pq.write_table(pa.table(columns), path)
-    data = read(str(path))
+    data = open_source(str(path)).rows()
+    assert isinstance(data, TableRows)
     assert exchange._seen(data, [2, 0]) == [
-        describe(data.table, 2),
-        describe(data.table, 0),
+        describe(data.frame, 2),
+        describe(data.frame, 0),
     ]

@@ -14,7 +14,7 @@ from driving import Server
 from playwright.sync_api import Page, expect, sync_playwright
 
 from whitecrow.active import Store, replay
-from whitecrow.workflow.inputs import read
+from whitecrow.data.source import open_source
 
 Serve = Callable[..., Server]
 KEYS = {"a": "anomaly", "n": "normal", "u": "unsure", "s": "skip"}
@@ -89,7 +89,7 @@ def test_a_session_on_a_table(serve: Serve, visit: Any, tmp_path: Path) -> None:
     server = serve("breast_cancer", "--budget", "40")
     page = visit(server.url)
     assert "token" not in page.url
-    truth = read("breast_cancer").codes
+    truth = open_source("breast_cancer").rows().codes
     assert truth is not None
     given: dict[str, str] = {}
     for place in range(12):
@@ -167,9 +167,8 @@ def test_a_session_on_pictures(
     expect(heat).to_be_visible()  # it stays on
     settled(page, 10)
     assert list(given.values()).count("anomaly") >= 4
-    paths = read(str(pictures)).pictures
-    assert paths is not None
-    said = {paths.paths[row]: word for row, word in told(tmp_path / "out").items()}
+    rows = open_source(str(pictures)).rows()
+    said = {rows.name(row): word for row, word in told(tmp_path / "out").items()}
     assert said == given
     press(page, "s")
     press(page, "n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -18,9 +19,11 @@ from driving import ODD, answer, client_of
 from starlette.testclient import TestClient
 
 from whitecrow.active import Store, replay
+from whitecrow.data.labelling import Labelling
 from whitecrow.errors import DataError
+from whitecrow.model import Model
+from whitecrow.web import finding
 from whitecrow.web.session import STORE, Session
-from whitecrow.workflow.inputs import Labelling
 
 Make = Callable[..., Session]
 
@@ -104,6 +107,15 @@ def test_finding_rows(client: TestClient, query: str, rows: Any) -> None:
     found = client.get("/api/rows", params={"q": query}).json()
     assert {one["id"] for one in found["rows"]} == set(rows)
     assert found["text"] == f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}"
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"), [("0", [0]), ("1e-9", [1]), ("0.1", [2]), ("0.3", [3])]
+)
+def test_a_number_is_found_as_it_is_written(value: str, rows: list[int]) -> None:
+    """0 is not 1e-9, and 0.1 in single precision is 0.1 to whoever reads the page."""
+    cells = pa.chunked_array([[0.0, 1e-9, float(np.float32(0.1)), 0.1 + 0.2, None]])
+    assert np.flatnonzero(finding._compared(cells, "=", value)).tolist() == rows
 
 
 def test_filters(client: TestClient) -> None:
@@ -379,7 +391,7 @@ def test_what_a_method_without_labels_makes_of_answers(
     )
     (tmp_path / "p").mkdir()
     shown = make(pictures, method="padim", strategy="aad", folder=tmp_path / "p")
-    before = shown.model.threshold_
+    before = shown.fit.model.threshold_
     for row in range(30):
         shown.answer(row, "anomaly" if row % 8 == 3 else "normal", None)
     while shown.status()["busy"]:
@@ -389,7 +401,7 @@ def test_what_a_method_without_labels_makes_of_answers(
         "PaDiM does not learn from labels: its scores stay. The answers decide what is "
         "asked next and which scores count as anomalies."
     )
-    assert shown.model.threshold_ != before
+    assert shown.fit.model.threshold_ != before
     texts = [status["quality"]["text"], *(one["why"] for one in shown.queue())]
     texts += [one["text"] for one in status["conflicts"]]
     assert not [text for text in texts if "row" in text]
@@ -449,6 +461,38 @@ def test_an_export_can_be_imported_elsewhere(
     assert reply["state"]["counts"] == counts
 
 
+def test_labels_follow_their_rows_into_a_sorted_file(
+    client: TestClient, make: Make, table: Path, tmp_path: Path
+) -> None:
+    rows = label(client, "anomaly", "normal")
+    content = client.get("/api/export/csv").content
+    head, *lines = table.read_text().splitlines()
+    (tmp_path / "other").mkdir()
+    turned = tmp_path / "other" / "turned.csv"
+    turned.write_text("\n".join([head, *lines[::-1]]))
+    other = make(turned, folder=tmp_path / "other")
+    reply = client_of(other).post("/api/import?name=labels.csv", content=content)
+    assert reply.json()["text"] == "New labels: 2."
+    verdicts = other.loop.state.verdicts()
+    assert verdicts == {79 - rows[0]: "anomaly", 79 - rows[1]: "normal"}
+
+
+def test_labels_of_another_table_are_refused(
+    client: TestClient, make: Make, table: Path, tmp_path: Path
+) -> None:
+    label(client, "anomaly", "normal")
+    content = client.get("/api/export/csv").content
+    (tmp_path / "other").mkdir()
+    head, *lines = table.read_text().splitlines()
+    shifted = tmp_path / "other" / "shifted.csv"
+    shifted.write_text("\n".join([head, *(f"1{line}" for line in lines)]))
+    other = make(shifted, folder=tmp_path / "other")
+    reply = client_of(other).post("/api/import?name=labels.csv", content=content)
+    assert reply.status_code == 422
+    assert "none of the 2 labels is about a row" in reply.json()["error"]
+    assert not other.loop.state.verdicts()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -488,9 +532,7 @@ def test_finishing_writes_labels_model_and_report(
     labels = pq.read_table(tmp_path / "labels.parquet").to_pylist()
     assert {line["item"] for line in labels} == set(rows)
     assert "are flagged" in (tmp_path / "report.html").read_text()
-    from whitecrow.workflow.scoring import open_model
-
-    assert len(open_model(tmp_path / "model.crow").encode(session.data.table)) == 80
+    assert len(Model.load(tmp_path / "model.crow").encode(session.data)) == 80
 
 
 def test_finishing_without_an_answer_says_so(session: Session) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from whitecrow.cli import _wording
+
 if TYPE_CHECKING:
     from whitecrow.choose import Choice
     from whitecrow.data.source import Reading
@@ -374,10 +376,8 @@ def command_line(*words: str) -> str:
 
 def complain(error: Exception) -> int:
     """Write one line on stderr for something that the user can put right."""
-    text = " ".join(str(error).split())
-    if isinstance(error, CycloptsError):
-        command = " ".join(error.command_chain or ())
-        text = f"{text.rstrip('.')}; see `{f'whitecrow {command}'.strip()} --help`"
+    text = _wording.line(error) if isinstance(error, CycloptsError) else str(error)
+    text = " ".join(text.split())
     sys.stderr.write(f"whitecrow: {text}\n")
     return USER_ERROR
 

@@ -11,10 +11,13 @@ __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = "whitecrow doctor --timings"
 
+# What comes with whitecrow, and what an extra or the user may bring.
 PACKAGES = (
     *("torch", "numpy", "scipy", "scikit-learn", "pyarrow", "safetensors", "skops"),
-    *("matplotlib", "pillow", "cyclopts", "rich", "jinja2"),
+    *("pillow", "cyclopts", "rich", "jinja2", "starlette", "uvicorn"),
 )
+OPTIONAL = ("dask", "distributed", "pandas", "pyod")
+ABSENT = "not installed"
 
 # CPU seconds, best of three runs.
 LIMITS = {"import whitecrow": 0.3, "whitecrow --help": 0.6}
@@ -53,12 +56,20 @@ def command(*, timings: Flag = False, json: Json = False) -> None:
 
 def _versions() -> dict[str, str]:
     import platform
-    from importlib import metadata
 
     from whitecrow import __version__
 
     found = {"whitecrow": __version__, "python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in PACKAGES}
+    return found | {name: _version(name) for name in (*PACKAGES, *OPTIONAL)}
+
+
+def _version(name: str) -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ABSENT
 
 
 def _machine() -> dict[str, Any]:

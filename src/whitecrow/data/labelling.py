@@ -112,9 +112,15 @@ class LabelColumn:
 
         if isinstance(column, pa.ChunkedArray):
             column = column.combine_chunks()
-        encoded = column
-        if not pa.types.is_dictionary(column.type):
-            encoded = column.dictionary_encode(null_encoding="encode")
+        if pa.types.is_nested(column.type):
+            raise LabelError(
+                f"column {self.rule.column!r} holds {column.type}, which is no label; "
+                "name another with --label-column"
+            )
+        if pa.types.is_dictionary(column.type):
+            # It may hold levels that no row has, and gaps.
+            column = column.dictionary_decode()
+        encoded = column.dictionary_encode(null_encoding="encode")
         values = encoded.dictionary.to_pylist()
         where = encoded.indices.to_numpy(zero_copy_only=False)
         self._note(values)

@@ -121,7 +121,7 @@ class IsolationForest(Detector):
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
         n_columns = shallow.as_table(X[:1]).shape[1]
-        share = isinstance(self.max_features, float)
+        share = not isinstance(self.max_features, Integral)
         if not share and self.max_features > n_columns:
             raise ParameterError(
                 f"max_features={self.max_features} is more than the {n_columns} "
@@ -130,8 +130,8 @@ class IsolationForest(Detector):
         self.scaler_ = shallow.fit_scaler(X, self.scaling)
         forest = ensemble.IsolationForest(
             n_estimators=self.n_estimators,
-            max_samples=self.max_samples,
-            max_features=self.max_features,
+            max_samples=_plain(self.max_samples),
+            max_features=_plain(self.max_features),
             bootstrap=self.bootstrap,
             n_jobs=self.n_jobs,
             random_state=self.random_state,
@@ -146,3 +146,9 @@ class IsolationForest(Detector):
         # In float64, so that only what float32 cannot hold is put at its limit.
         rows = self.scaler_.transform(shallow.as_table(X))
         return np.clip(rows, -_LARGEST, _LARGEST, out=rows).astype(np.float32)
+
+
+def _plain(number: Any) -> Any:
+    """A share of numpy's types as a float: scikit-learn knows only Python's."""
+    whole = isinstance(number, Integral | str)
+    return number if whole else float(number)

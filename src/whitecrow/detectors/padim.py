@@ -155,11 +155,13 @@ class PaDiM(Detector):
 
     def _contributions(self, X: Rows) -> Scores:
         """The anomaly map at the size of the pictures."""
-        maps = torch.from_numpy(np.concatenate(list(self._distances(X))))
-        large = torch.nn.functional.interpolate(
-            maps[:, None], size=X.shape[2:], mode="bilinear", align_corners=False
-        )
-        return np.asarray(large[:, 0].double().numpy())
+        maps = np.concatenate(list(self._distances(X))).astype(np.float64)
+        small = self._small(X.shape[2:])
+        for axis, (length, shrunk) in enumerate(
+            zip(X.shape[2:], small, strict=True), 1
+        ):
+            maps = _stretched(maps, axis, length, shrunk, _step(small))
+        return maps
 
     def _distances(self, X: Rows) -> Iterator[NDArray[np.float32]]:
         """Mahalanobis distance of each place, shape (n, h, w)."""
@@ -179,17 +181,45 @@ class PaDiM(Detector):
                 pictures = pictures - pictures.mean(axis=(1, 2, 3), keepdims=True)
                 spread = pictures.std(axis=(1, 2, 3), keepdims=True)
                 pictures = pictures / np.maximum(spread, 1e-6)
-            step = max(1, -(-max(pictures.shape[2:]) // _LARGEST_GRID))
+            step = _step(pictures.shape[2:])
             yield derivatives(pictures)[:, ::step, ::step]
 
-    def _shrink(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        longest = max(pictures.shape[2:])
+    def _small(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Height and width of pictures of this shape once they are scaled down."""
+        longest = max(shape)
         if longest <= self.size:
+            return shape
+        return tuple(max(1, round(side * self.size / longest)) for side in shape)
+
+    def _shrink(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        shape = self._small(pictures.shape[2:])
+        if shape == pictures.shape[2:]:
             return pictures
-        shape = [max(1, round(s * self.size / longest)) for s in pictures.shape[2:]]
         tensor = torch.from_numpy(np.ascontiguousarray(pictures))
         small = torch.nn.functional.interpolate(tensor, size=shape, mode="area")
         return np.asarray(small.numpy())
+
+
+def _step(shape: tuple[int, ...]) -> int:
+    """Pixels from one place with features to the next."""
+    return max(1, -(-max(shape) // _LARGEST_GRID))
+
+
+def _stretched(
+    maps: NDArray[np.float64], axis: int, length: int, shrunk: int, step: int
+) -> NDArray[np.float64]:
+    """Values at pixels 0, step, 2 step ... of a side, at each of `length` pixels.
+
+    The centres of pixels correspond, of the side and of the same side shrunk.
+    """
+    last = maps.shape[axis] - 1
+    at = ((np.arange(length) + 0.5) * shrunk / length - 0.5) / step
+    below = np.clip(np.floor(at).astype(np.intp), 0, max(0, last - 1))
+    share = np.clip(at - below, 0, 1) if last else np.zeros(length)
+    share = share.reshape([-1 if i == axis else 1 for i in range(maps.ndim)])
+    low = maps.take(below, axis=axis)
+    high = maps.take(np.minimum(below + 1, last), axis=axis)
+    return low + share * (high - low)
 
 
 def derivatives(pictures: Float32[np.ndarray, "n c h w"]) -> Maps:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from whitecrow.errors import ParameterError
+from whitecrow.nets.noise import OwnDropout
 
 __all__ = [
     "ACTIVATIONS",
@@ -123,7 +124,7 @@ class BatchNorm(nn.Module):
         )
 
 
-class Dropout(nn.Dropout):
+class Dropout(OwnDropout):
     """Dropout that draws the masks of many small batches at once.
 
     A draw takes as long for ten thousand numbers as for one: on a small batch it would
@@ -147,7 +148,8 @@ class Dropout(nn.Dropout):
         start, end = self._used, self._used + x.numel()
         if end > len(self._drawn):
             keep = 1 - self.p
-            self._drawn = x.new_empty(_DRAWN_AHEAD).uniform_().lt_(keep).div_(keep)
+            drawn = x.new_empty(_DRAWN_AHEAD).uniform_(generator=self.generator)
+            self._drawn = drawn.lt_(keep).div_(keep)
             start, end = 0, x.numel()
         self._used = end
         return x * self._drawn[start:end].view(x.shape)

@@ -2,13 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Noise"]
+__all__ = ["Noise", "OwnDropout", "masks"]
+
+
+class OwnDropout(nn.Dropout):
+    """Dropout that draws its masks from a generator of its own, where it has one.
+
+    torch's own draws from the global generator, which nobody else in the process may
+    touch for as long as a training takes.
+    """
+
+    generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape in and out; what remains is scaled by 1 / (1 - p)."""
+        if not self.training:
+            return x
+        keep = 1 - self.p
+        mask = torch.empty_like(x).bernoulli_(keep, generator=self.generator)
+        return x * mask.div_(keep)
+
+
+@contextmanager
+def masks(
+    layers: Iterable[nn.Module], seed: int, where: torch.device
+) -> Iterator[None]:
+    """Run a block in which the dropout of some layers draws from one generator.
+
+    Parameters
+    ----------
+    layers : iterable of Module
+        Those of a network; layers of other kinds are left alone.
+    seed : int
+        Of the generator.
+    where : torch.device
+        Of the network.
+
+    Examples
+    --------
+    >>> layer, x = OwnDropout(0.5), torch.ones(9)
+    >>> drawn = []
+    >>> for _ in range(2):
+    ...     with masks([layer], 3, torch.device("cpu")):
+    ...         drawn.append(layer(x))
+    >>> bool((drawn[0] == drawn[1]).all())
+    True
+    """
+    generator = torch.Generator(where).manual_seed(seed)
+    own = [layer for layer in layers if isinstance(layer, OwnDropout)]
+    for layer in own:
+        layer.generator = generator
+    try:
+        yield
+    finally:
+        for layer in own:
+            layer.generator = None
 
 
 class Noise:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from whitecrow.errors import ParameterError
+from whitecrow.nets.noise import OwnDropout
 
 __all__ = ["Block", "WideResNet"]
 
@@ -42,7 +43,7 @@ class Block(nn.Module):
         self.norm1, self.norm2 = nn.BatchNorm2d(n_in), nn.BatchNorm2d(n_out)
         self.conv1 = _conv(n_in, n_out, stride=stride)
         self.conv2 = _conv(n_out, n_out)
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.dropout = OwnDropout(dropout) if dropout else nn.Identity()
         same = n_in == n_out and stride == 1
         self.shortcut = None if same else _conv(n_in, n_out, size=1, stride=stride)
         self.reference = reference

@@ -110,6 +110,7 @@ def page(result: Result) -> dict[str, Any]:
         "quality": None if result.quality is None else _quality(result, result.quality),
         "pixels": result.pixels,
         "steps": result.next_steps(),
+        "files": {what: Path(name).name for what, name in result.files().items()},
         "footer": _footer(result),
         "n_columns": 0,
         **special,
@@ -131,7 +132,7 @@ def summary(result: Result) -> dict[str, Any]:
     rows = [
         {
             "rank": rank,
-            "name": result.rows.name(row),
+            "name": result.name(row),
             "score": score_text(float(result.scores[row]), width),
             "flagged": bool(result.flagged[row]),
             "reasons": [str(reason) for reason in result.reasons.get(row, ())],

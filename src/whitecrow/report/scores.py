@@ -66,7 +66,8 @@ def cuts(result: Result, drawn: charts.Histogram) -> dict[str, Any] | None:
     shares = _shares(result)
     if len(shares) < 2:
         return None
-    found_at = [from_contamination(result.scores, share).value for share in shares]
+    ranked = np.sort(result.scores)
+    found_at = [from_contamination(ranked, share).value for share in shares]
     values = np.r_[found_at, result.threshold]
     order = np.argsort(-values, kind="stable")
     values, names = values[order], np.r_[shares, np.nan][order]

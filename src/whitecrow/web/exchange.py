@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Data = TableRows | PictureRows
 
-__all__ = ["EXPORTS", "Export", "agreement_csv", "read", "write"]
+__all__ = ["EXPORTS", "Export", "agreement_csv", "match", "write"]
 
 _SUFFIXES = (".csv", ".parquet", ".json")
 
@@ -68,8 +68,8 @@ def write(path: Path, loop: Loop, data: Data) -> None:
     path.write_bytes(_parquet(loop, data))
 
 
-def read(name: str, content: bytes) -> tuple[list[int], list[str]]:
-    """Rows and answers from a file that the page, or Label Studio, wrote.
+def match(loop: Loop, name: str, content: bytes) -> exchange.Matched:
+    """Labels of a file that the page, or Label Studio, wrote, for the rows of a loop.
 
     Raises
     ------
@@ -84,12 +84,12 @@ def read(name: str, content: bytes) -> tuple[list[int], list[str]]:
         path = Path(folder) / f"labels{suffix}"
         path.write_bytes(content)
         try:
-            items, answers = exchange.read(path)
+            found = exchange.match(loop, path)
         except (ValueError, RecursionError) as error:
             raise LabelError(str(error).replace(str(path), name)) from None
-    if not len(items):
+    if not len(found.items):
         raise LabelError(f"{name} has no label")
-    return [int(item) for item in items], answers
+    return found
 
 
 def _csv(loop: Loop, data: Data) -> bytes:

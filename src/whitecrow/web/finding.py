@@ -26,6 +26,9 @@ FILTERS = ("all", "open", *ANSWERS, "check")
 # What the text of a number, or a part of it, looks like.
 _NUMBER = re.compile(r"^(?:[-+\d.e]+|nan?|in?f?)$", re.IGNORECASE)
 
+# Two numbers that the page may show alike.
+_ROUNDED = 1e-3
+
 Mask = NDArray[np.bool_]
 
 _COMPARISON = r"\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>.+)$"
@@ -48,12 +51,12 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
         `rows`, at most `MOST`, and `text`, how many there are.
     """
     if show not in FILTERS:
-        raise ParameterError(f"{show!r} is no filter; use {', '.join(FILTERS)}")
+        raise ParameterError(f"{show!r} is not a filter; use {', '.join(FILTERS)}")
     hits, column = _matching(session, query.strip())
     rows = np.flatnonzero(hits & _shown(session, show))
-    scores = session.loop.scores_
+    fit = session.fit
+    scores = fit.scores
     best = rows[np.argsort(-scores[rows], kind="stable")][:MOST]
-    width = session.spread()
     state = session.loop.state
     blind = session.again(state)
     thing = session.data.things.removesuffix("s")
@@ -66,7 +69,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
                 "id": int(row),
                 "name": session.name(int(row)),
                 "answer": None if int(row) in blind else state.verdict(int(row)),
-                "score": score_text(float(scores[row]), width),
+                "score": score_text(float(scores[row]), fit.width),
                 "text": _cell(session, int(row), column),
             }
             for row in best
@@ -135,13 +138,25 @@ def _compared(cells: Any, sign: str, value: str) -> Mask:
     except (ValueError, NotImplementedError):
         return _compared_text(cells, sign, value)
     signs = {
-        "=": np.isclose(numbers, limit),
+        "=": (numbers == limit) | _written(cells, numbers, value),
         "<": numbers < limit,
         ">": numbers > limit,
         "<=": numbers <= limit,
         ">=": numbers >= limit,
     }
     return signs[sign]
+
+
+def _written(cells: Any, numbers: NDArray[np.float64], value: str) -> Mask:
+    """Cells that the page shows as this number, though it rounds them.
+
+    0.1 is found in single precision, too, and 0 is no 1e-9.
+    """
+    limit = float(value)
+    found = np.isclose(numbers, limit, rtol=_ROUNDED, atol=0.0) & (numbers != limit)
+    for row in np.flatnonzero(found):
+        found[row] = shown(cells[int(row)].as_py()) in (value.strip(), shown(limit))
+    return found
 
 
 def _compared_text(cells: Any, sign: str, value: str) -> Mask:

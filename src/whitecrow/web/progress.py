@@ -307,6 +307,6 @@ class Finishing:
         text = (
             "Writing the labels, the model and the report …"
             if self.running
-            else (self._text)
+            else self._text
         )
         return {"running": self.running, "done": self.done, "text": text}

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from whitecrow.errors import UserError
-from whitecrow.web import exchange, finding, views
+from whitecrow.web import exchange, finding, trouble, views
 from whitecrow.web.session import Conflict, Session
 
 __all__ = ["build"]
@@ -61,7 +61,7 @@ def build(session: Session) -> Starlette:
         for path, work in posts.items()
     ]
     routes.append(Route("/api/import", partial(_import, session), methods=["POST"]))
-    handlers = {UserError: _refuse, HTTPException: _no_such}
+    handlers = {UserError: _refuse, HTTPException: _no_such, Exception: _failed}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -73,6 +73,13 @@ def _refuse(request: Request, error: Exception) -> Response:
 def _no_such(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """Something is broken: the terminal has the traceback, and the page a line."""
+    text = f"The server could not do that: {trouble.said(error)}. What was answered is "
+    text += "saved; try again, or look at the terminal where whitecrow runs"
+    return JSONResponse({"error": text}, 500)
 
 
 # ------------------------------------------------------------------------ reading
@@ -166,9 +173,7 @@ async def _posted(
 async def _import(session: Session, request: Request) -> Response:
     content = await request.body()
     name = request.query_params.get("name", "")[:200]
-    new, known = await run_in_threadpool(session.take, name, content)
-    text = f"New labels: {new:,}."
-    text += f" Rows whose answer stays as it was: {known:,}." if known else ""
+    text = str(await run_in_threadpool(session.take, name, content))
     return JSONResponse(await run_in_threadpool(_shown, session) | {"text": text})
 
 

@@ -2,19 +2,23 @@
 
 A request only writes an answer down and reads what is prepared. Two threads prepare:
 the learner fits after new answers and measures, the filler keeps a few questions ahead
-of the person. Answers that come during a fit are learnt from in the next one.
+of the person. Answers that come during a fit are learnt from in the next one. Whatever
+fails in a thread is said on the page, and the thread goes on.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +36,7 @@ from whitecrow.model import Fit, Model, facts
 from whitecrow.notes import Note, gathered
 from whitecrow.report import content
 from whitecrow.train import on_log
-from whitecrow.web import exchange, progress, views
+from whitecrow.web import exchange, progress, trouble, views
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,7 +44,9 @@ if TYPE_CHECKING:
     from whitecrow.detector import Detector
     from whitecrow.report.charts import Strip
 
-__all__ = ["STORE", "Conflict", "Session", "Settings"]
+__all__ = ["STORE", "Conflict", "Session", "Settings", "Shown", "Taken"]
+
+logger = logging.getLogger(__name__)
 
 STORE = "answers.db"
 AHEAD = 5
@@ -56,6 +62,7 @@ _MOST_CONFLICTS = 10
 _DECISIONS = 20
 _PATIENCE_S = 30.0  # for one step of a fit that is under way when the page is closed
 _CACHED = 256
+_RETRY_S = 15.0  # after a failure to prepare questions, for which no answer can wake us
 
 
 class Conflict(UserError):  # noqa: N818 - what happened, as HTTP names it
@@ -99,6 +106,55 @@ class Settings:
     ask_again: int | None = None
     ignore: Sequence[str] = ()
     read_as: Mapping[str, str] = field(default_factory=dict)
+
+
+class Taken(NamedTuple):
+    """What came of a file of labels, as numbers of rows."""
+
+    new: int
+    known: int
+    missing: int
+    by_number: int
+
+    def __str__(self) -> str:
+        told = [f"New labels: {self.new:,}."]
+        if self.known:
+            told.append(f"Rows whose answer stays as it was: {self.known:,}.")
+        if self.missing:
+            told.append(f"Left out, of rows that these data lack: {self.missing:,}.")
+        if self.by_number:
+            told.append(
+                f"Matched by row number only, as the file does not say what the rows "
+                f"held: {self.by_number:,}."
+            )
+        return " ".join(told)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A fit as the page shows it, with what was drawn of it.
+
+    A newer fit has another one, so that nothing of an old fit is shown as new.
+
+    Attributes
+    ----------
+    model : Detector
+    scores : ndarray of shape (n,)
+    views : dict
+        Rows as they are shown, by number.
+    heats : dict
+        Where pictures are odd, by number.
+    """
+
+    model: Detector
+    scores: NDArray[np.float64]
+    views: OrderedDict[int, dict[str, Any]] = field(default_factory=OrderedDict)
+    heats: OrderedDict[int, NDArray[np.float64]] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def width(self) -> float:
+        """Width of the scores, by which they are rounded."""
+        return content.spread(self.scores)
 
 
 class Session:
@@ -147,20 +203,17 @@ class Session:
             self.store.close()
             raise
         self._chosen = _READY if len(data) <= FIT_ROWS else _LONG_READY
-        self.model: Detector = self.loop.detector  # fitted by `start`
+        self.fit = Shown(self.loop.detector, np.zeros(len(data)))  # until `start`
         self.measures = progress.Measures()
         self.finishing = progress.Finishing()
         self.strips: dict[str, Strip] = {}
-        self._heats: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
-        self._views: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self.near: OrderedDict[int, views.Near] = OrderedDict()
-        self._spread: tuple[NDArray[np.float64], float] | None = None
         self._checked_at = 0
         self._conflicts: list[Contradiction] = []
         self._turn = threading.Lock()  # one change at a time
         self._learn, self._fill = threading.Event(), threading.Event()
         self._closed, self._busy, self._checking = False, False, False
-        self._problem = ""
+        self._problems: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
 
     def _give(self) -> None:
@@ -204,19 +257,31 @@ class Session:
         """
         self.loop.prepare(self._chosen)
         self.loop.ask(AHEAD)
-        self.model = self.loop.detector_
+        self.show_fit(self.loop.detector_)
         self.measures.look(self.loop, self._truth)
         self.queue()  # explains the first questions, and draws what all share
-        for work, wake in (
-            (self._learn_once, self._learn),
-            (self._fill_once, self._fill),
+        for what, work, wake in (
+            ("training", self._learn_once, self._learn),
+            ("questions", self._fill_once, self._fill),
         ):
-            thread = threading.Thread(target=self._run, args=(work, wake), daemon=True)
+            thread = threading.Thread(
+                target=self._run, args=(what, work, wake), daemon=True
+            )
             thread.start()
             self._threads.append(thread)
         self._fill.set()
         if self.loop.spent:  # going on: there may be answers to check
             self._learn.set()
+
+    def show_fit(self, model: Detector) -> None:
+        """Show the last fit of the loop from now on.
+
+        Where the scores are the same, as for a method that does not learn from labels,
+        so is what was drawn.
+        """
+        scores, last = self.loop.scores_, self.fit
+        same = last.scores is scores
+        self.fit = replace(last, model=model) if same else Shown(model, scores)
 
     def close(self) -> None:
         """Stop preparing. Nothing is lost: answers are on disk already."""
@@ -280,20 +345,21 @@ class Session:
         self._wake(*rows)
         return rows
 
-    def take(self, name: str, content: bytes) -> tuple[int, int]:
-        """Labels from a file: how many are new, and how many rows had an answer."""
-        found = dict(zip(*exchange.read(name, content), strict=True))
+    def take(self, name: str, content: bytes) -> Taken:
+        """Take the labels of a file for rows that have no answer yet."""
+        found = exchange.match(self.loop, name, content)
+        given = dict(zip(found.items.tolist(), found.answers, strict=True))
         with self._turn:
             state = self.loop.state
             new = {
                 row: word
-                for row, word in found.items()
+                for row, word in given.items()
                 if self._mine(row, state) is None
             }
             if new:
                 self.loop.tell(list(new), list(new.values()))
         self._wake(*new)
-        return len(new), len(found) - len(new)
+        return Taken(len(new), len(given) - len(new), found.missing, found.by_number)
 
     def finish(self) -> None:
         """Write labels, model and report, in a thread."""
@@ -326,7 +392,7 @@ class Session:
             return []
         rows = state.pending(self.settings.annotator)[: min(AHEAD, self._left(state))]
         if ready:
-            rows = [row for row in rows if row in self._views] or rows[:1]
+            rows = [row for row in rows if row in self.fit.views] or rows[:1]
         return [self.question(row, state) for row in rows]
 
     def question(self, row: int, state: State | None = None) -> dict[str, Any]:
@@ -366,7 +432,7 @@ class Session:
             "decisions": self._decisions(own, state),
             "conflicts": self._to_check(state),
             "busy": self._busy or self._learn.is_set() or self.finishing.running,
-            "model": self._problem or self.worded(self.measures.model),
+            "model": self._troubles() or self.worded(self.measures.model),
             "found": self.measures.found,
             "ratio": self.measures.ratio,
             "quality": self._quality(),
@@ -398,19 +464,13 @@ class Session:
         name = self.data.name(row)
         return name if self.data.kind == "picture" else name.capitalize()
 
-    def spread(self) -> float:
-        """Width of the scores, by which they are rounded."""
-        scores = self.loop.scores_
-        if self._spread is None or self._spread[0] is not scores:
-            self._spread = scores, content.spread(scores)
-        return self._spread[1]
-
     def heat(self, row: int) -> NDArray[np.float64]:
         """Where a picture is odd."""
-        known = self._heats.get(row)
+        fit = self.fit
+        known = fit.heats.get(row)
         if known is None:
-            known = np.asarray(self.model.explain(self.X[[row]])[0], dtype=np.float64)
-            views.keep(self._heats, row, known, _CACHED)
+            known = np.asarray(fit.model.explain(self.X[[row]])[0], dtype=np.float64)
+            views.keep(fit.heats, row, known, _CACHED)
         return known
 
     # --- behind ----------------------------------------------------------------------
@@ -459,33 +519,53 @@ class Session:
 
     def _view(self, row: int) -> dict[str, Any]:
         """What does not change with an answer, from the cache where it is there."""
-        known = self._views.get(row)
+        fit = self.fit
+        known = fit.views.get(row)
         if known is None:
-            known = views.question(self, row)
-            views.keep(self._views, row, known, _CACHED)
+            try:
+                known = views.question(self, fit, row)
+            except Exception as error:
+                logger.warning("row %d is shown without reasons", row, exc_info=True)
+                known = views.plain(self, fit, row, trouble.said(error))
+            views.keep(fit.views, row, known, _CACHED)
         return known
 
     def _wake(self, *rows: int) -> None:
         for row in rows:
-            self._views.pop(row, None)
+            self.fit.views.pop(row, None)
         self._learn.set()
         self._fill.set()
 
-    def _run(self, work: Callable[[], None], wake: threading.Event) -> None:
+    def _run(self, what: str, work: Callable[[], None], wake: threading.Event) -> None:
         while True:
-            wake.wait()
+            # Nobody can answer while there is no question: that is tried again.
+            stuck = what == "questions" and what in self._problems
+            wake.wait(_RETRY_S if stuck else None)
             wake.clear()
             if self._closed:
                 return
             try:
-                with on_log(self._go_on):
+                with on_log(self._go_on), self._telling(what):
                     work()
-                self._problem = ""
             except _ClosedError:
                 return
-            except UserError as error:
-                # The page says it; the answers go on.
-                self._problem = f"The last training failed: {error}"
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Say on the page what fails inside; the answers go on."""
+        try:
+            yield
+        except (_ClosedError, _LaterError):
+            raise
+        except Exception as error:
+            self._problems[what] = trouble.sentence(what, error, seconds=_RETRY_S)
+            if not isinstance(error, UserError):
+                logger.warning("%s", self._problems[what], exc_info=True)
+        else:
+            self._problems.pop(what, None)
+
+    def _troubles(self) -> str:
+        return " ".join(self._problems.copy().values())
 
     def _go_on(self, epoch: int, record: dict[str, object]) -> None:
         """Called after each epoch of a fit: the place to stop one."""
@@ -502,8 +582,7 @@ class Session:
         self._busy = True
         try:
             self.loop.prepare(self._chosen)
-            self.model = self.loop.fitted_
-            self._heats.clear()
+            self.show_fit(self.loop.fitted_)
             self.measures.look(self.loop, self._truth)
             self._fill.set()
             self._check()
@@ -518,9 +597,10 @@ class Session:
             return
         self._checking = True
         try:
-            self._conflicts = self.loop.contradictions()
-            self.measures.compare(self.loop)
-            self._checked_at = spent
+            with self._telling("checking"):
+                self._conflicts = self.loop.contradictions()
+                self.measures.compare(self.loop)
+                self._checked_at = spent
         except _LaterError:
             pass  # an answer came: it is learnt first
         finally:
@@ -529,8 +609,10 @@ class Session:
     def _finish(self) -> None:
         try:
             written = self.write()
-        except (UserError, OSError) as error:
-            self.finishing.end(str(error), failed=True)
+        except Exception as error:
+            if not isinstance(error, UserError | OSError):
+                logger.warning("the files were not written", exc_info=True)
+            self.finishing.end(trouble.unwritten(error), failed=True)
         else:
             names = ", ".join(path.name for path in written)
             self.finishing.end(f"to {self.settings.folder}: {names}")

@@ -15,14 +15,15 @@ from whitecrow.data.kinds.words import describe, shown
 from whitecrow.data.rows import PictureRows
 from whitecrow.reasons import place_of
 from whitecrow.report import charts, content, thumbnails
+from whitecrow.web import trouble
 
 if TYPE_CHECKING:
     from whitecrow.active.log import State
     from whitecrow.reasons import Reason
     from whitecrow.report.charts import Strip
-    from whitecrow.web.session import Session
+    from whitecrow.web.session import Session, Shown
 
-__all__ = ["Near", "heat", "keep", "neighbours", "picture", "question"]
+__all__ = ["Near", "heat", "keep", "neighbours", "picture", "plain", "question"]
 
 _REASONS = 6
 _VALUES = 120
@@ -41,26 +42,42 @@ class Near(NamedTuple):
     points: NDArray[Any]
 
 
-def question(session: Session, row: int) -> dict[str, Any]:
-    """What the page shows about a row, whatever the answers are."""
-    scores = session.loop.scores_
-    width = session.spread()
-    common = {
-        "id": row,
-        "name": session.name(row),
-        "score": content.score_text(float(scores[row]), width),
-        "rank": int((scores > scores[row]).sum()) + 1,
+def question(session: Session, fit: Shown, row: int) -> dict[str, Any]:
+    """What the page shows about a row by a fit, whatever the answers are."""
+    if isinstance(session.data, PictureRows):
+        return _common(session, fit, row) | _picture(session, row)
+    return _common(session, fit, row) | _row(session, fit, row)
+
+
+def plain(session: Session, fit: Shown, row: int, why: str) -> dict[str, Any]:
+    """The same where the detector cannot explain the row, and why not."""
+    common = _common(session, fit, row)
+    common |= {
+        "reasons": None,
+        "values": [],
+        "note": trouble.NO_REASONS.format(said=why),
     }
     if isinstance(session.data, PictureRows):
-        return common | _picture(session, row)
-    return common | _row(session, row)
+        return common | _shown_picture(session, row) | {"heat": None, "place": ""}
+    frame = session.frame
+    cells = describe(frame, row, frame.column_names[:_VALUES])
+    return common | {"values": list(cells.items())}
 
 
-def _row(session: Session, row: int) -> dict[str, Any]:
+def _common(session: Session, fit: Shown, row: int) -> dict[str, Any]:
+    return {
+        "id": row,
+        "name": session.name(row),
+        "score": content.score_text(float(fit.scores[row]), fit.width),
+        "rank": int((fit.scores > fit.scores[row]).sum()) + 1,
+    }
+
+
+def _row(session: Session, fit: Shown, row: int) -> dict[str, Any]:
     assert session.encoder is not None
     frame = session.frame
     (found,) = reasons.of_rows(
-        session.model, session.encoder, frame.slice(row, 1), limit=_REASONS
+        fit.model, session.encoder, frame.slice(row, 1), limit=_REASONS
     )
     named = {one.column for one in found}
     used = set(session.encoder.source_columns_)
@@ -167,13 +184,18 @@ def keep(cache: OrderedDict[int, Item], key: int, value: Item, most: int) -> Non
 
 
 def _picture(session: Session, row: int) -> dict[str, Any]:
-    return {
-        "picture": f"/picture/{row}",
+    return _shown_picture(session, row) | {
         "heat": f"/heat/{row}",
-        "sharp": content.is_small(session.pictures.images),
         "place": "the " + place_of(session.heat(row)),
         "reasons": None,
         "values": [],
+    }
+
+
+def _shown_picture(session: Session, row: int) -> dict[str, Any]:
+    return {
+        "picture": f"/picture/{row}",
+        "sharp": content.is_small(session.pictures.images),
     }
 
 

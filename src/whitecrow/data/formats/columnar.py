@@ -40,9 +40,10 @@ class _Columnar(TableFile):
         self._file = file
         try:
             schema, note = self._described()
+            raw = schema.names
         except Exception as error:  # the decoders raise nearly anything on broken bytes
             raise self._broken(error) from error
-        names, changed = unique(schema.names)
+        names, changed = unique(raw)
         if not names:
             raise DataError(f"{file.shown}: no columns")
         fields = [f.with_name(n) for f, n in zip(schema, names, strict=True)]

@@ -107,7 +107,7 @@ function show(question, byUser = false) {
   } else {
     $("asked").textContent = askedText(question);
     $("name").textContent = question.name;
-    $("note").textContent = "";
+    $("note").textContent = question.note || "";
     if (question.picture) parts.push(picture(question));
     if (question.reasons) parts.push(reasons(question.reasons));
     if (question.values.length) parts.push(values(question));
@@ -137,8 +137,10 @@ function askedText(question) {
 }
 
 function picture(question) {
-  const box = el("div", { class: "large", id: "large" },
-    el("img", { src: question.picture, alt: question.name, class: question.sharp ? "sharp" : null }),
+  const seen = el("img", { src: question.picture, alt: question.name, class: question.sharp ? "sharp" : null });
+  const box = el("div", { class: "large", id: "large" }, seen);
+  if (!question.heat) return el("div", {}, box); // it cannot be explained: the note says why
+  box.append(
     el("img", { src: question.heat, alt: "", class: "heat" }));
   box.classList.toggle("calm-heat", !showsHeat);
   const button = el("button", { type: "button", id: "heat-key", "aria-pressed": showsHeat,
@@ -185,7 +187,7 @@ function strip(one) {
 }
 
 function values(question) {
-  const title = question.reasons.length ? "The other columns" : "All columns";
+  const title = question.reasons?.length ? "The other columns" : "All columns";
   return el("div", {}, el("h2", {}, title), el("dl", { class: "values" },
     ...question.values.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))));
 }
@@ -427,7 +429,9 @@ function load(event) {
 }
 
 function finish() {
-  $("finished").textContent = "Writing the labels, the model and the report …";
+  // What is said next shows in any case, also where it is the same failure again.
+  finished = "Writing the labels, the model and the report …";
+  $("finished").textContent = finished;
   inOrder(() => post("/api/finish", {}));
 }
 

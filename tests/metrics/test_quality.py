@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from whitecrow.workflow.quality import evaluate, percent
+from whitecrow.metrics.quality import evaluate, percent
 
 
 def test_quality_is_that_of_the_labelled_rows() -> None:
@@ -34,7 +34,7 @@ def test_quality_is_that_of_the_labelled_rows() -> None:
 
 
 def test_many_rows_need_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    from whitecrow.workflow import quality
+    from whitecrow.metrics import quality
 
     monkeypatch.setattr(quality, "_MOST_ROWS", 3)
     found = evaluate(np.array([0, 1, 0, 1], np.int8), np.arange(4.0), np.ones(4, bool))

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from whitecrow import KDE
+from whitecrow import KDE, reasons
 from whitecrow.data.kinds.table import TableEncoder
-from whitecrow.workflow import reasons
-from whitecrow.workflow.explaining import place_of
+from whitecrow.reasons import place_of
 
 
 @pytest.fixture
@@ -47,6 +46,22 @@ def test_a_number_beside_its_usual_range(frame: pa.Table) -> None:
 def test_a_category_with_a_comma(frame: pa.Table) -> None:
     found = explained(frame, {"flow": 50.0, "state": "off, idle", "steady": 9.0})
     assert found[0].column == "steady"
+    text, usual = TableEncoder().fit(frame).usual("state", "off, idle")
+    assert (text, usual) == ("'off, idle'", "51 % of training rows")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("flow", None, ("missing", "as 0.5 % of training rows")),
+        ("steady", None, ("missing", "which no training row was")),
+        ("state", "new", ("'new'", "never in training rows")),
+    ],
+)
+def test_the_value_comes_apart_from_what_is_usual(
+    frame: pa.Table, column: str, value: object, expected: tuple[str, str]
+) -> None:
+    assert tuple(TableEncoder().fit(frame).usual(column, value)) == expected
 
 
 def test_contributions_of_encoded_columns_add_up() -> None:

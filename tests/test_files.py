@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whitecrow.errors import DataError
-from whitecrow.workflow.files import check_writable, out_folder, replacing
+from whitecrow.files import check_writable, out_folder, replacing
 
 
 def write_half(target: Path, error: Exception) -> None:

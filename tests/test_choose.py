@@ -7,8 +7,8 @@ from typing import Any, Literal
 import pytest
 
 from whitecrow import methods
+from whitecrow.choose import convert, describe, legal_names
 from whitecrow.errors import ParameterError
-from whitecrow.workflow.parameters import convert, describe, legal_names
 
 
 class Example:

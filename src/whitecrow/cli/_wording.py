@@ -1,0 +1,34 @@
+"""What is wrong with a command line, as one line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownCommandError
+
+__all__ = ["line"]
+
+
+def line(error: CycloptsError) -> str:
+    """Say what is wrong with a command line, and where its help is."""
+    command = f"whitecrow {' '.join(error.command_chain or ())}".strip()
+    return f"{_what(error)}; see `{command} --help`"
+
+
+def _what(error: CycloptsError) -> str:
+    if isinstance(error, UnknownCommandError) and error.unused_tokens and error.app:
+        return _unknown(error.unused_tokens[0], error.app)
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        # The name as it was given, or nothing where it was not.
+        if error.keyword is not None:
+            return f"{error.keyword} needs a value"
+        return f"{error.argument.name} is missing"
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _unknown(given: str, app: App) -> str:
+    """Name all commands: there are few, and one of them is meant."""
+    names = [name for name in app if not name.startswith("-")]
+    near = get_close_matches(given, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no command {given!r}; {hint}commands: {', '.join(names)}"

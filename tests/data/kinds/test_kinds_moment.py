@@ -136,6 +136,11 @@ WAYS: dict[str, Way] = {
     "apache without brackets": (lambda d: f"{d:%d/%b/%Y:%H:%M:%S +0000}", same),
     "mail": (lambda d: f"{d:%a, %d %b %Y %H:%M:%S} +0000", same),
     "web": (lambda d: f"{d:%a, %d %b %Y %H:%M:%S} GMT", same),
+    "javascript": (
+        lambda d: f"{d + timedelta(hours=1):%a %b %d %Y %H:%M:%S} GMT+0100 (CET)",
+        same,
+    ),
+    "zone by name": (lambda d: f"{d - timedelta(hours=5)} EST", same),
     "ctime": (lambda d: d.ctime(), same),
     "ctime with zone": (lambda d: f"{d:%a %b %d %H:%M:%S UTC %Y}", same),
     "weekday": (lambda d: f"{d:%A, %d %B %Y}", to_day),
@@ -167,7 +172,7 @@ def test_every_way_to_write_a_date(way: str) -> None:
     np.testing.assert_array_equal(encoder.transform(frame), typed.transform(dated))
     if not any(word in way for word in ("first", "weekday", "compact")):
         np.testing.assert_array_equal(typed.transform(frame), typed.transform(dated))
-    iso = way.startswith("iso") and "months" not in way
+    iso = (way.startswith("iso") and "months" not in way) or way == "zone by name"
     assert one.level == (0 if iso else 1)
     if not iso:
         assert "are read as" in one.detail

@@ -122,6 +122,21 @@ def test_what_was_reinterpreted_is_said_with_a_remedy(style: str) -> None:
     assert "cells such as" in one.detail or "decimal comma" in one.detail
 
 
+def test_money_has_two_decimals_or_none() -> None:
+    for write in ("\u20ac {}.{:03}", "{}.{:03} EUR", "${},{:03}"):
+        cells = [write.format(i % 9 + 1, i % 800 + 100) for i in range(60)]
+        encoder = fitted(cells)
+        assert column(encoder, [cells[4]]) == [5104.0]
+        assert "--read-as 'x=category'" in decided(encoder).remedy
+
+
+def test_minus_before_the_currency_and_rupees_with_a_dash() -> None:
+    cells = [f"{i},50-\u20ac" if i % 2 else f"{i},50 \u20ac" for i in range(60)]
+    assert column(fitted(cells), cells[:3]) == [0.5, -1.5, 2.5]
+    cells = [f"Rs. {i},{i + 100}/-" for i in range(1, 60)]
+    assert column(fitted(cells), cells[:2]) == [1101.0, 2102.0]
+
+
 def test_indian_groups() -> None:
     cells = [f"\u20b9{1 + i % 98},{i % 90 + 10},{i % 900 + 100}.50" for i in range(N)]
     expected = [
@@ -282,6 +297,11 @@ def test_numbers_without_their_unit_are_of_the_same() -> None:
         [f"{i}-{i + 1}" for i in range(40)],
         [f"{i}.{i + 1}.{i + 2}" for i in range(40)],
         [f"192.168.0.{i}" for i in range(40)],
+        [f"192.168.{i + 100}.{200 - i}" for i in range(40)],
+        [f"{i}:{i % 3}" for i in range(40)],
+        [f"+49 30 {1234567 + i}" for i in range(40)],
+        [f"555-{1000 + i}" for i in range(40)],
+        [f"{52 + i}\u00b031'{i}\"N" for i in range(40)],
     ],
 )
 def test_what_is_not_a_number(cells: list[str]) -> None:

@@ -94,6 +94,24 @@ def test_dates_in_any_format_are_read_back(moments: list[datetime], form: str) -
         assert judged.micros.to_pylist() == expected.to_pylist()
 
 
+@settings(max_examples=150)
+@given(
+    moments=st.lists(st.datetimes(), min_size=1, max_size=10),
+    mark=st.sampled_from(" T"),
+    unit=st.sampled_from(["hours", "minutes", "seconds", "milliseconds", "auto"]),
+    zone=st.sampled_from(["", "Z", "+02:00", "-0330"]),
+)
+def test_dates_in_iso_form_are_the_same_alone_and_in_a_whole_column(
+    moments: list[datetime], mark: str, unit: str, zone: str
+) -> None:
+    cells = pa.array([one.isoformat(mark, unit) + zone for one in moments])
+    fast = moment._iso(cells)
+    assert fast is not None
+    slow, right = moment._put_together(moment._split(cells), len(cells), "")
+    assert right.all()
+    assert slow.tolist() == fast.to_pylist()
+
+
 def cells_of(kind: str) -> st.SearchStrategy[Any]:
     return {
         "plain": st.floats(width=32).map(str),

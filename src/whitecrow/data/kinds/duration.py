@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 _COLONS = (
     r"^(?P<sign>[-+]?)(?:(?P<d>\d+) ?(?:days?|d|tage?)?,? ?(?P<again>[-+]?))??"
-    r"(?P<a>\d+):(?P<b>\d{1,2})(?::(?P<c>\d{1,2}))?(?P<f>[.,]\d{1,9})?$"
+    r"(?P<a>\d+):(?P<b>\d{2})(?::(?P<c>\d{2}))?(?P<f>[.,]\d{1,9})?$"
 )
 _WORD = (
     r"w|d|h|m|s|ms|mins?|secs?|hrs?|std|weeks?|wochen?|days?|tage?|hours?|stunden?|"

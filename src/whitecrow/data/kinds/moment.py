@@ -127,10 +127,10 @@ def are_dates(values: Values) -> bool:
 
 # ------------------------------------------------------------------ text: parsing
 
-_ZONE = r"(?:z|utc|gmt)?(?:[-+]\d{2}(?::?\d{2})?)?"
+_ZONE = r"(?:z|[a-z]{3,4})?(?:[-+]\d{2}(?::?\d{2})?)?"
 _TIME = (
     r"(?P<h>\d{1,2})(?:[:h](?P<i>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
-    r" *(?P<ap>[ap]\.?m\.?)? *(?:uhr)? *(?P<z>" + _ZONE + ")"
+    r" *(?P<ap>[ap]\.?m\.?)? *(?:uhr)? *(?P<z>" + _ZONE + r")(?: \([^)]*\))?"
 )
 _THEN = r"(?:(?:t|[ :,]+|,? +(?:at|um|a|à|-) +)" + _TIME + r")?$"
 _MONTH = r"(?P<mon>[a-zà-ÿ]{3,10})\.?"
@@ -324,18 +324,18 @@ def _ordered(
     first, second, third = (_whole(fields, name, 0) for name in "abc")
     mark = pc.struct_field(fields, "p")
     same = as_mask(pc.equal(mark, pc.struct_field(fields, "q")))
-    long_a, long_c = (
-        as_mask(pc.greater(pc.utf8_length(pc.struct_field(fields, name)), 2))
+    width_a, width_c = (
+        pc.utf8_length(pc.struct_field(fields, name)).to_numpy(zero_copy_only=False)
         for name in "ac"
     )
+    long_a, long_c = width_a > 2, width_c > 2
     slash = as_mask(pc.equal(mark, "/"))
     year_first = long_a | (~long_c & (order == "ymd"))
     month_first = slash if order in {"", "ymd"} else np.full(len(first), order == "mdy")
     year = np.where(year_first, _years(fields, "a"), _years(fields, "c"))
     month = np.where(year_first | ~month_first, second, first)
     day = np.where(year_first, third, np.where(month_first, second, first))
-    right = same & ~(long_a & long_c)
-    right &= (year >= 1000) & (year <= 9999)
+    right = same & ~(long_a & long_c) & (width_a != 3) & (width_c != 3)
     return year, month, day, right
 
 
@@ -372,13 +372,20 @@ def _time_of(fields: pa.Array) -> tuple[Micros, Mask]:
     return micros, fine
 
 
+_ZONES = {"": 0, "z": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1}
+_ZONES |= {"cest": 2, "mez": 1, "mesz": 2, "eet": 2, "eest": 3, "msk": 3, "jst": 9}
+_ZONES |= {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
+_ZONES |= {"pst": -8, "pdt": -7}
+
+
 def _offset(zone: str) -> int:
-    """Seconds east of Greenwich."""
+    """Seconds east of Greenwich; more than a day for a zone that is not known."""
+    name = "".join(sign for sign in zone if sign.isalpha())
     digits = "".join(sign for sign in zone if sign.isdigit())
-    if not digits:
-        return 0
-    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
-    return -seconds if "-" in zone else seconds
+    seconds = int(digits[:2] or 0) * 3600 + int(digits[2:] or 0) * 60
+    if name not in _ZONES:
+        return 2 * 86400
+    return _ZONES[name] * 3600 + (-seconds if "-" in zone else seconds)
 
 
 def read_clock(levels: pa.Array) -> tuple[Micros, Mask]:

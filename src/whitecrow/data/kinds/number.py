@@ -418,7 +418,7 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
     cells = _apart(text.levels)
     readings = _readings(cells)
     number = (readings.point | readings.comma) & ~text.absent()
-    if not number.any():
+    if not number.any() or _are_addresses(text.levels.filter(pa.array(number))):
         return None
     mark, doubt = (decimal, "") if decimal else _decimal(text, cells, readings, marks)
     weights = _weights(cells.unit[number], text.counts[number])
@@ -443,6 +443,15 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
         likeness=alike / max(present, 1),
         codes=not decimal and _are_codes(text, cells, right),
     )
+
+
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+
+
+def _are_addresses(levels: pa.Array) -> bool:
+    """Whether numbers with three points are addresses of the internet."""
+    form = rf"^{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}$"
+    return bool(as_mask(pc.match_substring_regex(levels, form)).mean() > 0.5)
 
 
 MOST_UNITS = 6
@@ -473,6 +482,8 @@ def _decimal(
     )
     whole = readings.point & ~readings.marked
     others = np.abs(_values(cells, np.flatnonzero(whole), ",", "."))
+    if _are_money(cells.unit[open_], text.counts[open_]):  # has two decimals or none
+        return {",": ".", ".": ","}[mark], ""
     thousands = mark == ","
     if len(others):
         several = int((open_ & (commas == (mark == ","))).sum()) >= 20
@@ -485,6 +496,11 @@ def _decimal(
         told = {",": ".", ".": ","}[mark]
         return told, _doubt(told)
     return mark, _doubt(mark) if mark == "," else ""
+
+
+def _are_money(unit: NDArray[Any], counts: NDArray[np.int64]) -> bool:
+    money = [units.is_currency(str(one)) for one in unit]
+    return bool(counts[np.array(money, bool)].sum() > 0.5 * counts.sum())
 
 
 def _doubt(taken: str) -> str:

@@ -68,6 +68,7 @@ _ABSENT = {word.lower() for word in NO_VALUE} | {
     *("s/d", "1.#qnan", "1.#ind", "-1.#ind", "nat", "<nat>", "xx", "xxx", "#"),
     *("#missing", "#null", "-nan", "+nan", "nan(ind)", "-nan(ind)", "na.", "(none)"),
     *("no reading", "invalid", "error", "err", "n/r"),
+    *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "0/0/0000"),
 }
 
 

@@ -60,7 +60,7 @@ _NO_UNIT = re.compile(
     r"oct|nov|dec)$"
 )
 _TWO_WORDS = re.compile(r"^(?:per |sq\.? |cu\.? |fl |us |\S{1,3} )", re.IGNORECASE)
-_PRICE = re.compile(r"^[.,](?:-{1,2})(?=\s|$)")
+_PRICE = re.compile(r"^(?:[.,]-{1,2}|/-)(?=\s|$)")
 
 
 @lru_cache(maxsize=65536)
@@ -81,6 +81,8 @@ def affix(pre: str, post: str) -> Affix:
     post = _PRICE.sub("", post).strip()
     if not minus and post[-1:] in {"-", "+"} and post:
         minus, post = post[-1], post[:-1].strip()
+    elif not minus and post[:1] == "-" and _currency(post[1:].strip()) is not None:
+        minus, post = "-", post[1:].strip()
     if post in {".", ","}:
         post = ""
     lead = ""

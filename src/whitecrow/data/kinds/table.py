@@ -84,11 +84,15 @@ class Decision:
     remedy: str = ""
     level: int = 0
 
+    @property
+    def noun(self) -> str:
+        """The kind with its article, such as "a number"."""
+        return _NOUNS[self.kind][0]
+
     def __str__(self) -> str:
         reason = f" ({self.detail})" if self.detail else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        noun = _NOUNS[self.kind][0]
-        return f"{self.column!r} is {noun}: {self.action}{reason}{remedy}."
+        return f"{self.column!r} is {self.noun}: {self.action}{reason}{remedy}."
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):

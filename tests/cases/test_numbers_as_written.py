@@ -168,6 +168,20 @@ def test_three_decimals_are_no_thousands(desk: Desk) -> None:
     desk.detect("x.csv").first().never_says("flow.*thousand")
 
 
+@pytest.mark.parametrize("sep", [";", "\t"])
+def test_three_decimals_after_a_comma_are_no_thousands(sep: str, desk: Desk) -> None:
+    # Every cell has three digits behind its comma; of thousands, some would have none.
+    values = rng(1).normal(50, 3, N)
+    cells = [f"{v:.3f}".replace(".", ",") for v in values]
+    cells[ODD] = "150,5"
+    other = [v.replace(".", ",") for v in loads()]
+    desk.table("x.csv", {"flow": cells, "load": other}, sep=sep)
+    desk.detect("x.csv").first()
+    cells[ODD] = "150,500"
+    desk.table("x.csv", {"flow": cells, "load": other}, sep=sep)
+    desk.detect("x.csv").first().never_says(r"\b(read as )?150500\b", r"\b\d{5}\b")
+
+
 NEGATIVE: dict[str, Cell] = {
     "a hyphen": lambda v: f"{v:.2f}",
     "a minus sign": lambda v: f"{v:.2f}".replace("-", "\u2212"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from whitecrow.errors import DataError
-from whitecrow.files import check_writable, out_folder, replacing
+from whitecrow.files import check_writable, out_folder, refuse_inputs, replacing
 
 
 def write_half(target: Path, error: Exception) -> None:
@@ -58,3 +58,46 @@ def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write"):
         out_folder(tmp_path / "file" / "b")
+
+
+# -------------------------------------------------------------------- never an input
+
+
+def test_an_input_is_not_a_target_however_it_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "a.csv"
+    data.write_text("x")
+    (tmp_path / "link.csv").symlink_to(data)
+    (tmp_path / "hard.csv").hardlink_to(data)
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "./a.csv", "sub/../a.csv", "link.csv", "hard.csv", str(data)):
+        with pytest.raises(DataError, match="overwrite the input") as caught:
+            refuse_inputs([Path(name)], [data])
+        assert "\n" not in str(caught.value)
+        with pytest.raises(DataError, match="overwrite the input"):
+            check_writable(name, [data])
+    with pytest.raises(DataError, match=r"overwrite the input .*link\.csv"):
+        refuse_inputs([data], [Path("link.csv")])
+    assert data.read_text() == "x"
+
+
+def test_other_files_and_those_that_are_not_there_are_no_inputs(tmp_path: Path) -> None:
+    data, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    data.write_text("x")
+    other.write_text("x")
+    refuse_inputs([other, tmp_path / "new.csv"], [data, tmp_path / "gone.csv"])
+    refuse_inputs([], [data])
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    refuse_inputs([tmp_path / "broken"], [data])
+
+
+def test_files_of_a_folder_are_checked(tmp_path: Path) -> None:
+    data = tmp_path / "flagged.csv"
+    data.write_text("x")
+    with pytest.raises(DataError, match="overwrite the input"):
+        out_folder(tmp_path, ["report.html", "flagged.csv"], [data])
+    assert out_folder(tmp_path, ["report.html"], [data]) == tmp_path
+    with pytest.raises(DataError, match="overwrite the input"):
+        out_folder(data, ["report.html"], [data])

@@ -9,6 +9,7 @@ from whitecrow import errors as errors
 from whitecrow import labels as labels
 from whitecrow import metrics as metrics
 from whitecrow import supervision as supervision
+from whitecrow.data.kinds.table import TableEncoder as TableEncoder
 from whitecrow.detectors._table import methods as methods
 from whitecrow.detectors.alad import ALAD as ALAD
 from whitecrow.detectors.autoencoder import AutoEncoder as AutoEncoder
@@ -43,5 +44,7 @@ from whitecrow.detectors.soel import SOEL as SOEL
 from whitecrow.detectors.som_dagmm import SOMDAGMM as SOMDAGMM
 from whitecrow.detectors.wrapped import wrap as wrap
 from whitecrow.persist import load as load
+from whitecrow.result import Result as Result
+from whitecrow.result import detect as detect
 
 __version__: str

@@ -28,6 +28,17 @@ __all__ = [
     "share",
 ]
 
+WRAPPED = Method(
+    "wrapped",
+    "Wrapped",
+    "see its documentation",
+    0,
+    "none",
+    ("table",),
+    "an estimator of another library",
+)
+"""What `whitecrow.wrap` gives, which has no name on the command line."""
+
 _TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
 
 
@@ -132,7 +143,8 @@ def choose_detector(kind: str, detector: Detector) -> Choice:
         When it is not a detector, or does not take this kind of data.
     """
     name = type(detector).__name__
-    record = next((one for one in methods() if one.class_name == name), None)
+    known = (*methods(), WRAPPED)
+    record = next((one for one in known if one.class_name == name), None)
     if record is None:
         raise ParameterError(
             f"method={name} is not a detector of whitecrow; wrap it with "

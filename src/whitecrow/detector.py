@@ -424,7 +424,7 @@ def fit_with_labels(
     >>> KNN().fit(X).anomaly_score(X[-1:]).round(1).tolist()
     [1.8]
     >>> fit_with_labels(KNN(), X, y)[-1:].round(1).tolist()
-    [7.0]
+    [6.6]
     """
     if detector.uses_labels:
         return detector.fit_score(X, y, auxiliary=auxiliary)

@@ -6,10 +6,13 @@ rows (tenths of the numbers, or levels),
     PSI = sum over bins of (p - q) log(p / q),
 
 with the shares p of new rows and q of training rows. Common practice takes 0.1 for a
-small shift and 0.25 for a large one. Few rows have a large index by chance: under no
-shift, PSI n m / (n + m) is about chi-squared with one degree of freedom less than bins
-(Yurdakul and Naranjo, Journal of Risk Model Validation, 2020), and what lies within its
-999th permille is not reported.
+small shift and 0.25 for a large one. Few rows have a large index by chance, since a bin
+without rows weighs much in it. A shift is reported only if the likelihood ratio
+
+    G = 2 n m / (n + m) sum over bins of p log(p / q)
+
+of n new and m training rows also lies beyond the 999th permille of what it is without a
+shift, about chi-squared with one degree of freedom less than bins.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import rel_entr
+from scipy.stats import binom, chi2
 
 from whitecrow.data.kinds.words import number_text, percent
 from whitecrow.grouping import moment_text
@@ -124,9 +128,7 @@ class _Counter:
     def compared(self) -> ColumnDrift:
         n, m = int(self.counts.sum()), self._known_in_training()
         index = _psi(self.counts / n, self.expected) if n else None
-        moved = index is not None and index > max(
-            LARGE, chi2.isf(_CHANCE, max(len(self.expected) - 1, 1)) * (1 / n + 1 / m)
-        )
+        moved = index is not None and index > LARGE and self._is_no_chance(n, m)
         outside = self.outside / max(self.rows, 1)
         missing, before = self.missing / max(self.rows, 1), self.summary["missing"]
         text = self._text(outside, missing, before, shifted=bool(moved))
@@ -140,6 +142,12 @@ class _Counter:
             text=text,
         )
 
+    def _is_no_chance(self, n: int, m: int) -> bool:
+        """Tell whether so different counts are rare where there is no shift."""
+        shares, known = self.counts / n, np.maximum(self.expected, 0.5 / m)
+        ratio = 2 * n * m / (n + m) * float(rel_entr(shares, known).sum())
+        return ratio > float(chi2.isf(_CHANCE, max(len(shares) - 1, 1)))
+
     def _known_in_training(self) -> int:
         rows = self.summary["rows"] * (1 - self.summary["missing"])
         return max(round(rows), 1)
@@ -148,8 +156,8 @@ class _Counter:
         self, outside: float, missing: float, before: float, *, shifted: bool
     ) -> str:
         """Say the most important difference; nothing if there is none."""
-        noise = 3 * np.sqrt(max(before * (1 - before), 0.01) / max(self.rows, 1))
-        if missing > before + max(0.1, float(noise)):
+        chance = binom.sf(self.missing - 1, self.rows, max(before, 0.01))
+        if missing > before + 0.1 and chance < _CHANCE:
             return (
                 f"{self.name!r} is missing in {percent(missing)} of the rows, and in "
                 f"{percent(before)} of the training rows"
@@ -171,10 +179,14 @@ class _Counter:
 
 
 class _Numbers(_Counter):
-    """Numbers and moments, in the tenths of the training rows."""
+    """Numbers and times of day, in the tenths of the training rows; gaps of dates."""
 
     def __init__(self, name: str, encoder: TableEncoder) -> None:
-        deciles = np.asarray(encoder.summaries_[name]["deciles"], dtype=np.float64)
+        summary = encoder.summaries_[name]
+        deciles = np.asarray(summary["deciles"], dtype=np.float64)
+        if summary["kind"] == "date" and not summary.get("clock"):
+            # Later rows have later dates; models know their cycles only.
+            deciles = np.array([-np.inf, np.inf])
         self.low, self.high = float(deciles[0]), float(deciles[-1])
         # A value that fills several tenths makes one bin of them.
         self.edges, where = np.unique(deciles[:-1], return_inverse=True)
@@ -210,7 +222,7 @@ class _Numbers(_Counter):
 
 
 class _Levels(_Counter):
-    """Categories and truth values: the most frequent levels, the others, new ones."""
+    """Categories: the most frequent levels, the others, new ones."""
 
     def __init__(self, name: str, encoder: TableEncoder) -> None:
         shares = encoder.summaries_[name]["shares"]
@@ -246,14 +258,31 @@ class _Levels(_Counter):
         )
 
 
+class _Truths(_Levels):
+    """Truth values, however they are written."""
+
+    def __init__(self, name: str, encoder: TableEncoder) -> None:
+        shares = encoder.summaries_[name]["shares"]
+        self.places = {"false": 0, "true": 1}
+        parts = np.array([shares.get(level, 0.0) for level in self.places])
+        _Counter.__init__(self, name, encoder, parts / parts.sum())
+
+    def _bins(self, column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        values = self.encoder.chart(self.name, column)
+        bins = np.where(np.isnan(values), -1, values).astype(np.int64)
+        return bins, np.zeros(len(bins), dtype=bool)
+
+
 def _is_compared(summary: dict[str, Any]) -> bool:
     """Tell whether training kept a distribution; older models have none."""
-    return "deciles" in summary or summary["kind"] == "category"
+    return "deciles" in summary or bool(summary.get("shares"))
 
 
 def _counter(name: str, encoder: TableEncoder) -> _Counter:
     if "deciles" in encoder.summaries_[name]:
         return _Numbers(name, encoder)
+    if encoder.summaries_[name]["kind"] == "boolean":
+        return _Truths(name, encoder)
     return _Levels(name, encoder)
 
 

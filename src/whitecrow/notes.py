@@ -72,7 +72,13 @@ def gathered(
         for place, text in enumerate(reading)
     ]
     found += [
-        Note(str(replace(one, remedy="")), one.level, one.column, one.remedy)
-        for one in decisions
+        Note(_sentence(one), one.level, one.column, one.remedy) for one in decisions
     ]
     return tuple(sorted(found, key=lambda note: -note.level))
+
+
+def _sentence(one: Decision) -> str:
+    """Say what matters about a column first, and what was done with it then."""
+    if not one.level or not one.detail:
+        return str(replace(one, remedy=""))
+    return f"{one.column!r}: {one.detail} ({one.noun}: {one.action})"

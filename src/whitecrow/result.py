@@ -296,7 +296,7 @@ class Result:
         """Say what to do next: (purpose, command), to be pasted where `detect` ran."""
         folder = self.folder or Path()
         new = "NEW_PICTURES" if self.kind == "picture" else "NEW_DATA.csv"
-        row = str(self.top[0] if self.top else 0)
+        row = str(self.rows.position(self.top[0]) if self.top else 0)
         model = str(folder / MODEL)
         score = ["whitecrow", "score", model, new, "-o", "new_scores.csv"]
         explain = ["whitecrow", "explain", model, self.source, "--row", row]
@@ -370,7 +370,7 @@ class Result:
 
     def _plain(self, row: int) -> dict[str, Any]:
         found = {
-            "row": row,
+            "row": self.rows.position(row),
             "anomaly_score": float(self.scores[row]),
             "is_anomaly": bool(self.flagged[row]),
             "reasons": [str(reason) for reason in self.reasons.get(row, ())],

@@ -137,8 +137,7 @@ def free_name(name: str, taken: Any) -> str:
 
 
 def _numbers(rows: TableRows | PictureRows) -> NDArray[np.int64]:
-    numbers = rows.numbers if isinstance(rows, TableRows) else None
-    return np.arange(len(rows)) if numbers is None else numbers
+    return np.arange(len(rows)) if rows.numbers is None else rows.numbers
 
 
 def _array(name: str, values: Any) -> Any:

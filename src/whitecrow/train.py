@@ -6,10 +6,8 @@ back once an epoch, never within one, so that an accelerator does not wait for t
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,33 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.adam import adam
 
-from whitecrow import device
+from whitecrow import device, watching
 from whitecrow.errors import TrainingError
+from whitecrow.watching import on_log
 
 __all__ = ["Batches", "Schedule", "on_log", "train"]
 
 logger = logging.getLogger(__name__)
-
-LogCallback = Callable[[int, dict[str, object]], None]
-_callback: ContextVar[LogCallback | None] = ContextVar("on_log", default=None)
-
-
-@contextlib.contextmanager
-def on_log(callback: LogCallback) -> Iterator[None]:
-    """Call `callback(epoch, record)` after each epoch of a fit inside the block.
-
-    The record has the keys `method`, `stage`, `epoch`, `epochs` and `loss`.
-
-    Examples
-    --------
-    >>> with on_log(lambda epoch, record: None):
-    ...     pass
-    """
-    token = _callback.set(callback)
-    try:
-        yield
-    finally:
-        _callback.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,13 +242,6 @@ def _log(
 ) -> None:
     mean = float(loss.mean())
     logger.debug("%s, %s: epoch %d, loss %.6g", method, stage, epoch + 1, mean)
-    callback = _callback.get()
-    if callback is not None:
-        record: dict[str, object] = {
-            "method": method,
-            "stage": stage,
-            "epoch": epoch + 1,
-            "epochs": epochs,
-            "loss": mean,
-        }
-        callback(epoch + 1, record)
+    watching.report(
+        method=method, stage=stage, epoch=epoch + 1, epochs=epochs, loss=mean
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from running import N_NORMAL, N_ODD, Ran, Run
+from running import N_NORMAL, N_ODD, Ran, Run, ran
 
 from whitecrow.cli import main
 
@@ -28,7 +28,7 @@ def run(
     def go(*arguments: str) -> Ran:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
-        return Ran(code, *capsys.readouterr())
+        return ran(code, *capsys.readouterr())
 
     return go
 
@@ -47,7 +47,7 @@ def run_process(tmp_path: Path) -> Run:
             check=False,
             **options,
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return ran(done.returncode, done.stdout, done.stderr)
 
     return go
 

@@ -14,11 +14,20 @@ class Ran(NamedTuple):
 
     code: int
     out: str
-    err: str
+    err: str  # without the lines of progress
+    progress: tuple[str, ...] = ()
 
     @property
     def json(self) -> dict[str, Any]:
         return json.loads(self.out)
+
+
+def ran(code: int, out: str, err: str) -> Ran:
+    """Keep complaints and progress, which both go to stderr, apart."""
+    lines = err.splitlines(keepends=True)
+    progress = [line for line in lines if line.endswith(" ...\n")]
+    said = [line for line in lines if line not in progress]
+    return Ran(code, out, "".join(said), tuple(line[:-5] for line in progress))
 
 
 Run = Callable[..., Ran]

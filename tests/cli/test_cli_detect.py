@@ -8,6 +8,8 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from running import N_NORMAL, N_ODD, Run
@@ -25,13 +27,14 @@ def test_writes_report_scores_and_model(run: Run, table: Path) -> None:
     done = run("detect", table, "--label-column", "y", "-o", "out", "--top", "5")
     assert (done.code, done.err) == (0, "")
     assert sorted(p.name for p in Path("out").iterdir()) == [
+        "flagged.csv",
         "model.crow",
         "report.html",
         "scores.parquet",
     ]
     frame = pq.read_table("out/scores.parquet")
     assert frame.column_names == [
-        *("row", "anomaly_score", "rank", "is_anomaly", "reasons"),
+        *("row", "line", "anomaly_score", "rank", "is_anomaly", "reasons"),
     ]
     values, ranks = frame["anomaly_score"].to_numpy(), frame["rank"].to_numpy()
     assert frame["row"].to_pylist() == list(range(N))
@@ -40,7 +43,17 @@ def test_writes_report_scores_and_model(run: Run, table: Path) -> None:
     threshold = wc.load("out/model.crow").threshold_
     assert frame["is_anomaly"].to_pylist() == (values > threshold).tolist()
     explained = [r is not None for r in frame["reasons"].to_pylist()]
-    assert explained == (ranks <= 5).tolist()
+    n_flagged = frame["is_anomaly"].to_pylist().count(True)
+    assert n_flagged > 5
+    assert explained == (ranks <= n_flagged).tolist()
+    assert frame["line"].to_pylist() == list(range(2, N + 2))
+    flagged = pa.csv.read_csv("out/flagged.csv")
+    assert flagged["rank"].to_pylist() == list(range(1, n_flagged + 1))
+    assert flagged.column_names == [
+        *(*frame.column_names, "flow", "load", "colour"),
+    ]
+    odd = pa.csv.read_csv(table).take(flagged["row"])
+    assert flagged["flow"] == odd["flow"]
 
 
 def test_the_planted_rows_lead_and_the_reason_is_their_column(
@@ -57,6 +70,36 @@ def test_the_planted_rows_lead_and_the_reason_is_their_column(
     assert found["quality"]["anomalies"] == N_ODD
     assert found["rows"] == N
     assert found["flagged"] == sum(one["is_anomaly"] for one in found["top"])
+
+
+def test_progress_is_told_where_stderr_is_no_terminal(run: Run, table: Path) -> None:
+    words = ("detect", table, "--ignore", "y", "--method", "knn", "-o", "out")
+    assert run(*words).progress == (
+        *(f"reading {table}", "reading the columns", "fitting knn"),
+        *("explaining the flagged rows", "writing the files"),
+    )
+    assert run(*words, "--quiet").progress == ()
+    assert run(*words, "--json").progress == ()
+
+
+def test_the_folder_is_named_after_the_data(run: Run, table: Path) -> None:
+    assert run("detect", table, "--ignore", "y", "--method", "knn").code == 0
+    assert Path("pumps-anomalies/report.html").is_file()
+
+
+def test_use_labels_leaves_anomalies_out_of_a_method_that_cannot_learn_from_them(
+    run: Run, table: Path
+) -> None:
+    words = ("detect", table, "--label-column", "y", "--method", "lof")
+    done = run(*words, "--use-labels", "-o", "a")
+    said = f"{N_ODD} rows labelled as anomalies are left out of training"
+    assert said in done.out
+    found = run(*words, "--use-labels", "-o", "a", "--json").json
+    assert found["labels_used"] is True
+    assert said in found["notes"][0]["text"]
+    assert set(found["notes"][0]) == {"text", "level", "column", "remedy"}
+    run(*words, "-o", "b")
+    assert (scores("a")[N_NORMAL:] > scores("b")[N_NORMAL:]).all()
 
 
 def test_labels_serve_the_evaluation_only(run: Run, table: Path) -> None:
@@ -152,10 +195,15 @@ def test_pictures_have_paths_and_heat_maps(run: Run, pictures: Path) -> None:
     found = run("detect", pictures, "-o", "out", "--json").json
     frame = pq.read_table("out/scores.parquet")
     assert frame.column_names[:2] == ["row", "path"]
-    assert frame["path"][0].as_py() == "train/good/00.png"
+    # Those that were learnt from are not ranked; a row is the place in the folder.
+    assert frame["path"].to_pylist()[::7] == ["test/good/16.png", "test/hole/23.png"]
+    assert frame["row"].to_pylist() == list(range(16, 24))
+    top = found["top"][0]
+    explained = run("explain", "out/model.crow", pictures, "--row", str(top["row"]))
+    assert explained.out.startswith(top["path"])
     assert found["quality"]["auroc"] == 1.0
     assert found["top"][0]["path"].startswith("test/hole/")
-    assert Path("out/report.html").read_text().count('class="heat"') == 20
+    assert Path("out/report.html").read_text().count('class="heat"') == 8
 
 
 @pytest.mark.parametrize("source", ["digits", "breast_cancer"])
@@ -201,10 +249,11 @@ def test_demo_ends_with_the_report_and_a_reading(run: Run) -> None:
 def test_the_commands_in_the_report_run(run: Run, table: Path) -> None:
     run("detect", table, "--label-column", "y", "-o", "out")
     page = html.unescape(Path("out/report.html").read_text())
-    commands = re.findall(r"<pre><code>whitecrow (.*?)</code>", page)
+    page = page.replace("<wbr>", "")
+    commands = re.findall(r"<pre class=\"copy\"><code>whitecrow (.*?)</code>", page)
     assert [command.split()[0] for command in commands] == ["score", "explain"]
     for command in commands:
         words = shlex.split(command.replace("NEW_DATA.csv", str(table)))
         assert run(*words).code == 0
-    (code,) = re.findall(r"<pre><code>(import .*?)</code>", page)
+    (code,) = re.findall(r"<pre class=\"copy\"><code>(import .*?)</code>", page)
     exec(code)

@@ -79,11 +79,11 @@ def test_help_shows_an_example_that_works_as_pasted(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["detct"], r'Unknown command "detct". Did you mean "detect"\?'),
-        (["detect", "x.csv"], "--output requires an argument.*whitecrow detect --help"),
+        (["detct"], r"no command 'detct'; did you mean 'detect'\?"),
+        (["fit", "x.csv"], "--output is missing.*whitecrow fit --help"),
         (["detect", "x.csv", "-o", "y", "--foo"], "Unknown option: --foo"),
         (["detect", "x.csv", "-o", "y", "--seed", "a"], "seed"),
-        (["data", "shw"], 'Did you mean "show"'),
+        (["data", "shw"], "did you mean 'show'"),
     ],
 )
 def test_wrong_usage_is_one_line(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from whitecrow.errors import DataError, ParameterError
-from whitecrow.metrics import Curve, across_runs, detection, discovery
+from whitecrow.errors import DataError
+from whitecrow.metrics import Curve, detection, discovery
 
 Y = [0, 1, 0, 1, 1, 0]
 SCORE = [6, 5, 4, 3, 2, 1]
@@ -30,17 +30,6 @@ def test_value_at_a_budget():
     assert Curve(np.array([3]), np.array([0.7])).area() == 0.7
 
 
-def test_interval_over_runs():
-    rng = np.random.default_rng(0)
-    inside = 0
-    for seed in range(100):
-        found = across_runs(rng.normal(2, 1, 40), level=0.9, random_state=seed)
-        inside += found.low <= 2 <= found.high
-    assert 80 <= inside <= 98
-    one = across_runs([3.0])
-    assert (one.low, one.estimate, one.high) == (3.0, 3.0, 3.0)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -50,17 +39,8 @@ def test_interval_over_runs():
         (lambda: discovery([0], [0, 2], [0, 1]), "more than 0 and 1"),
         (lambda: detection([1, 1], [0.5, 0.5]), "increasing"),
         (lambda: detection([], []), "increasing"),
-        (lambda: across_runs([np.nan]), "finite"),
-        (lambda: across_runs([]), "finite"),
     ],
 )
 def test_bad_data(call, message):
     with pytest.raises(DataError, match=message):
         call()
-
-
-def test_bad_parameters():
-    with pytest.raises(ParameterError, match="level=2"):
-        across_runs([1.0], level=2)
-    with pytest.raises(ParameterError, match="n_resamples=0"):
-        across_runs([1.0], n_resamples=0)

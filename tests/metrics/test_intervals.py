@@ -1,119 +1,100 @@
-"""The bootstrap computes the metric it names and covers what it promises."""
+"""Intervals cover the truth as often as they say, also where the data are few."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, roc_auc_score
+from scipy import stats
 
 from whitecrow.errors import DataError, LabelError, ParameterError
-from whitecrow.metrics import across_seeds, auroc, bootstrap, intervals
-
-PEERS = {"auroc": roc_auc_score, "average_precision": average_precision_score}
+from whitecrow.metrics import across_runs, across_seeds, auroc, auroc_interval
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 1), st.integers(0, 5), st.integers(0, 4)),
-        min_size=1,
-        max_size=30,
-    ),
-    st.sampled_from(sorted(PEERS)),
-)
-def test_metrics_from_counts_equal_weighted_peers(rows, metric):
-    # One certain row of each class, then rows with ties and with weights from zero on.
-    y, score, weight = np.array([(0, 2, 1), (1, 3, 1), *rows]).T
-    counts = [
-        np.bincount(score[y == c], weight[y == c], minlength=6)[None] for c in (1, 0)
-    ]
-    found = intervals._METRICS[metric](*counts)
-    expected = PEERS[metric](y, score, sample_weight=weight)
-    assert found[0] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("metric", sorted(PEERS))
-def test_bootstrap_agrees_with_a_plain_loop(metric):
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], [150, 50])
-    score = np.round(rng.normal(y * 1.2, 1), 1)
-    found = bootstrap(y, score, metric=metric, n_resamples=4000, random_state=1)
-    assert found.estimate == pytest.approx(PEERS[metric](y, score))
-    draws = []
-    for _ in range(1500):
-        rows = np.concatenate(
-            [rng.choice(np.flatnonzero(y == c), (y == c).sum()) for c in (0, 1)]
-        )
-        draws.append(PEERS[metric](y[rows], score[rows]))
-    expected = np.quantile(draws, [0.025, 0.975])
-    np.testing.assert_allclose([found.low, found.high], expected, atol=0.012)
-
-
-def test_chunks_do_not_change_the_resamples(monkeypatch):
-    y = np.repeat([0, 1], [30, 10])
-    score = np.random.default_rng(0).normal(y)
-    monkeypatch.setattr(intervals, "_CELLS", 40)
-    small = bootstrap(y, score, n_resamples=3000, random_state=0)
-    monkeypatch.undo()
-    whole = bootstrap(y, score, n_resamples=3000, random_state=0)
-    assert small.low == pytest.approx(whole.low, abs=0.02)
-    assert small.high == pytest.approx(whole.high, abs=0.02)
-
-
-def test_intervals_cover_the_true_value_about_as_often_as_they_say():
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], [200, 60])
-    truth = 0.7602499  # P(N(1, 1) > N(0, 1)) = Phi(1 / sqrt(2))
+def coverage(m: int, n: int, gap: float, runs: int = 400) -> float:
+    """Share of planted rankings whose interval holds the true AUROC."""
+    rng = np.random.default_rng([m, n])
+    truth, y = stats.norm.cdf(gap / np.sqrt(2)), np.repeat([0, 1], [n, m])
     hits = 0
-    for seed in range(150):
-        score = rng.normal(y, 1.0)
-        found = bootstrap(y, score, level=0.9, n_resamples=300, random_state=seed)
+    for _ in range(runs):
+        found = auroc_interval(y, rng.normal(gap * y))
         hits += found.low <= truth <= found.high
-    assert 0.82 <= hits / 150 <= 0.97
+    return hits / runs
 
 
-def test_bootstrap_repeats_by_seed_and_level_widens():
+@pytest.mark.parametrize("gap", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("m", [3, 5, 10, 30])
+def test_the_auroc_is_covered_with_few_anomalies_too(m: int, gap: float) -> None:
+    """A bootstrap had 0.61 with 3 anomalies, and 0.78 with 5."""
+    assert 0.925 <= coverage(m, 100, gap) <= 0.995
+
+
+def test_a_perfect_ranking_of_three_is_no_proof() -> None:
+    found = auroc_interval([0] * 100 + [1] * 3, range(103))
+    assert found.estimate == found.high == 1
+    assert found.low == pytest.approx(0.7, abs=0.02)
+
+
+def test_the_ends_are_where_the_variance_says() -> None:
+    """Newcombe's method 5: as far away as z standard errors there, on both sides."""
+    y, score = np.repeat([0, 1], [40, 12]), np.random.default_rng(0).normal(size=52)
+    score[40:] += 1
+    found = auroc_interval(y, score, level=0.9)
+    k = (12 + 40) / 2 - 1
+    for end in (found.low, found.high):
+        spread = 1 + k * (1 - end) / (2 - end) + k * end / (1 + end)
+        error = np.sqrt(end * (1 - end) * spread / (12 * 40))
+        assert abs(found.estimate - end) == pytest.approx(1.6448536 * error)
+
+
+def test_labels_the_other_way_round_turn_it_over() -> None:
+    rng = np.random.default_rng(0)
+    y, score = rng.integers(0, 2, 60), rng.normal(size=60)
+    one, other = auroc_interval(y, score), auroc_interval(1 - y, score)
+    assert one.low == pytest.approx(1 - other.high)
+    assert one.estimate == auroc(y, score)
+
+
+def test_level_widens_and_rows_narrow() -> None:
     y = np.repeat([0, 1], [40, 20])
     score = np.random.default_rng(0).normal(y)
-    first, again, other = (bootstrap(y, score, random_state=s) for s in (0, 0, 1))
-    assert first == again
-    assert first != other
-    wide = bootstrap(y, score, level=0.99, random_state=0)
-    assert wide.low < first.low < auroc(y, score) < first.high < wide.high
+    usual, wide = auroc_interval(y, score), auroc_interval(y, score, level=0.99)
+    assert wide.low < usual.low < usual.estimate < usual.high < wide.high
+    many = auroc_interval(np.tile(y, 50), np.tile(score, 50))
+    assert many.high - many.low < 0.3 * (usual.high - usual.low)
 
 
-def test_bootstrap_ignores_rows_without_a_label():
+def test_rows_without_a_label_are_left_out() -> None:
     y, score = [0, 1, 0, 1, None], [0.1, 0.9, 0.8, 0.7, 5.0]
-    assert bootstrap(y, score, random_state=0) == bootstrap(
-        y[:4], score[:4], random_state=0
-    )
+    assert auroc_interval(y, score) == auroc_interval(y[:4], score[:4])
 
 
-def test_a_perfect_ranking_has_an_interval_of_one_point():
-    found = bootstrap([0, 0, 1, 1], [1, 2, 3, 4], random_state=0)
-    assert (found.low, found.estimate, found.high) == (1, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"metric": "f1"}, "metric='f1' is not in auroc, average_precision"),
-        ({"level": 95}, "level=95"),
-        ({"n_resamples": 0}, "n_resamples=0"),
-    ],
-)
-def test_illegal_parameters_are_named(arguments, words):
-    with pytest.raises(ParameterError, match=words):
-        bootstrap([0, 1], [0.1, 0.2], **arguments)
-
-
-def test_one_class_has_no_interval():
+def test_bad_input() -> None:
+    with pytest.raises(ParameterError, match="level=95"):
+        auroc_interval([0, 1], [0.1, 0.2], level=95)
     with pytest.raises(LabelError, match="both classes"):
-        bootstrap([0, 0], [0.1, 0.2])
+        auroc_interval([0, 0], [0.1, 0.2])
+    with pytest.raises(ParameterError, match="level=2"):
+        across_runs([1.0], level=2)
+    for bad in ([], [0.9, float("nan")]):
+        with pytest.raises(DataError, match="results over seeds"):
+            across_runs(bad)
 
 
-def test_standard_error_over_seeds():
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_few_runs_are_covered_too(n: int) -> None:
+    """A bootstrap had 0.73 with 3 runs, and 0.84 with 5."""
+    rng = np.random.default_rng(n)
+    found = [across_runs(rng.normal(2, 1, n)) for _ in range(1000)]
+    assert 0.93 <= np.mean([one.low <= 2 <= one.high for one in found]) <= 0.97
+
+
+def test_one_run_says_nothing_about_others() -> None:
+    found = across_runs([3.0])
+    assert found.estimate == 3
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_standard_error_over_seeds() -> None:
     found = across_seeds([1.0, 2.0, 3.0, 4.0])
     assert (found.mean, found.n) == (2.5, 4)
     # variance 5/3 with n - 1, over 4 runs

@@ -33,15 +33,6 @@ def test_quality_is_that_of_the_labelled_rows() -> None:
     assert quality.recall == flagged[known][truth].mean()
 
 
-def test_many_rows_need_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    from whitecrow.metrics import quality
-
-    monkeypatch.setattr(quality, "_MOST_ROWS", 3)
-    found = evaluate(np.array([0, 1, 0, 1], np.int8), np.arange(4.0), np.ones(4, bool))
-    assert found is not None
-    assert (found.auroc, found.interval) == (0.75, None)
-
-
 def test_one_class_has_no_auroc() -> None:
     scores = np.arange(4.0)
     good = evaluate(np.zeros(4, np.int8), scores, scores > 2)

@@ -272,13 +272,14 @@ class Output:
 @contextmanager
 def training_progress(progress: Progress) -> Iterator[None]:
     """Report the epochs of every training inside the block."""
-    from whitecrow import train
+    from whitecrow import watching
 
     def report(epoch: int, record: dict[str, Any]) -> None:
-        what = f"{record['method']}, {record['stage']}: loss {record['loss']:.4g}"
+        loss = f": loss {record['loss']:.4g}" if "loss" in record else ""
+        what = f"{record['method']}, {record['stage']}{loss}"
         progress(what, epoch, record["epochs"])
 
-    with train.on_log(report):
+    with watching.on_log(report):
         yield
 
 

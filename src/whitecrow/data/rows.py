@@ -52,6 +52,9 @@ class Rows(Protocol):
 
     def __len__(self) -> int: ...
 
+    def position(self, row: int) -> int:
+        """Give the position of a row in its source, counted from 0."""
+
     def name(self, row: int) -> str:
         """Say what a person calls a row."""
 
@@ -147,6 +150,9 @@ class PictureRows:
         Where each picture can be opened; empty for arrays.
     depth : (low, high) or None
         The range of values that became 0 to 255; None for 8-bit pictures.
+    numbers : ndarray of int64, shape (n,), or None
+        Positions of the pictures in their source, counted from 0; None if these are
+        all.
     notes : tuple of str
         What was decided in reading, a sentence each.
     """
@@ -164,10 +170,15 @@ class PictureRows:
     folder: Path | None = None
     files: tuple[Path, ...] = ()
     depth: tuple[float, float] | None = None
+    numbers: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def position(self, row: int) -> int:
+        """Give the position of a picture in its source, counted from 0."""
+        return int(row if self.numbers is None else self.numbers[row])
 
     def name(self, row: int) -> str:
         """Say what a person calls a picture."""
@@ -212,4 +223,5 @@ class PictureRows:
             parts=some(self.parts),
             files=some(self.files),
             codes=None if self.codes is None else self.codes[chosen],
+            numbers=chosen if self.numbers is None else self.numbers[chosen],
         )

@@ -32,8 +32,9 @@ Outlier Ensembles, 2017.
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -43,7 +44,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from whitecrow import explain, labels, memory, shallow
+from whitecrow import explain, labels, memory, shallow, watching
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
@@ -179,13 +180,14 @@ class Consensus(Detector):
         X, codes = self._learnt_from(X, codes)
         self.kept_ = np.ones(len(X), dtype=bool)
         with _notes_once([*given, scout]):
-            (self.scout_,), hint = self._fitted([scout], X)
-            members, scores = self._fitted(given, X)
+            steps = self._steps(len(given))
+            (self.scout_,), hint = self._fitted([scout], X, steps)
+            members, scores = self._fitted(given, X, steps)
             for _ in range(self.rounds):
                 # The scout counts as much as all the others together.
                 everyone = np.concatenate([hint.repeat(len(given), axis=0), scores])
                 self.kept_ = _least(_total(everyone, np.sort(everyone)), self.drop)
-                members, scores = self._fitted(given, X)
+                members, scores = self._fitted(given, X, steps)
         everyone = np.concatenate([hint, scores])
         for one, own in zip([self.scout_, *members], everyone, strict=True):
             one._cut(own, codes)
@@ -202,15 +204,30 @@ class Consensus(Detector):
         )
         return X[number], codes[number]
 
+    def _steps(self, members: int) -> Callable[[], None]:
+        """Count the fits of all rounds for whoever watches."""
+        steps = itertools.count(1)
+        total = 1 + members * (self.rounds + 1)
+
+        def report() -> None:
+            watching.report(
+                method="Consensus", stage="fitting", epoch=next(steps), epochs=total
+            )
+
+        return report
+
     def _fitted(
-        self, given: Sequence[Detector], X: Rows
+        self, given: Sequence[Detector], X: Rows, steps: Callable[[], None]
     ) -> tuple[list[Detector], Scores]:
         """Copies, fitted on the rows to keep, and their scores of all rows."""
         fitted = [self._copy(one) for one in given]
+        scores = []
         for one in fitted:
             one._fit(*one._check_fit(X[self.kept_], None, None))
             memory.settle(one)
-        return fitted, np.stack([one._anomaly_score(X) for one in fitted])
+            scores.append(one._anomaly_score(X))
+            steps()
+        return fitted, np.stack(scores)
 
     def _copy(self, given: Detector) -> Detector:
         fresh: Detector = clone(given)

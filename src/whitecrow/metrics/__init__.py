@@ -9,14 +9,14 @@ anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.
 
 from __future__ import annotations
 
-from whitecrow.metrics.budget import (
-    Curve,
-    Discovery,
+from whitecrow.metrics.budget import Curve, Discovery, detection, discovery
+from whitecrow.metrics.intervals import (
+    Interval,
+    MeanError,
     across_runs,
-    detection,
-    discovery,
+    across_seeds,
+    auroc_interval,
 )
-from whitecrow.metrics.intervals import Interval, MeanError, across_seeds, bootstrap
 from whitecrow.metrics.ranking import (
     Flagged,
     auroc,
@@ -43,9 +43,9 @@ __all__ = [
     "across_runs",
     "across_seeds",
     "auroc",
+    "auroc_interval",
     "average_precision",
     "best_f1",
-    "bootstrap",
     "detection",
     "discovery",
     "flagged",

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from whitecrow.errors import DataError, ParameterError
-from whitecrow.metrics.intervals import Interval
+from whitecrow.errors import DataError
 
-__all__ = ["Curve", "Discovery", "across_runs", "detection", "discovery"]
+__all__ = ["Curve", "Discovery", "detection", "discovery"]
 
 Floats = NDArray[np.float64]
 
@@ -155,50 +154,3 @@ def detection(questions: ArrayLike, quality: ArrayLike) -> Curve:
             "one each, the numbers increasing"
         )
     return Curve(count.astype(np.int64), values)
-
-
-def across_runs(
-    values: ArrayLike,
-    *,
-    level: float = 0.95,
-    n_resamples: int = 1000,
-    random_state: int | np.random.Generator | None = None,
-) -> Interval:
-    """Mean over runs, with a percentile bootstrap interval.
-
-    Parameters
-    ----------
-    values : array-like of shape (runs,)
-        One number a run: an area, a value at a budget, or a difference of two methods
-        on the same run.
-    level : float in (0, 1), default=0.95
-        Coverage of the interval.
-    n_resamples : int, default=1000
-        At least 1.
-    random_state : int, Generator or None, default=None
-        Seed of the resamples.
-
-    Raises
-    ------
-    DataError
-        If there is no run, or one is not finite.
-    ParameterError
-        If a parameter has an illegal value.
-
-    Examples
-    --------
-    >>> found = across_runs([3.0, 4.0, 5.0], random_state=0)
-    >>> found.estimate, found.low >= 3.0, found.high <= 5.0
-    (4.0, True, True)
-    """
-    runs = np.asarray(values, dtype=np.float64).ravel()
-    if not len(runs) or not np.isfinite(runs).all():
-        raise DataError(f"runs are {runs.tolist()!r}; give one finite number a run")
-    if not 0 < level < 1:
-        raise ParameterError(f"level={level!r} is not in (0, 1); 0.95 is usual")
-    if n_resamples < 1:
-        raise ParameterError(f"n_resamples={n_resamples!r} is less than 1; try 1000")
-    rng = np.random.default_rng(random_state)
-    means = rng.choice(runs, size=(n_resamples, len(runs))).mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(runs.mean()), float(low), float(high), level)

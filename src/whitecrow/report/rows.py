@@ -117,7 +117,7 @@ def table_view(
     rows = result.explained[:MOST_ROWS]
     encoder = result.model.encoder
     assert encoder is not None
-    frame = table.frame.take(rows)
+    frame = table.take(rows).frame
     numbers = _numbers(encoder, frame)
     cells = {name: _texts(frame[name]) for name in frame.column_names}
     flagged = [row for row in rows if result.flagged[row]]

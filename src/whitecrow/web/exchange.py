@@ -121,7 +121,7 @@ def _seen(data: Data, rows: list[int]) -> list[dict[str, Any]]:
     """What a person sees of some rows, column by column, as tables are stored."""
     if isinstance(data, PictureRows):
         return [{"image": data.paths[row]} for row in rows]
-    frame = data.frame.take(rows)
+    frame = data.take(rows).frame
     columns = ([shown(cell) for cell in one.to_pylist()] for one in frame.columns)
     cells = zip(*columns, strict=True)
     return [dict(zip(frame.column_names, row, strict=True)) for row in cells]

@@ -35,7 +35,7 @@ from whitecrow.files import replacing
 from whitecrow.model import Fit, Model, facts
 from whitecrow.notes import Note, gathered
 from whitecrow.report import content
-from whitecrow.train import on_log
+from whitecrow.watching import on_log
 from whitecrow.web import exchange, progress, trouble, views
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,16 @@ class Plan:
     summary: dict[str, Any] = field(default_factory=dict)
     remedy: str = ""
     level: int = 0
+
+    @cached_property
+    def level_counts(self) -> dict[str, int]:
+        """Training rows with each level of a category; not all levels in format 1."""
+        if "counts" in self.settings:
+            known = zip(self.settings["levels"], self.settings["counts"], strict=True)
+            return {level: count for level, count in known if level is not None}
+        rows = self.summary["rows"]
+        shares = self.summary["shares"].items()
+        return {level: round(share * rows) for level, share in shares}
 
 
 class Usual(NamedTuple):

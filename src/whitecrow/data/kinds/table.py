@@ -84,19 +84,24 @@ class Decision:
     remedy: str = ""
     level: int = 0
 
+    @property
+    def noun(self) -> str:
+        """The kind with its article, such as "a number"."""
+        return _NOUNS[self.kind][0]
+
     def __str__(self) -> str:
         reason = f" ({self.detail})" if self.detail else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        noun = _NOUNS[self.kind][0]
-        return f"{self.column!r} is {noun}: {self.action}{reason}{remedy}."
+        return f"{self.column!r} is {self.noun}: {self.action}{reason}{remedy}."
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode the columns of a table as finite numbers.
 
     Numbers stay in their units, also where text holds them as people write them (money,
-    percent, thousands marks, decimal commas). Categories become columns of 0 and 1, one
-    for each level that is not rare. Dates become the cycles (hour, weekday, month) that
+    percent, thousands marks, decimal commas). Categories become one column that says
+    how rare a level is, and a few that tell common levels apart, see
+    `whitecrow.data.kinds.category`. Dates become the cycles (hour, weekday, month) that
     the training rows cover at least twice. Missing cells become the median, with a
     column that marks them if they occurred in training; infinite and huge cells count
     as far beyond all others. Constant and empty columns, row numbers and texts that are
@@ -135,9 +140,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     >>> frame = pa.table({"flow": [1.0, 2.0, None, 4.0], "valve": ["a", "b", "a", "b"]})
     >>> encoder = TableEncoder().fit(frame)
     >>> encoder.feature_names_
-    ['flow', 'flow is missing', 'valve=a', 'valve=b', 'valve=(other)']
+    ['flow', 'flow is missing', 'valve rarity', 'valve code 1']
     >>> encoder.transform(pa.table({"valve": ["c"], "flow": [3.0]}))
-    array([[3., 0., 0., 0., 1.]])
+    array([[3.        , 0.        , 2.32192809, 0.        ]])
     >>> encoder.usual("valve", "c")
     Usual(text="'c'", usual='never in training rows')
     """
@@ -308,7 +313,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         levels = plan.settings.get("levels")
         if levels is None or len(levels) < plan.summary["distinct"]:
             return None
-        return set(levels)
+        return {level for level in levels if level is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """The fitted encoder as plain JSON data."""

@@ -84,12 +84,12 @@ def test_dates_in_any_format_are_read_back(moments: list[datetime], form: str) -
     cells = pa.array([one.strftime(form) for one in kept])
     first = form[:2]
     order = {"%d": "dmy", "%m": "mdy"}.get(first, "")
-    found = moment.find(cells, distinct(cells), order)
+    found = moment.find(distinct(cells), order)
     assert found is not None
     expected = pa.array(kept, pa.timestamp("us")).cast(pa.int64())
     assert found.micros.to_pylist() == expected.to_pylist()
     if any(one.day > 12 for one in kept):
-        judged = moment.find(cells, distinct(cells))
+        judged = moment.find(distinct(cells))
         assert judged is not None
         assert judged.micros.to_pylist() == expected.to_pylist()
 

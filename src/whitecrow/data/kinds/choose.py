@@ -6,7 +6,8 @@ import re
 import shlex
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -124,6 +125,7 @@ def plan_column(
     if family == "other":
         reason = f"cells of type {array.type} have no single value"
         return Plan(name, "ignored", "left out", reason)
+    array = _without(array, absent) if family == "text" else array
     plan = _as_asked(task, array) if task.how else _PLANS[family](task, array)
     plan = _like_labels(plan) if not task.how else plan
     return _with_absent(plan, absent) if absent else plan
@@ -188,7 +190,7 @@ def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values
 def _plan_numbers(task: Task, array: pa.Array) -> Plan:
     values = numbers(array)
     style = number.PLAIN | _absent_numbers(task)
-    values = np.where(np.isin(values, style.get("absent", [])), np.nan, values)
+    values = number.without_absent(values, style)
     if moment.are_dates(values):
         return _plan_digits(task.name, values)
     whole = pa.types.is_integer(array.type)
@@ -243,10 +245,10 @@ def _plan_nothing(task: Task, array: pa.Array) -> Plan:
 
 def _plan_text(task: Task, array: pa.Array) -> Plan:
     """Text may hold truths, numbers, moments or durations; else it is a category."""
-    fast = _plan_plain_numbers(task, array) if not task.absent else None
+    fast = _plan_plain_numbers(task, array)
     if fast is not None:
         return fast
-    text = distinct(_without(array, task.absent))
+    text = distinct(array)
     missing = len(array) - int(text.counts[~text.absent()].sum())
     if missing == len(array):
         return all_missing(task.name, len(array))
@@ -275,13 +277,18 @@ def _plan_plain_numbers(task: Task, array: pa.Array) -> Plan | None:
     values = number.plain(array)
     if values is None or np.isnan(values).all():
         return None
+    style = number.PLAIN | _absent_numbers(task)
+    values = number.without_absent(values, style)
     leading = as_mask(pc.starts_with(array, "0"))
     if (leading & (values >= 1)).any() or _may_be_grouped(array, values):
         return None
     if moment.are_dates(values):
         return _plan_digits(task.name, values)
     return number.plan(
-        task.name, values, different=lambda: int(pc.count_distinct(array).as_py())
+        task.name,
+        values,
+        style=style,
+        different=lambda: int(pc.count_distinct(array).as_py()),
     )
 
 
@@ -302,64 +309,59 @@ def _may_be_grouped(array: pa.Array, values: Values) -> bool:
     return bool(pc.any(dotted).as_py())
 
 
+class Reading(NamedTuple):
+    """One way to read a text column: what it looks like, how far, and the plan."""
+
+    looks: str
+    verdict: Verdict
+    plan: Callable[[], Plan]
+
+
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     """Numbers, moments, times of day or durations, whichever the cells are."""
     found = number.find(text, task.marks)
-    if found is not None and found.codes and found.verdict.fits:
-        return _plan_codes(task, array)
-    if found is not None and found.verdict.fits and not found.verdict.bad:
-        return _plan_found_numbers(task, array, text, found)
-    tried: list[tuple[str, Verdict, Callable[[], Plan]]] = []
+    if found is not None and found.verdict.fits:
+        if found.codes:
+            return _plan_codes(task, array)
+        if not found.verdict.bad:
+            return _plan_found_numbers(task, text, found)
+    tried = _other_readings(task, array, text)
     if found is not None:
-        tried.append(
-            (
-                found.looks,
-                replace(found.verdict, share=found.likeness),
-                lambda: _plan_found_numbers(task, array, text, found),
-            )
-        )
-    tried += _other_readings(task, array, text)
-    fitting = [one for one in tried if one[1].fits]
+        verdict = replace(found.verdict, share=found.likeness)
+        plan = partial(_plan_found_numbers, task, text, found)
+        tried = [Reading(found.looks, verdict, plan), *tried]
+    fitting = [one for one in tried if one.verdict.fits]
     if fitting:
-        return max(fitting, key=lambda one: one[1].share)[2]()
-    plan = category.plan_category(task.name, clean_text(_without(array, task.absent)))
-    near = [one for one in tried if one[1].mostly]
+        return max(fitting, key=lambda one: one.verdict.share).plan()
+    level = category.plan_category(task.name, clean_text(array))
+    near = [one for one in tried if one.verdict.mostly]
     if not near:
-        return plan
-    looks, verdict, _ = max(near, key=lambda one: one[1].share)
-    return _unread(plan, looks, verdict)
+        return level
+    best = max(near, key=lambda one: one.verdict.share)
+    return _unread(level, best.looks, best.verdict)
 
 
-def _other_readings(
-    task: Task, array: pa.Array, text: Text
-) -> list[tuple[str, Verdict, Callable[[], Plan]]]:
-    tried: list[tuple[str, Verdict, Callable[[], Plan]]] = []
-    clock = moment.find_clock(text)
-    lasting = duration.find(task.name, text)
-    by_name = lasting is not None and duration.named(task.name)
-    when = moment.find(array, text)
+def _other_readings(task: Task, array: pa.Array, text: Text) -> list[Reading]:
+    """Dates, times of day and durations, as far as the column can be them."""
+    tried = []
+    when = moment.find(text)
     if when is not None:
-        tried.append(("dates", when.verdict, lambda: _plan_found_moments(task, when)))
+        plan = partial(_plan_found_moments, task, when)
+        tried.append(Reading("dates", when.verdict, plan))
+    clock, lasting = moment.find_clock(text), duration.find(text)
+    by_name = lasting is not None and duration.named(task.name)
     if clock is not None and not by_name:
-        tried.append(
-            ("times of day", clock.verdict, lambda: _plan_found_moments(task, clock))
-        )
+        plan = partial(_plan_found_moments, task, clock)
+        tried.append(Reading("times of day", clock.verdict, plan))
     if lasting is not None:
         style, verdict = lasting
         if clock is None or by_name or verdict.share > clock.verdict.share:
-            tried.append(
-                (
-                    "durations",
-                    verdict,
-                    lambda: _plan_found_durations(task, array, style, verdict),
-                )
-            )
+            plan = partial(_plan_found_durations, task, array, style, verdict)
+            tried.append(Reading("durations", verdict, plan))
     return tried
 
 
-def _plan_found_numbers(
-    task: Task, array: pa.Array, text: Text, found: number.Found
-) -> Plan:
+def _plan_found_numbers(task: Task, text: Text, found: number.Found) -> Plan:
     style = found.style | _absent_numbers(task)
     values = number.without_absent(text.spread(found.values, np.nan), style)
     if not found.notes and moment.are_dates(values):
@@ -400,7 +402,7 @@ def _plan_found_moments(task: Task, found: moment.Found) -> Plan:
 def _plan_found_durations(
     task: Task, array: pa.Array, style: dict[str, Any], verdict: Verdict
 ) -> Plan:
-    values = number.parse(_without(array, task.absent), style)[0]
+    values = number.parse(array, style)[0]
     row = int(np.argmax(np.isfinite(values)))
     note = f"durations such as {array[row].as_py().strip()!r} are read as "
     note += f"{values[row]:.12g} seconds"
@@ -417,7 +419,7 @@ def _plan_found_durations(
 
 def _plan_codes(task: Task, array: pa.Array) -> Plan:
     """Digits with leading zeros name things, as postal codes do."""
-    plan = category.plan_category(task.name, clean_text(_without(array, task.absent)))
+    plan = category.plan_category(task.name, clean_text(array))
     if plan.kind == "constant":
         return plan
     note = "digits with leading zeros are codes, not numbers"
@@ -453,7 +455,6 @@ def _unread(plan: Plan, looks: str, verdict: Verdict) -> Plan:
 def _as_asked(task: Task, array: pa.Array) -> Plan:
     """The plan for a column that the user says how to read."""
     family = family_of(array.type)
-    array = _without(array, task.absent) if family == "text" else array
     if family == "text" and clean_text(array).null_count == len(array):
         return all_missing(task.name, len(array))
     if task.how == "identifier":
@@ -477,7 +478,7 @@ def _as_asked(task: Task, array: pa.Array) -> Plan:
     found = (
         moment.find_clock(text)
         if task.how == "clock"
-        else moment.find(array, text, _ORDERS[task.how])
+        else moment.find(text, _ORDERS[task.how])
     )
     if found is None:
         raise _cannot(task, array)
@@ -539,7 +540,7 @@ def _asked_numbers(task: Task, array: pa.Array) -> Plan:
 
 
 def _asked_durations(task: Task, array: pa.Array) -> Plan:
-    lasting = duration.find(task.name, distinct(array))
+    lasting = duration.find(distinct(array))
     if lasting is None:
         return _asked_numbers(task, array)
     return _tolerantly(_plan_found_durations(task, array, *lasting))

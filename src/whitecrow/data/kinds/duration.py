@@ -67,7 +67,7 @@ def read(levels: pa.Array, style: dict[str, Any]) -> tuple[Values, Mask]:
         found = pc.extract_regex(text.take(pa.array(rest)), pattern)
         hit = np.asarray(found.is_valid().to_numpy(zero_copy_only=False), bool)
         if hit.any():
-            values[rest[hit]] = _of_words(found.filter(pa.array(hit)), pattern is _ISO)
+            values[rest[hit]] = _of_words(found.filter(pa.array(hit)))
             rest = rest[~hit]
     return values, ~np.isnan(values)
 
@@ -105,18 +105,18 @@ def _filled(text: pa.Array) -> Values:
     return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
-def _of_words(fields: pa.Array, iso: bool) -> Values:
+def _of_words(fields: pa.Array) -> Values:
     signs = pc.struct_field(fields, "sign").to_pylist()
     parts = pc.struct_field(fields, "parts").to_pylist()
     return np.array(
         [
-            (-1 if s == "-" else 1) * _seconds(p, iso)
+            (-1 if s == "-" else 1) * _seconds(p)
             for s, p in zip(signs, parts, strict=True)
         ]
     )
 
 
-def _seconds(parts: str, iso: bool) -> float:
+def _seconds(parts: str) -> float:
     """The sum of parts such as "2h 15m"; digits at the end are of the next unit."""
     total, last = 0.0, 1.0
     found = _EACH.findall(parts)
@@ -126,15 +126,13 @@ def _seconds(parts: str, iso: bool) -> float:
     return total if found else float("nan")
 
 
-def find(column: str, text: Text) -> tuple[dict[str, Any], Verdict] | None:
+def find(text: Text) -> tuple[dict[str, Any], Verdict] | None:
     """The style in which a text column holds durations; None if it has none.
 
     Parameters
     ----------
-    column : str
-        The name of the column.
     text : Text
-        Its different cells.
+        The different cells of the column.
     """
     tried = sample(text)
     if tried is not text.levels and read(tried, {})[1].mean() < 0.25:

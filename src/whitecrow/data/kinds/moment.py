@@ -453,20 +453,16 @@ class Found:
     doubt: str = ""
 
 
-def find(array: pa.Array, text: Text | None, order: str = "") -> Found | None:
+def find(text: Text, order: str = "") -> Found | None:
     """The dates of a text column; None if it hardly has any.
 
     Parameters
     ----------
-    array : pyarrow.Array of text
-        The column.
     text : Text
-        Its different cells.
+        The different cells of the column.
     order : {"", "dmy", "mdy", "ymd"}
         What was asked for; judged on the column by default.
     """
-    if text is None:
-        text = distinct(array)
     tried = sample(text)
     if not _digits_and_marks(tried):
         return None
@@ -481,7 +477,7 @@ def find(array: pa.Array, text: Text | None, order: str = "") -> Found | None:
     verdict = judge(text, right, "dates")
     settings = {"clock": False, "order": taken, "words": list(verdict.words)}
     cells = pa.array(text.spread(micros, 0), mask=~text.spread(right, False))
-    notes = _order_note(text, micros, right, taken)
+    notes = _order_note(text, micros, right)
     return Found(cells, verdict, settings, notes, doubt)
 
 
@@ -559,7 +555,7 @@ def _evenness(text: Text, micros: Micros, right: Mask) -> tuple[float, float]:
     return ordered, float(lengths.std()) / middle
 
 
-def _order_note(text: Text, micros: Micros, right: Mask, order: str) -> tuple[str, ...]:
+def _order_note(text: Text, micros: Micros, right: Mask) -> tuple[str, ...]:
     iso = as_mask(pc.match_substring_regex(text.levels, r"^\d{4}-\d{2}-\d{2}([T ]|$)"))
     other = right & ~iso
     if not other.any():

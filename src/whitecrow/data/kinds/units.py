@@ -194,7 +194,7 @@ def system(weights: Mapping[str, int]) -> System:
     Examples
     --------
     >>> system({"kB": 5, "MB": 7, "": 1}).factors
-    {'': 1.0, 'kB': 1000.0, 'MB': 1000000.0}
+    {'': 1.0, 'MB': 1000000.0, 'kB': 1000.0}
     >>> system({"kg": 3, "": 2}).factors, system({"EUR": 90, "$": 2}).factors
     ({'': 1.0, 'kg': 1.0}, {'': 1.0, 'EUR': 1.0})
     """

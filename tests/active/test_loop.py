@@ -194,10 +194,10 @@ def test_all_spellings_of_an_answer():
 @pytest.mark.parametrize(
     ("ids", "answers", "message"),
     [
-        ([1], [2], "answer 2 is none"),
-        ([1], [-1], "answer -1 is none"),
-        ([1], ["odd"], "'odd' is none"),
-        ([1], [float("nan")], "nan is none"),
+        ([1], [2], "2 is not an answer"),
+        ([1], [-1], "-1 is not an answer"),
+        ([1], ["odd"], "'odd' is not an answer"),
+        ([1], [float("nan")], "nan is not an answer"),
         ([N], [1], f"no row {N}; rows go from 0 to {N - 1}"),
         ([-1], [1], "no row -1"),
         ([1, 2], [1], "2 answers for 3 rows"),
@@ -493,7 +493,7 @@ def test_bad_calls():
         loop.why(5)
     with pytest.raises(DataError, match="NaN"):
         Loop(wc.HBOS(), np.array([[1.0], [np.nan]]))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not numbers"):
         Loop(wc.HBOS(), [["a"], ["b"]])
     with pytest.raises(DataError, match="no rows"):
         Loop(wc.HBOS(), np.empty((0, 3)))

@@ -82,7 +82,7 @@ _FROM, _TO = "label", "row"
 
 
 def table(loop: Loop) -> pa.Table:
-    """What the annotators said.
+    """Tabulate what the annotators said.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def write(loop: Loop, path: str | Path) -> None:
     Raises
     ------
     DataError
-        For another ending, or when the file cannot be written.
+        For another ending, or if the file cannot be written.
     """
     path = Path(path)
     writer = _by_ending(path, _WRITERS)
@@ -290,12 +290,12 @@ def _write_label_studio(loop: Loop, path: Path) -> None:
 
 
 def tasks(loop: Loop) -> list[dict[str, Any]]:
-    """Tasks as Label Studio imports them, one for each row with an answer."""
+    """Return tasks for Label Studio to import, one for each row with an answer."""
     return [_task(line) for line in table(loop).to_pylist()]
 
 
 def in_lines(tasks: list[dict[str, Any]]) -> str:
-    """Tasks as JSON, one a line: indented, thousands of them would take seconds."""
+    """Write tasks as JSON, one a line: indented, thousands of them take seconds."""
     lines = (json.dumps(task, ensure_ascii=False) for task in tasks)
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
@@ -346,7 +346,7 @@ def _item(cell: Any) -> int | None:
 
 
 def _answer(cell: Any) -> str:
-    """The word for a cell; of what is none, the cell: `tell` refuses it by name."""
+    """The word for a cell, or the cell itself, which `tell` then refuses by name."""
     text = str(cell).strip()
     try:
         return _WORDS.get(float(text), text)

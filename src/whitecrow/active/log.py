@@ -165,7 +165,7 @@ class Row:
     events : tuple of Event
         Questions about it and the answers that stand, in their order.
     asked : Event or None
-        The last question; those that ask again are none.
+        The last question; not one that asks again.
     answers : dict of str to Event
         For each annotator the answer that counts: the latest one.
     again : dict of str to Event
@@ -197,7 +197,7 @@ class Row:
     def judged(self) -> bool:
         """Whether somebody answered with more than "skip".
 
-        Labels that came with the data are no answers, but count in the verdict.
+        Labels that came with the data are not answers, but count in the verdict.
         """
         return self.verdict != SKIP and any(who != GIVEN for who in self.answers)
 
@@ -473,7 +473,7 @@ class State:
     def judged(self) -> dict[int, str]:
         """Row -> verdict, where somebody answered with more than "skip".
 
-        Labels that came with the data are no answers, but count in the verdict.
+        Labels that came with the data are not answers, but count in the verdict.
         """
         told = self._verdicts.items()
         return {item: verdict for item, verdict in told if self.rows[item].judged}

@@ -113,9 +113,9 @@ class Loop:
     Raises
     ------
     DataError
-        When the rows cannot be used, or the store is about other rows.
+        If the rows cannot be used, or the store is about other rows.
     ParameterError
-        When a parameter has an illegal value.
+        If a parameter has an illegal value.
 
     Notes
     -----
@@ -219,7 +219,7 @@ class Loop:
         return self.state.n_settled(_REST) >= self.n
 
     def ask(self, k: int = 1, *, spare: int = 0) -> Ids:
-        """The next questions.
+        """Return the next questions.
 
         Those that were asked before and not answered come first, so that asking again
         after a crash or in another tab is safe.
@@ -248,7 +248,7 @@ class Loop:
         return np.array(open_, dtype=np.int64)
 
     def why(self, id: int) -> str:
-        """Why a row was asked about, as a sentence for people."""
+        """Say why a row was asked about, in a sentence for people."""
         question = self.state.question(int(id))
         if question is None:
             raise ParameterError(
@@ -273,7 +273,7 @@ class Loop:
         Raises
         ------
         LabelError
-            When an answer or a row number is none; then nothing is taken.
+            If an answer or a row number is not valid; then nothing is taken.
         """
         items, words = _checked(ids, answers, self.n)
         who = log.GIVEN if given else self.annotator
@@ -289,7 +289,7 @@ class Loop:
             self._log.append(news)
 
     def relabel(self, ids: ArrayLike, answers: Any) -> None:
-        """Change own answers; as `tell`, for rows that were answered before."""
+        """Change your own answers: like `tell`, for rows that were answered before."""
         items, _ = _checked(ids, answers, self.n)
         state = self.state
         for item in items:
@@ -301,7 +301,7 @@ class Loop:
         self.tell(ids, answers)
 
     def undo(self, n: int = 1) -> Ids:
-        """Take back the last n own answers; the rows, the last answer first."""
+        """Take back your last n answers; return their rows, the last answer first."""
         _check_count("n", n)
         with self._lock:
             last = self.state.latest(self.annotator, n)
@@ -373,7 +373,7 @@ class Loop:
         return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
 
     def ratio(self, *, level: float = 0.9, interval: str = "model") -> ratios.Estimate:
-        """The share of anomalies among all rows: estimate, low and high end.
+        """Estimate the share of anomalies among all rows: estimate, low and high end.
 
         See `whitecrow.active.ratio.estimate` for the parameters.
         """
@@ -394,7 +394,7 @@ class Loop:
     # --- looking back -----------------------------------------------------------------
 
     def history(self) -> History:
-        """What each question brought, beside the list ranked without any answer."""
+        """Return what each question brought, beside the list ranked without answers."""
         state = self.state
         items = np.array(list(state.judged()), dtype=np.int64)
         codes = state.codes(self.n)
@@ -414,7 +414,7 @@ class Loop:
         return order[~np.isin(order, given)] if len(given) else order
 
     def contradictions(self) -> list[Contradiction]:
-        """Labelled rows whose score says the opposite: please look again.
+        """List labelled rows whose score says the opposite: please look again.
 
         Each labelled row is scored by a detector that has not seen its label (five
         folds, so five fits). See `whitecrow.active.judging` for when a row is reported.
@@ -426,7 +426,7 @@ class Loop:
         return judging.contradictions(codes, self._held_out(codes), hidden=hidden)
 
     def compare(self) -> Comparison | None:
-        """The detector beside a random forest that learns from the labels alone.
+        """Compare the detector with a random forest that learns from the labels alone.
 
         Both score each labelled row without its label, as for `contradictions`. The
         forest sees the columns (of pictures the codes of the detector) and the
@@ -452,7 +452,7 @@ class Loop:
         )
 
     def covering_radius(self) -> float:
-        """Largest distance from a row to the nearest one that was asked or answered."""
+        """Return the largest distance from a row to one that was asked or answered."""
         state = self.state
         shown = list(state.rows)
         if not shown:
@@ -604,7 +604,7 @@ class Loop:
         ]
 
     def _closed(self) -> set[int]:
-        """Rows not to choose: settled, or before somebody at this moment."""
+        """Rows to skip: already answered, or being shown to someone now."""
         state = self.state
         return {*state.settled(_REST).tolist(), *self._waiting(state)}
 
@@ -750,7 +750,7 @@ def _can_be_asked_again(answer: Event, state: State) -> bool:
     again = (one for one in row.events if (one.kind, one.strategy) == ("asked", AGAIN))
     return (
         answer.answer in _WORDS.values()
-        # What somebody looked up is known to have been answered.
+        # Whoever looked a row up remembers that they answered it.
         and bool(answer.reason)
         and row.answers.get(str(answer.annotator)) is answer
         and all(question.annotator != answer.annotator for question in again)
@@ -773,8 +773,8 @@ def _rows(X: ArrayLike, detector: Detector) -> Rows:
             rows = rows.astype(np.float64)
     except (TypeError, ValueError):
         raise DataError(
-            "X holds values that are no numbers, or rows of different lengths; encode "
-            "it first, for example with whitecrow.data.kinds.table.TableEncoder"
+            "X holds values that are not numbers, or rows of different lengths; encode "
+            "it first, for example with whitecrow.TableEncoder"
         ) from None
     if not rows.size:
         raise DataError(f"X of shape {rows.shape} has no rows or columns to ask about")
@@ -798,7 +798,7 @@ def _check(audit_share: Any, annotator: Any, **counts: Any) -> None:
         )
     if not isinstance(annotator, str) or not annotator.strip():
         raise ParameterError(
-            f"annotator={annotator!r} is no name; use for example 'me'"
+            f"annotator={annotator!r} is not a name; use for example 'me'"
         )
     if annotator == log.GIVEN:
         raise ParameterError(
@@ -839,6 +839,6 @@ def _word(answer: Any) -> str:
     elif isinstance(answer, int | float | np.number | np.bool_) and answer in _WORDS:
         return _WORDS[int(answer)]
     raise LabelError(
-        f"answer {answer!r} is none; use 1 or 'anomaly', 0 or 'normal', 'unsure', "
+        f"{answer!r} is not an answer; use 1 or 'anomaly', 0 or 'normal', 'unsure', "
         "or 'skip'"
     )

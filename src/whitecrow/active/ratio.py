@@ -24,7 +24,9 @@ either. This holds only roughly, and so these answers count half:
 .. math:: \prod_i p_g(r_i)^{y_i / 2} (1 - p_g(r_i))^{(1 - y_i) / 2} .
 
 The prior of :math:`a` is Beta(1/2, 9/2): it expects one anomaly in ten rows, and near 0
-it is Jeffreys' prior, whose intervals cover rare anomalies as often as they say. All
+it is Jeffreys' prior, whose intervals cover rare anomalies as often as they say (with
+an exception where no anomaly was seen; Brown, Cai and DasGupta, "Interval estimation
+for a binomial proportion", Statistical Science 16, 2001, section 4.1.2). All
 values of :math:`b` and :math:`g` on a grid are equally likely before the answers.
 
 The model is only roughly right, and with many answers it would be too sure of itself.
@@ -224,13 +226,15 @@ def _quantile(mixture: _Mixture, n: int, tail: float) -> int:
 
 def _by_audit(seen: tuple[float, float], tail: float) -> _Mixture:
     """From audited anomalies and normal rows alone: a beta distribution in parts."""
-    posterior = stats.beta(_PRIOR[0] + seen[0], _PRIOR[1] + seen[1])
+    a, b = _PRIOR[0] + seen[0], _PRIOR[1] + seen[1]
     rank = (np.arange(_PARTS) + 0.5) / _PARTS
-    share = posterior.ppf(rank * posterior.cdf(_HIGHEST))
-    if seen[0] < 0.5:
-        # Where no anomaly is seen, the interval begins at none: a continuous
-        # distribution would rule out exactly what is likely.
+    share = stats.beta.ppf(rank * stats.beta.cdf(_HIGHEST, a, b), a, b)
+    if a < 1:
+        # No anomaly is seen. There Jeffreys' interval misses shares that this happens
+        # to often; it begins at none and ends as Clopper and Pearson's does instead.
         share[rank < 2 * tail] = 0.0
+        upper = rank > 1 - 2 * tail
+        share[upper] = np.minimum(stats.beta.ppf(rank[upper], 1.0, b), _HIGHEST)
     return _Mixture(share, np.full(_PARTS, 1 / _PARTS))
 
 

@@ -62,7 +62,7 @@ class Store:
     Raises
     ------
     DataError
-        When the file is no store, is from a newer whitecrow, or cannot be written.
+        If the file is not a store, is from a newer whitecrow, or cannot be written.
 
     Examples
     --------
@@ -184,7 +184,7 @@ class Store:
 
 
 _REMEDIES = {
-    "not a database": "this is no store of answers: name another file",
+    "not a database": "this is not a store of answers: name another file",
     "malformed": "the file is damaged: restore a copy of it",
     "full": "make room and answer again; what was answered before is safe",
     "locked": "another program holds the file: close it and answer again",

@@ -58,7 +58,7 @@ class Discovery:
     ----------
     found, ranked, ideal : Curve
         By the questions that were asked; by asking in the order of the scores; and by
-        asking about nothing but anomalies while there are any.
+        asking about likely anomalies until they run out.
     """
 
     found: Curve
@@ -90,7 +90,7 @@ def discovery(asked: ArrayLike, y: ArrayLike, score: ArrayLike) -> Discovery:
     Raises
     ------
     DataError
-        If the lengths differ, a row is none, or nothing was asked.
+        If the lengths differ, a row is not valid, or nothing was asked.
 
     Examples
     --------

@@ -35,7 +35,7 @@ _COMPARISON = r"\s*(?P<sign><=|>=|=|<|>)\s*(?P<value>.+)$"
 
 
 def find(session: Session, query: str, show: str) -> dict[str, Any]:
-    """Rows that match, the highest score first.
+    """Find the rows that match, the highest score first.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def _compared(cells: Any, sign: str, value: str) -> Mask:
 def _written(cells: Any, numbers: NDArray[np.float64], value: str) -> Mask:
     """Cells that the page shows as this number, though it rounds them.
 
-    0.1 is found in single precision, too, and 0 is no 1e-9.
+    0.1 is found in single precision, too, and 0 is not 1e-9.
     """
     limit = float(value)
     found = np.isclose(numbers, limit, rtol=_ROUNDED, atol=0.0) & (numbers != limit)

@@ -1,6 +1,6 @@
 """HTTP: paths, what they take and what they answer. `guard` stands before all of it.
 
-Handlers that are no coroutines run in threads, so that a slow one holds up nobody.
+Handlers that are not coroutines run in threads, so that a slow one delays nobody.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from whitecrow.web.session import Conflict, Session
 __all__ = ["build"]
 
 _HERE = Path(__file__).parent
-# Nothing else is a static file: a path out of the folder is no key.
+# Nothing else is a static file: a path out of the folder is not a key.
 _STATIC = {
     "page.js": (_HERE / "static" / "page.js", "text/javascript; charset=utf-8"),
     "page.css": (_HERE / "static" / "page.css", "text/css; charset=utf-8"),
@@ -183,7 +183,7 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):  # the latter for brackets inside brackets
         values = None
     if not isinstance(values, dict):
-        raise HTTPException(400, "the request is no JSON object")
+        raise HTTPException(400, "the request is not a JSON object")
     return values
 
 
@@ -211,5 +211,5 @@ def _finish(session: Session, values: dict[str, Any]) -> dict[str, Any]:
 def _whole(values: dict[str, Any], name: str) -> int:
     value = values.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise HTTPException(400, f"{name!r} is no whole number")
+        raise HTTPException(400, f"{name!r} is not a whole number")
     return value

@@ -66,7 +66,7 @@ _RETRY_S = 15.0  # after a failure to prepare questions, for which no answer can
 
 
 class Conflict(UserError):  # noqa: N818 - what happened, as HTTP names it
-    """The page showed something that is no longer so."""
+    """The page showed something that has changed since."""
 
 
 class _ClosedError(Exception):
@@ -170,7 +170,7 @@ class Session:
     Raises
     ------
     DataError
-        The folder holds answers about other data, or there are no labels to use.
+        If the folder holds answers about other data, or there are no labels to use.
     ParameterError
         If the method, strategy or budget is not valid.
     """
@@ -253,7 +253,7 @@ class Session:
         Raises
         ------
         UserError
-            What the method refuses about the data.
+            If the method refuses the data.
         """
         self.loop.prepare(self._chosen)
         self.loop.ask(AHEAD)
@@ -309,13 +309,13 @@ class Session:
         Raises
         ------
         LabelError
-            There is no such row or answer.
+            If there is no such row or answer.
         Conflict
-            Another tab answered in between; nothing is written.
+            If another tab answered in between; nothing is written.
         """
         self._check_row(row)
         if word not in ANSWERS:
-            raise LabelError(f"{word!r} is no answer; use {', '.join(ANSWERS)}")
+            raise LabelError(f"{word!r} is not an answer; use {', '.join(ANSWERS)}")
         with self._turn:
             mine = self._mine(row)
             if (mine.seq if mine else None) != seen:
@@ -328,12 +328,12 @@ class Session:
         self._wake(row)
 
     def undo(self, n: int, last: int | None) -> list[int]:
-        """Take back the last n decisions; the rows, the last one first.
+        """Take back the last n decisions; return their rows, the last one first.
 
         Raises
         ------
         Conflict
-            The last decision is not `last` any more: another tab was faster.
+            If the last decision is not `last` any more: another tab was faster.
         """
         with self._turn:
             known = self.loop.state.latest(self.settings.annotator, 1)
@@ -369,7 +369,7 @@ class Session:
             thread.start()
 
     def write(self) -> list[Path]:
-        """Write labels, model and report; what was written."""
+        """Write labels, model and report; return what was written."""
         from whitecrow import result
 
         folder, state = self.settings.folder, self.loop.state
@@ -386,7 +386,7 @@ class Session:
     # --- what the page shows ----------------------------------------------------------
 
     def queue(self, *, ready: bool = False) -> list[dict[str, Any]]:
-        """The next questions; those that are `ready` take no time, and one at least."""
+        """Return the next questions; with `ready`, those that take no time, or one."""
         state = self.loop.state
         if self._left(state) == 0:
             return []
@@ -396,7 +396,7 @@ class Session:
         return [self.question(row, state) for row in rows]
 
     def question(self, row: int, state: State | None = None) -> dict[str, Any]:
-        """A row as the page shows it."""
+        """Return a row as the page shows it."""
         self._check_row(row)
         state = state or self.loop.state
         asked, mine = state.question(row), self._mine(row, state)
@@ -411,12 +411,12 @@ class Session:
         }
 
     def again(self, state: State | None = None) -> set[int]:
-        """Rows that are asked again: their answer is not shown."""
+        """Return the rows that are asked again: their answer is not shown."""
         state = state or self.loop.state
         return state.asks_again(self.settings.annotator)
 
     def status(self) -> dict[str, Any]:
-        """Progress and the last decisions."""
+        """Return progress and the last decisions."""
         state = self.loop.state
         verdicts, judged = state.counts.verdicts, state.counts.judged
         n = len(self.data)
@@ -443,7 +443,7 @@ class Session:
     def conflicts(
         self, state: State | None = None, most: int | None = None
     ) -> dict[int, str]:
-        """Rows to decide about, and why: two answers, two people, or the detector."""
+        """Return rows to check and why: two answers, two people, or the detector."""
         state = state or self.loop.state
         doubted = (
             (one.item, self.worded(one.reason))
@@ -454,7 +454,7 @@ class Session:
         return dict(itertools.islice(itertools.chain(twice, doubted), most))
 
     def worded(self, text: str) -> str:
-        """A sentence of the engine, which calls everything a row."""
+        """Reword a sentence of the engine, which calls everything a row."""
         if self.data.kind == "table":
             return text
         return re.sub(r"\brow(s?)\b", r"picture\1", text)
@@ -538,7 +538,7 @@ class Session:
 
     def _run(self, what: str, work: Callable[[], None], wake: threading.Event) -> None:
         while True:
-            # Nobody can answer while there is no question: that is tried again.
+            # Without a question nobody can answer, and only an answer would wake us.
             stuck = what == "questions" and what in self._problems
             wake.wait(_RETRY_S if stuck else None)
             wake.clear()

@@ -2,7 +2,7 @@
 
 The share of anomalies among them is an unbiased estimate of the share among the rows
 not shown before, and binomial intervals hold for it; the answers to strategies that
-choose are no fair sample. specs/active_soel.md 13.2.
+choose are not a fair sample. specs/active_soel.md 13.2.
 """
 
 from __future__ import annotations

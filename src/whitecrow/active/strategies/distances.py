@@ -64,7 +64,7 @@ def checked(embeddings: ArrayLike) -> Embeddings:
     Raises
     ------
     DataError
-        If they are no matrix, or a number is not finite or too large to be squared.
+        If they are not a matrix, or a number is not finite or too large to be squared.
     """
     values = np.asarray(embeddings)
     if values.dtype not in (np.float32, np.float64):

@@ -35,7 +35,7 @@ def unit(values: Floats) -> Floats:
 
 
 def check_anchor(share: float | None) -> None:
-    """Raise if a share to put the anchor at is none."""
+    """Raise if the share to put the anchor at is not valid."""
     if share is not None and not 0 < share <= 1:
         raise ParameterError(
             f"anchor={share!r} is not in (0, 1]; give a share of the rows, or None for "

@@ -509,7 +509,7 @@ def test_training_takes_the_good_ones_of_train(layout: Path) -> None:
     save(grey(9), layout, "train", "ng", "a.png")
     save(grey(9), layout, "validation", "good", "a.png")
     found = read(layout)
-    rows, sentence = pictures.training_rows(found)
+    rows, sentence = pictures.training_rows(found.parts, found.kinds, found.labels)
     assert [found.paths[row] for row in np.flatnonzero(rows)] == [
         "train/good/a.png",
         "train/good/b.png",
@@ -521,7 +521,8 @@ def test_training_takes_the_good_ones_of_train(layout: Path) -> None:
 
 @pytest.mark.parametrize("part", ["test", "test/crack", "ground_truth/crack"])
 def test_training_takes_all_where_there_is_no_train(layout: Path, part: str) -> None:
-    rows, sentence = pictures.training_rows(read(layout / part))
+    found = read(layout / part)
+    rows, sentence = pictures.training_rows(found.parts, found.kinds, found.labels)
     assert rows.all()
     assert sentence == ""
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from originals import IDS2017, IDS2018, MALMEM, TEXTS, Flows, gz, kdd_lines
 
 from whitecrow.data import catalog, prepare
+from whitecrow.data.entry import digest
 from whitecrow.data.formats import open_table
 from whitecrow.data.prepare import publish, raw, stream
 from whitecrow.data.prepare.seen import Seen, hashed
@@ -476,7 +477,7 @@ def test_the_table_and_the_card_say_what_the_label_means(run, kdd_file, tmp_path
     assert about["ignore"] == ["category"]
     assert "num_outbound_cmds" in about["dropped"]
     card = json.loads((tmp_path / "kdd10.card.json").read_text())
-    assert card["sha256"] == catalog.digest(tmp_path / "kdd10.parquet")
+    assert card["sha256"] == digest(tmp_path / "kdd10.parquet")
     assert card["rows"] == done.table.num_rows
     assert str(tmp_path) not in json.dumps(card)
     assert any("REVERSED" in line for line in publish.lines(done.card))

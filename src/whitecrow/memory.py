@@ -37,7 +37,7 @@ def settle(estimator: BaseEstimator) -> None:
     >>> scaler.mean_.flags.c_contiguous
     True
     """
-    parameters = type(estimator)._get_param_names()
+    parameters = estimator._get_param_names()
     for name, value in list(vars(estimator).items()):
         if name not in parameters:
             settled = in_c_order(value)

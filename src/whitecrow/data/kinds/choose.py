@@ -125,7 +125,7 @@ def plan_column(
     if family == "other":
         reason = f"cells of type {array.type} have no single value"
         return Plan(name, "ignored", "left out", reason)
-    array = _without(array, absent) if family == "text" else array
+    array = _without(name, array, absent)
     plan = _as_asked(task, array) if task.how else _PLANS[family](task, array)
     plan = _like_labels(plan) if not task.how else plan
     return _with_absent(plan, absent) if absent else plan
@@ -172,8 +172,7 @@ def encode_column(plan: Plan, column: Column, first_row: int = 0) -> list[Values
 def plain_cells(plan: Plan, column: Column) -> pa.Array:
     """The cells of a column without the words that mean "no value" as asked for."""
     array = flat(plan.column, column)
-    words = tuple(plan.settings.get("absent_words", ()))
-    return _without(array, words) if family_of(array.type) == "text" else array
+    return _without(plan.column, array, tuple(plan.settings.get("absent_words", ())))
 
 
 def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
@@ -263,9 +262,12 @@ def _truth_notes(how: dict[str, Any]) -> list[str]:
     return ["empty cells count as false"] if "blank" in how else []
 
 
-def _without(array: pa.Array, words: tuple[str, ...]) -> pa.Array:
-    """Text in which some words are null."""
-    if not words:
+def _without(name: str, array: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Text or dates of which some words are null; numbers are told by their style."""
+    family = family_of(array.type)
+    if words and family == "date":
+        return moment.without_absent(name, array, words)
+    if not words or family != "text":
         return array
     trimmed = pc.utf8_trim_whitespace(array)
     known = pc.is_in(trimmed, value_set=pa.array(words, trimmed.type))

@@ -317,6 +317,12 @@ class Reading(NamedTuple):
     looks: str
     verdict: Verdict
     plan: Callable[[], Plan]
+    likeness: float | None = None  # if more cells look like it than can be read
+
+    @property
+    def likely(self) -> float:
+        """Share of the cells that look like it."""
+        return self.verdict.share if self.likeness is None else self.likeness
 
 
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
@@ -329,17 +335,16 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
             return _plan_found_numbers(task, text, found)
     tried = _other_readings(task, array, text)
     if found is not None:
-        verdict = replace(found.verdict, share=found.likeness)
         plan = partial(_plan_found_numbers, task, text, found)
-        tried = [Reading(found.looks, verdict, plan), *tried]
+        tried = [Reading(found.looks, found.verdict, plan, found.likeness), *tried]
     fitting = [one for one in tried if one.verdict.fits]
     if fitting:
         return max(fitting, key=lambda one: one.verdict.share).plan()
     level = category.plan_category(task.name, clean_text(array))
-    near = [one for one in tried if one.verdict.mostly]
+    near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
     if not near:
         return level
-    best = max(near, key=lambda one: one.verdict.share)
+    best = max(near, key=lambda one: one.likely)
     return _unread(level, best.looks, best.verdict)
 
 
@@ -432,7 +437,7 @@ def _plan_codes(task: Task, array: pa.Array) -> Plan:
 def _unread(plan: Plan, looks: str, verdict: Verdict) -> Plan:
     """A column that is mostly something, but not as a whole."""
     note = f"looks like {looks}"
-    if verdict.example:
+    if verdict.example and "several" not in looks:
         note += (
             f", but {100 * (1 - verdict.share):.2g} % of the cells are not, such as "
         )

@@ -274,6 +274,7 @@ def test_every_column_is_told(table_page: str) -> None:
 
 
 def test_pictures_have_heat_maps_and_kinds(picture_page: str) -> None:
+    assert "Explain any picture" in picture_page
     assert 20 <= picture_page.count('class="heat"') <= 60
     assert "For comparison, the lowest scores" in picture_page
     assert "By kind" in picture_page

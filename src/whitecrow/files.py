@@ -50,21 +50,33 @@ def cannot_write(path: Path, error: OSError) -> DataError:
     )
 
 
-def refuse_inputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+def refuse_inputs(
+    targets: Iterable[Path], inputs: Iterable[Path], option: str = "-o"
+) -> None:
     """Refuse to write over a file that is read, however its path is spelt.
+
+    Parameters
+    ----------
+    targets, inputs : iterable of Path
+        What is written and what is read.
+    option : str
+        The option that names the targets, for the message.
 
     Raises
     ------
     DataError
         When a target and an input are the same file, through links as well.
     """
+    written = [target for target in targets if target.exists()]
+    if not written:
+        return
     read = [path for path in inputs if path.exists()]
-    for target in targets:
+    for target in written:
         for path in read:
-            if target.exists() and target.samefile(path):
+            if target.samefile(path):
                 raise DataError(
-                    f"-o {target}: this would overwrite the input {path}; give another "
-                    "name"
+                    f"{option} {target}: this would overwrite the input {path}; give "
+                    "another name"
                 )
 
 

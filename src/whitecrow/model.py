@@ -137,8 +137,8 @@ class Model:
         self._check_not_a_feature(source.rule.column)
         return source
 
-    def encode(self, rows: TableRows | PictureRows) -> NDArray[Any]:
-        """Turn rows into what the detector takes.
+    def encode(self, rows: TableRows | PictureRows) -> Any:
+        """Turn rows into what the detector takes: an array, or numbers with names.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Model:
         if isinstance(rows, PictureRows):
             return rows.images
         if self.encoder is None:
-            return _numbers(self.detector, rows)
+            return _numbers(self.detector, rows)[0]
         first = rows.position(0) if len(rows) else 0
         return self.encoder.transform(rows.frame, first_row=first)
 
@@ -461,7 +461,7 @@ def facts(
     return info
 
 
-def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> NDArray[Any]:
+def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> Any:
     """Read outliers from elsewhere as the detector takes rows."""
     shape = rows.images.shape[1:] if isinstance(rows, PictureRows) else None
     depth = rows.depth if isinstance(rows, PictureRows) else None
@@ -473,8 +473,17 @@ def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> NDArra
     return model.encode(source.rows())
 
 
-def _numbers(detector: Detector, rows: TableRows) -> NDArray[np.float64]:
-    """Read the columns of a model that was saved in Python: by name, else by place."""
+def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float64]]:
+    """Read the columns of a model that was saved in Python: by name, else by place.
+
+    Returns
+    -------
+    given : ndarray or pyarrow.Table
+        As the detector takes it: with names, if it was fitted with names.
+    numbers : ndarray of shape (n, d)
+    """
+    import pyarrow as pa
+
     frame = rows.frame
     known = getattr(detector, "feature_names_in_", None)
     wanted = frame.column_names if known is None else [str(name) for name in known]
@@ -498,7 +507,8 @@ def _numbers(detector: Detector, rows: TableRows) -> NDArray[np.float64]:
         )
         for name in wanted
     ]
-    return np.column_stack(columns)
+    numbers = np.column_stack(columns)
+    return numbers if known is None else pa.table(columns, names=wanted), numbers
 
 
 def _plain_reasons(detector: Detector, rows: TableRows) -> list[tuple[Reason, ...]]:
@@ -507,9 +517,9 @@ def _plain_reasons(detector: Detector, rows: TableRows) -> list[tuple[Reason, ..
 
     known = getattr(detector, "feature_names_in_", rows.frame.column_names)
     names = [str(name) for name in known]
-    X = _numbers(detector, rows)
+    given, X = _numbers(detector, rows)
     found = []
-    for values, part in zip(X, detector.explain(X), strict=True):
+    for values, part in zip(X, detector.explain(given), strict=True):
         whole = np.clip(part, 0.0, None).sum()
         best = [int(j) for j in np.argsort(-part, kind="stable")[:3] if part[j] > 0]
         found.append(

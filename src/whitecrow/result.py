@@ -295,14 +295,16 @@ class Result:
     def next_steps(self) -> list[tuple[str, str]]:
         """Say what to do next: (purpose, command), to be pasted where `detect` ran."""
         folder = self.folder or Path()
-        new = "NEW_PICTURES" if self.kind == "picture" else "NEW_DATA.csv"
+        pictures = self.kind == "picture"
+        new = "NEW_PICTURES" if pictures else "NEW_DATA.csv"
+        thing = "picture" if pictures else "row"
         row = str(self.rows.position(self.top[0]) if self.top else 0)
         model = str(folder / MODEL)
         score = ["whitecrow", "score", model, new, "-o", "new_scores.csv"]
         explain = ["whitecrow", "explain", model, self.source, "--row", row]
         return [
             ("Score new data with this model", shlex.join(score)),
-            ("Explain any row, not only those above", shlex.join(explain)),
+            (f"Explain any {thing}, not only those above", shlex.join(explain)),
             (
                 "Look at the scores in Python",
                 "import pyarrow.parquet as pq; "

@@ -159,14 +159,69 @@ class _Text:
         options = pa_csv.WriteOptions(
             delimiter="\t" if ".tsv" in name else ",", quoting_style="needed"
         )
+        schema = as_text(schema.empty_table()).schema
         self._writer = pa_csv.CSVWriter(self._stream, schema, write_options=options)
 
     def write_table(self, table: Any) -> None:
-        self._writer.write_table(table)
+        self._writer.write_table(as_text(table))
 
     def close(self) -> None:
         self._writer.close()
         self._stream.close()
+
+
+def as_text(table: pa.Table) -> pa.Table:
+    """Turn columns that delimited text cannot hold into text as a person reads it.
+
+    Numbers, truths, text and moments stay; categories become their levels.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> as_text(pa.table({"n": [1], "tags": [["a", "b"]]})).to_pydict()
+    {'n': [1], 'tags': ['["a", "b"]']}
+    """
+    for place, field in enumerate(table.schema):
+        column = table.column(place)
+        if field.type != (kind := _cell_type(field.type)):
+            column = column.cast(kind) if _casts(field.type) else _in_full(column)
+            table = table.set_column(place, field.with_type(kind), column)
+    return table
+
+
+def _cell_type(kind: pa.DataType) -> pa.DataType:
+    """Give the type that cells of a type have in delimited text."""
+    import pyarrow as pa
+
+    is_a = pa.types
+    if is_a.is_dictionary(kind):
+        return _cell_type(kind.value_type)
+    stays = (
+        *(is_a.is_integer, is_a.is_floating, is_a.is_boolean, is_a.is_decimal),
+        *(is_a.is_string, is_a.is_large_string, is_a.is_null),
+        *(is_a.is_date, is_a.is_time, is_a.is_timestamp),
+    )
+    return kind if any(test(kind) for test in stays) else pa.string()
+
+
+def _casts(kind: pa.DataType) -> bool:
+    """Whether Arrow writes the cells of a category as they are."""
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(kind) and kind.value_type == _cell_type(kind)
+
+
+def _in_full(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    from whitecrow.data.kinds.words import cell_of, in_full
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    maps = pa.types.is_map(column.type)
+    cells = (cell_of(column, row) for row in range(len(column)))
+    texts = [in_full(dict(cell) if maps and cell else cell) for cell in cells]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _opened(path: Path, name: str, schema: Any) -> Any:

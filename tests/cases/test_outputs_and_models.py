@@ -8,12 +8,17 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from people import ODD, Desk, N, loads, prices, rng, scores_of
+from PIL import Image
 
 import whitecrow as wc
 
@@ -404,3 +409,133 @@ def test_equal_rows_are_not_flagged(desk: Desk) -> None:
     cells = {"a": [1, 2, 3, 4] * 75, "b": [1, 1, 2, 2] * 75}
     found = desk.detect(desk.table("x.csv", cells), method=None)
     assert sum(found.flag) <= 30
+
+
+# --- standard input, pictures and experiments -----------------------------------------
+
+
+def test_standard_input_is_data(shell: Desk, data: str) -> None:
+    given = (shell / data).read_bytes()
+    quick = ("--method", "hbos")
+    shell.run("detect", "-", "-o", "found", *quick, stdin=given).ok()
+    assert len(scores_of(shell / "found/scores.parquet")) == N
+    shell.run("fit", *quick, "-", "-o", "m.crow", stdin=given).ok()
+    shell.run("score", "m.crow", "-", "-o", "s.parquet", stdin=given).ok()
+    assert len(scores_of(shell / "s.parquet")) == N
+    shell.run("explain", "m.crow", "-", "--row", ODD, stdin=given).ok().says("row 7")
+
+
+def test_standard_input_can_be_labelled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled = desk.table("in.csv", {"load": loads()})
+    with (desk / spooled).open() as given:
+        monkeypatch.setattr("sys.stdin", given)
+        desk.run("label", "-", "-o", "answers", "--no-browser").ok()
+    assert len(desk.sessions) == 1
+
+
+@pytest.mark.parametrize("command", ["detect", "fit", "score", "explain", "label"])
+@pytest.mark.parametrize("words", [("--outptu", "x"), ("--outptu=x",), ("-x",)])
+def test_an_option_that_does_not_exist_is_no_data(
+    command: str, words: tuple[str, ...], data: str, desk: Desk
+) -> None:
+    model = ["m.crow"] if command in ("score", "explain") else []
+    output = [] if command == "explain" else ["-o", "out"]
+    for tokens in ((*words, data), (data, *words), words):
+        done = desk.run(command, *model, *tokens, *output)
+        done.refused("Unknown option: -", f"whitecrow {command} --help")
+
+
+@pytest.mark.parametrize("target", ["tiles/03.png", "./tiles/../tiles/03.png"])
+@pytest.mark.parametrize("given", ["tiles", "tiles/*.png"])
+def test_no_model_is_written_over_a_picture(
+    given: str, target: str, desk: Desk
+) -> None:
+    (desk / "tiles").mkdir()
+    for number in range(6):
+        pixels = rng(number).integers(0, 255, (8, 8)).astype(np.uint8)
+        Image.fromarray(pixels).save(desk / f"tiles/{number:02d}.png")
+    before = digest(desk / "tiles/03.png")
+    desk.run("fit", given, "-o", target).refused("would overwrite the input")
+    assert digest(desk / "tiles/03.png") == before
+
+
+def test_no_report_is_written_over_an_experiment_or_its_data(
+    data: str, desk: Desk
+) -> None:
+    file = desk / "e.toml"
+    file.write_text(
+        'data = ["d.csv"]\nseeds = 1\n[protocol]\nname = "holdout"\n'
+        '[[methods]]\nname = "knn"\n'
+    )
+    (desk / "link.md").symlink_to(file)
+    before = digest(file), digest(desk / data)
+    for page in ("e.toml", "./e.toml", "link.md", "d.md", "d.csv"):
+        done = desk.run("experiment", "report", "e.toml", "--markdown", page)
+        done.refused("--markdown .* would overwrite the input")
+    assert (digest(file), digest(desk / data)) == before
+
+
+@pytest.mark.parametrize("spelling", ["same", "a dot", "a link"])
+def test_no_table_is_prepared_over_its_original(spelling: str, desk: Desk) -> None:
+    original = desk / "o.parquet"
+    original.write_text("0,tcp,http,SF,1\n")
+    (desk / "l.parquet").symlink_to(original)
+    other = {"same": "o.parquet", "a dot": "./o.parquet", "a link": "l.parquet"}
+    before = digest(original)
+    done = desk.run("data", "prepare", "kdd10", "o.parquet", "-o", other[spelling])
+    done.refused("would overwrite the input")
+    assert digest(original) == before
+
+
+# --- what delimited text cannot hold --------------------------------------------------
+
+ANY_CELLS = {
+    "list": pa.array([[1, 2]] * N),
+    "large list": pa.array([["a"]] * N, pa.large_list(pa.string())),
+    "list of dates": pa.array([[date(2024, 5, 1)]] * N),
+    "view of a list": pa.array([[1, 2]] * N, pa.list_view(pa.int64())),
+    "map": pa.array([[("k", 1)]] * N, pa.map_(pa.string(), pa.int64())),
+    "struct": pa.array([{"a": row % 5, "b": {"c": "x"}} for row in range(N)]),
+    "duration": pa.array([timedelta(seconds=90)] * N),
+    "decimal": pa.array([Decimal(row % 9) / 4 for row in range(N)]),
+    "bytes": pa.array([b"\xff\xfe" + bytes([row % 250]) for row in range(N)]),
+    "fixed bytes": pa.array([b"a\xff"] * N, pa.binary(2)),
+    "category": pa.array(["u", "v"] * (N // 2)).dictionary_encode(),
+    "text view": pa.array(["u", "v"] * (N // 2), pa.string_view()),
+    "bytes view": pa.array([b"u", b"\xff"] * (N // 2), pa.binary_view()),
+    "nothing": pa.nulls(N),
+}
+
+
+@pytest.mark.parametrize("kind", ANY_CELLS)
+def test_every_type_of_column_reaches_flagged_rows_and_scores(
+    kind: str, desk: Desk
+) -> None:
+    table = pa.table({"price": prices(), "cells": ANY_CELLS[kind]})
+    pq.write_table(table, desk / "t.parquet")
+    desk.detect("t.parquet", method="hbos").first()
+    with (desk / "found/flagged.csv").open(encoding="utf-8", newline="") as file:
+        flagged = list(csv.DictReader(file))
+    assert len(flagged) >= 1
+    desk.run("score", "found/model.crow", "t.parquet", "-o", "s.csv").ok()
+    desk.run("explain", "found/model.crow", "t.parquet", "--row", ODD).ok()
+    desk.run("label", "t.parquet", "-o", "answers", "--no-browser").ok()
+    expected = {"list": "[1, 2]", "map": '{"k": 1}', "duration": "0:01:30"}
+    if kind in expected:
+        assert flagged[0]["cells"] == expected[kind]
+    if kind == "struct":
+        assert flagged[0]["cells.b.c"] == "x"
+
+
+def test_a_model_of_a_frame_scores_without_a_warning(shell: Desk) -> None:
+    frame = pd.DataFrame(rng().normal(size=(N, 2)), columns=["a", "b"])
+    fitted = wc.HBOS().fit(frame)
+    fitted.save(shell / "m.crow")
+    frame[["b", "a"]].to_csv(shell / "d.csv", index=False)
+    done = shell.run("score", "m.crow", "d.csv", "-o", "s.parquet").ok()
+    done.never_says("warning", "feature names")
+    shell.run("explain", "m.crow", "d.csv").ok().never_says("feature names")
+    found = [row["anomaly_score"] for row in scores_of(shell / "s.parquet")]
+    assert np.allclose(found, fitted.anomaly_score(frame))

@@ -569,3 +569,116 @@ def test_real_pictures_in_an_archive(real_data: Path) -> None:
     assert isinstance(found, Pictures)
     assert found.images.shape == (5030, 1, 28, 28)
     assert (found.labels == labels.NORMAL).sum() == 388 + 135 + 234
+
+
+# ------------------------------------------------- separators and titles at odds
+
+
+def decimals(row: int, separator: str = ";") -> str:
+    cells = (f"{row % 9 + 1}.{row + 100},{row % 90 + 10} z\u0142", f"{row % 7},5")
+    return separator.join(cells)
+
+
+@pytest.mark.parametrize("title", ["", "Plant 4, line 2\n", "Plant 4\n\n"])
+@pytest.mark.parametrize("header", ["price;load", "price, gross;load"])
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_decimal_commas_do_not_separate_below_another_header(
+    tmp_path: Path, separator: str, header: str, title: str
+) -> None:
+    lines = [header.replace(";", separator)]
+    lines += [decimals(row, separator) for row in range(300)]
+    found = formats.open_table(write(tmp_path, "a.csv", title + "\n".join(lines)))
+    assert found.names == tuple(header.split(";"))
+    assert found.read().num_rows == 300
+    assert found.read()["load"][3].as_py() == "3,5"
+
+
+def test_unknown_words_behind_decimal_commas_do_not_matter(tmp_path: Path) -> None:
+    rows = "".join(f"{row},25 per lot;{row},5\n" for row in range(50))
+    found = formats.open_table(write(tmp_path, "a.csv", "price;load\n" + rows))
+    assert found.names == ("price", "load")
+
+
+def test_a_composite_cell_in_a_comma_table_is_one_cell(tmp_path: Path) -> None:
+    rows = "".join(f"x{row % 5},a|b,{row}\n" for row in range(50))
+    assert formats.open_table(write(tmp_path, "a.csv", rows)).names[-1] == "x2"
+    found = formats.open_table(write(tmp_path, "b.csv", "a,b|c,d\n" + rows))
+    assert found.names == ("a", "b|c", "d")
+
+
+TITLES = {
+    "one cell fewer": ("Plant 4, line 2", ",", 3),
+    "as many cells": ("Plant 4, line 2", ",", 2),
+    "two cells fewer": ("Plant 4, line 2", ",", 4),
+    "no blank": ("Plant 4;line 2", ";", 2),
+    "padded": ("Report;;\n;;", ";", 3),
+    "padded, two cells": ("Report;\n;", ";", 2),
+    "with a date": ("Report;2024-01-01;\n;;", ";", 3),
+    "two lines": ("Device;X12;\nOperator;Max;", ";", 3),
+    "and a blank line": ("Plant 4, line 2\n", ",", 3),
+}
+
+
+@pytest.mark.parametrize("case", TITLES)
+def test_a_title_may_hold_the_separator(tmp_path: Path, case: str) -> None:
+    title, separator, width = TITLES[case]
+    names = ("flow", "load", "speed", "heat")[:width]
+    rows = [[f"{row}.{j}" for j in range(width)] for row in range(300)]
+    table = "\n".join(separator.join(row) for row in (names, *rows))
+    found = formats.open_table(write(tmp_path, "a.csv", f"{title}\n{table}\n"))
+    assert found.names == names
+    assert found.read().num_rows == 300
+    assert any("above the table and not read" in note for note in found.notes)
+    assert found.lines([0]) == [len(title.split("\n")) + 2]
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ("a,,b,\nx,y,x,y", ("a x", "a y", "b x", "b y")),
+        ("Id,Pump,,Fan\nId,p,q,r", ("Id Id", "Pump p", "Pump q", "Fan r")),
+        ("flow rate,load,c,d\nkg,bar,m,s", ("flow rate", "load", "c", "d")),
+        ("flow, load, c, d", ("flow", "load", "c", "d")),
+        ("a,b,c,", ("a", "b", "c", "column_4")),
+    ],
+)
+def test_groups_units_and_gaps_are_no_titles(
+    tmp_path: Path, head: str, names: tuple[str, ...]
+) -> None:
+    rows = "".join(f"{row},{row + 1},2.5,{row % 3}\n" for row in range(60))
+    found = formats.open_table(write(tmp_path, "a.csv", f"{head}\n{rows}"))
+    assert found.names == names
+    assert found.read().num_rows == 60
+
+
+# ----------------------------------------------------- typed columns, made plain
+
+
+def test_structs_become_dotted_columns_and_views_plain_cells(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "s": pa.array([{"a": 1, "b": {"c": "x"}}, None]),
+            "view": pa.array(["u", None], pa.string_view()),
+            "bytes": pa.array([b"\xff", b"v"], pa.binary_view()),
+            "lists": pa.array([["p"], []], pa.large_list(pa.string_view())),
+            "runs": pa.RunEndEncodedArray.from_arrays([2], ["m"]),
+        }
+    )
+    path = tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+        out.write_table(table)
+    found = formats.open_table(path)
+    read = found.read()
+    assert found.names == ("s.a", "s.b.c", "view", "bytes", "lists", "runs")
+    assert read.take([1, 0])["s.b.c"].to_pylist() == [None, "x"]
+    assert read.take([1])["view"].to_pylist() == [None]
+    assert read.take([0])["lists"].to_pylist() == [["p"]]
+    assert read["runs"].to_pylist() == ["m", "m"]
+    assert [batch.schema for batch in found.batches(1)] == [read.schema] * 2
+
+
+def test_a_dotted_name_that_is_taken_gets_another(tmp_path: Path) -> None:
+    table = pa.table({"s": [{"a": 1}], "s.a": [2]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = formats.open_table(tmp_path / "a.parquet")
+    assert len(set(found.names)) == 2

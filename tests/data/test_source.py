@@ -187,3 +187,10 @@ def test_the_files_of_a_source(path: Path) -> None:
     assert paths_of("breast_cancer") == paths_of("-") == ()
     with pytest.raises(DataError):
         paths_of(str(path.with_name("no.csv")))
+
+
+def test_paths_of_a_folder_are_its_pictures_too(tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    for name in ("good/1.png", "notes.txt"):
+        (tmp_path / name).touch()
+    assert paths_of(str(tmp_path)) == (tmp_path, tmp_path / "good" / "1.png")

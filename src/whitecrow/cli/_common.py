@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from whitecrow.notes import Note
 
 __all__ = [
+    "Data",
     "Flag",
     "Json",
     "LabelOptions",
@@ -45,7 +47,16 @@ INTERRUPTED = 130
 MOST_NOTES = 30
 """Sentences about ordinary columns; those that may matter are all shown."""
 
-# `Annotated` types of arguments that several commands have.
+
+def _check_data(type_: object, given: str) -> None:
+    """Refuse an option that does not exist where data are expected."""
+    if given.startswith("-") and given != "-" and not Path(given).exists():
+        raise ValueError(_wording.NO_OPTION)
+
+
+# `Annotated` types of arguments that several commands have. What begins with a hyphen
+# may be data, since `-` is standard input.
+Data = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_check_data)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Quiet = Annotated[
@@ -358,8 +369,6 @@ def default_folder(data: str, purpose: str) -> str:
     >>> default_folder("measurements/pumps.csv.gz", "anomalies")
     'pumps-anomalies'
     """
-    from pathlib import Path
-
     name = Path(data).name.split(".")[0].replace("*", "").strip("-_ ")
     return f"{name or 'data'}-{purpose}"
 

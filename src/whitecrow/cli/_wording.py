@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from cyclopts import App, CycloptsError, MissingArgumentError, UnknownCommandError
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    ValidationError,
+)
 
-__all__ = ["line"]
+__all__ = ["NO_OPTION", "line"]
+
+NO_OPTION = "there is no such option"
+"""What a check says of data that look like an option."""
 
 
 def line(error: CycloptsError) -> str:
@@ -23,7 +32,19 @@ def _what(error: CycloptsError) -> str:
         if error.keyword is not None:
             return f"{error.keyword} needs a value"
         return f"{error.argument.name} is missing"
+    if isinstance(error, ValidationError) and error.exception_message == NO_OPTION:
+        return _no_option(error)
     return " ".join(str(error).split()).rstrip(".")
+
+
+def _no_option(error: ValidationError) -> str:
+    """Name the option that is meant, as for one that stands behind the data."""
+    tokens = () if error.argument is None else error.argument.tokens
+    given = " ".join(token.value.partition("=")[0] for token in tokens)
+    known = [] if error.app is None else error.app.assemble_argument_collection()
+    names = [name for argument in known for name in argument.names]
+    near = get_close_matches(given, names, n=1)
+    return f"Unknown option: {given}" + (f". Did you mean {near[0]}?" if near else "")
 
 
 def _unknown(given: str, app: App) -> str:

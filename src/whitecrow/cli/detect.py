@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from whitecrow.cli import _common
 from whitecrow.cli._common import (
+    Data,
     Flag,
     Json,
     LabelOptions,
@@ -26,7 +27,7 @@ EXAMPLE = "whitecrow detect breast_cancer"
 
 
 def command(
-    data: str,
+    data: Data,
     /,
     *,
     output: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,6 +125,7 @@ def report(
     if markdown is None:
         _show(experiment, tasks, store, say, 0)
         return
+    _check_page(markdown, file, tasks)
     _write(experiment, tasks, store, markdown)
     say.line(f"report: {markdown}")
     say.result({"report": str(markdown)})
@@ -190,6 +192,20 @@ def _check_prepared(names: set[str]) -> None:
                 f"{name} FILES... -o prepared/{name}.parquet` below the folder that "
                 "$WHITECROW_DATA names does that"
             ) from error
+
+
+def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
+    """Refuse to write the report, or its numbers, over the experiment or its data."""
+    from whitecrow import files
+    from whitecrow.data.source import paths_of
+    from whitecrow.errors import DataError
+
+    read = [file]
+    for name in {task.data for task in tasks}:
+        with suppress(DataError):  # not on this machine: nothing to write over
+            read += paths_of(name)
+    files.check_writable(page)
+    files.refuse_inputs([page, page.with_suffix(".csv")], read, "--markdown")
 
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:

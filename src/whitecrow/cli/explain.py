@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from whitecrow.cli._common import Json, LabelOptions, Output
+from whitecrow.cli._common import Data, Json, LabelOptions, Output
 
 if TYPE_CHECKING:
     from whitecrow.scoring import Explained
@@ -21,7 +21,7 @@ EXAMPLE = (
 
 def command(
     model: str,
-    data: str,
+    data: Data,
     /,
     *,
     row: Annotated[

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from whitecrow.cli import _common
 from whitecrow.cli._common import (
+    Data,
     Json,
     LabelOptions,
     MethodOptions,
@@ -25,7 +26,7 @@ EXAMPLE = "whitecrow fit breast_cancer --method deep_sad -o model.crow"
 
 
 def command(
-    data: str,
+    data: Data,
     /,
     *,
     output: Annotated[str, Parameter(name=["--output", "-o"])],

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import Flag, LabelOptions, MethodOptions, Output, ReadAs
+from whitecrow.cli._common import (
+    Data,
+    Flag,
+    LabelOptions,
+    MethodOptions,
+    Output,
+    ReadAs,
+)
 
 if TYPE_CHECKING:
     from whitecrow.web.serving import Address
@@ -21,7 +28,7 @@ WRITTEN = ("answers.db", "labels.parquet", "model.crow", "report.html")
 
 
 def command(
-    data: str,
+    data: Data,
     /,
     *,
     output: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from whitecrow.cli._common import Json, LabelOptions, Output, Quiet
+from whitecrow.cli._common import Data, Json, LabelOptions, Output, Quiet
 
 if TYPE_CHECKING:
     from whitecrow.metrics.quality import Quality
@@ -23,7 +23,7 @@ EXAMPLE = (
 
 def command(
     model: str,
-    data: str,
+    data: Data,
     /,
     *,
     output: Annotated[str, Parameter(name=["--output", "-o"])],

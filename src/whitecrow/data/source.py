@@ -258,6 +258,8 @@ def entry_of(name: str) -> Entry | None:
 def paths_of(name: str) -> tuple[Path, ...]:
     """Name the files that a source would read, without reading them.
 
+    Of a folder, the folder and all files in it that are called like pictures.
+
     Raises
     ------
     DataError
@@ -265,8 +267,12 @@ def paths_of(name: str) -> tuple[Path, ...]:
     """
     entry = entry_of(name)
     if entry is not None:
-        return () if entry.where == SKLEARN else (catalog.path(entry.name),)
+        if entry.where == SKLEARN:
+            return ()
+        name = str(catalog.path(entry.name))
     found = places.expand(name)
+    if found[0].is_dir():
+        return (found[0], *pictures.suffixed(found[0]))
     return () if found == [places.STDIN] else tuple(found)
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import BATCH_ROWS, TableFile
+from whitecrow.data.plain import plain
 from whitecrow.errors import DataError
 
 __all__ = ["Arrow", "Parquet"]
@@ -39,7 +40,8 @@ class _Columnar(TableFile):
     def __init__(self, file: Bytes, path: Path) -> None:
         self._file = file
         try:
-            schema, note = self._described()
+            written, note = self._described()
+            schema = plain(written.empty_table()).schema
             raw = schema.names
         except Exception as error:  # the decoders raise nearly anything on broken bytes
             raise self._broken(error) from error
@@ -60,7 +62,8 @@ class _Columnar(TableFile):
         try:
             for batch in self._decoded():
                 batch.validate(full=True)
-                yield pa.record_batch(batch.columns, schema=self.schema)
+                columns = plain(pa.Table.from_batches([batch])).columns
+                yield from pa.table(columns, schema=self.schema).to_batches()
         except Exception as error:  # as in __init__
             raise self._broken(error) from error
 

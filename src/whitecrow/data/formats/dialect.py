@@ -217,13 +217,40 @@ def _best(body: str, quote: str, forced: str, suffix: str, lines: int) -> _Candi
     if suffix in (".tsv", ".tab") and "\t" in first:
         return _candidate(body, "\t", quote, lines)
     strict = [_candidate(body, s, quote, lines) for s in (",", ";", "\t", "|")]
-    usable = [c for c in strict if _is_usable(c)]
+    usable = _without_decimal_commas([c for c in strict if _is_usable(c)])
     if suffix not in (".csv", ".tsv") or not usable:
         loose = [_candidate(body, s, quote, lines) for s in (BLANKS, BLANK)]
         usable += [c for c in loose if _is_usable(c) and _is_aligned(c)]
     if not usable:
         return _candidate(body, NONE, quote, lines)
     return max(usable, key=lambda c: (c.score, c.found.width))
+
+
+def _without_decimal_commas(usable: list[_Candidate]) -> list[_Candidate]:
+    """Leave the comma out if another separator splits header and rows alike.
+
+    Of prices such as `1.500,23 z\u0142;10,1` a comma makes regular rows too, but not of
+    their header.
+    """
+    even = [c for c in usable if c.separator != "," and _splits_header(c)]
+    return [
+        c
+        for c in usable
+        if c.separator != "," or not any(_differs_at_header(c, other) for other in even)
+    ]
+
+
+def _splits_header(candidate: _Candidate) -> bool:
+    found, records = candidate.found, candidate.records[candidate.found.top :]
+    widths = [len(record.cells) == found.width for record in records]
+    return found.header and widths[0] and sum(widths) >= 0.9 * len(widths)
+
+
+def _differs_at_header(candidate: _Candidate, other: _Candidate) -> bool:
+    """Whether the header that another separator finds has another width than rows."""
+    line = other.records[other.found.top].line
+    cells = next((r.cells for r in candidate.records if r.line == line), [])
+    return len(cells) != candidate.found.width
 
 
 def _candidate(body: str, separator: str, quote: str, lines: int) -> _Candidate:

@@ -15,6 +15,7 @@ __all__ = ["Layout", "find"]
 Row = Sequence[str]
 
 _LARGEST_TITLE = 50  # rows
+_MOST_DIVIDED = 10  # rows of titles that hold the separator
 _SAMPLE_CELLS = 40_000
 _YEARS = range(1900, 2101)
 
@@ -128,6 +129,8 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     filled = max(_filled(row) for row in rows if len(row) == width)
     if filled < 2:
         return 0
+    if named := _below_titles(rows, filled):
+        return named
     beginning = enumerate(rows[:_LARGEST_TITLE])
     top = next((i for i, row in beginning if not _is_title(row, width, filled)), 0)
     if not top:
@@ -143,6 +146,51 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     evident = any(kind in VALUES for kind in _kinds(below[1:], len(below[0])))
     evident |= width > 2 < len(below) and all(len(row) == width for row in below)
     return top if apart or padded or evident else 0
+
+
+def _below_titles(rows: Sequence[Row], filled: int) -> int:
+    """The index of a row of names below titles that hold the separator too, or 0."""
+    for place in range(1, min(len(rows), _MOST_DIVIDED + 1)):
+        row, titles = rows[place], rows[:place]
+        if all(_is_divided_title(title, row) for title in titles):
+            spaced = any(_is_spaced(title, row) for title in titles)
+            if _is_new_header(row, rows[place + 1 :], filled, spaced=spaced):
+                return place
+    return 0
+
+
+def _is_divided_title(title: Row, names: Row) -> bool:
+    """Whether a row is a title above these names: shorter, or in more words."""
+    end = _filled(title)
+    cells = {cell.strip().casefold() for cell in title[:end]}
+    if "" in cells or cells.intersection(cell.strip().casefold() for cell in names):
+        return False
+    if end < _filled(names) or _is_spaced(title, names):
+        return True
+    worded = [any(" " in cell.strip() for cell in row) for row in (title, names)]
+    return worded == [True, False]
+
+
+def _is_spaced(title: Row, names: Row) -> bool:
+    """Whether a blank follows a separator, as in a sentence, and not among names."""
+    found = [any(cell[:1] == " " for cell in row[1:]) for row in (title, names)]
+    return found == [True, False]
+
+
+def _is_new_header(
+    row: Row, below: Sequence[Row], filled: int, *, spaced: bool
+) -> bool:
+    """Whether a row has a name for every column, none of which occurs below it."""
+    names = [cell.strip() for cell in row[: _filled(row)]]
+    if len(names) < filled or len(set(names)) < len(names) or len(below) < 2:
+        return False
+    if any(kind_of(name) != "text" for name in names):
+        return False
+    if _is_units(row, below, len(row)):
+        return False
+    if any(cell.strip() in names for other in below for cell in other if cell):
+        return False
+    return spaced or any(kind in VALUES for kind in _kinds(below, len(row)))
 
 
 def _is_title(row: Row, width: int, filled: int) -> bool:

@@ -31,7 +31,8 @@ _NUMBER = re.compile(
     rf"(?:{_GAP}(?:[%\u2030]|{_MONEY}))?\)?-?"
 )
 _QUANTITY = re.compile(
-    rf"{_SIGN}{_DIGITS}{_GAP}\u00b0?[A-Za-z\u00b5/\u00b2\u00b3]{{1,5}}\d?"
+    rf"{_SIGN}{_DIGITS}{_GAP}\u00b0?"
+    rf"[A-Za-z\u00b5/\u00b2\u00b3\u00c0-\u017f\u0400-\u04ff]{{1,5}}\d?\.?"
 )
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[-+]\d{2}:?\d{2}))?"

@@ -26,6 +26,7 @@ from whitecrow.data.kinds.choose import (
 from whitecrow.data.kinds.plan import Plan, Usual
 from whitecrow.data.kinds.text import clean_text, family_of, flat
 from whitecrow.data.kinds.words import shown
+from whitecrow.data.plain import plain
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
 __all__ = ["Decision", "TableEncoder", "as_table", "grouped"]
@@ -429,9 +430,7 @@ def as_table(frame: Frame) -> pa.Table:
     >>> as_table(np.zeros((3, 2))).column_names
     ['x0', 'x1']
     """
-    table = _to_arrow(frame)
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
+    table = plain(_to_arrow(frame))
     names = table.column_names
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)

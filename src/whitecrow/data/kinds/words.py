@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from whitecrow.data.kinds.text import NO_VALUE
 
-__all__ = ["describe", "is_missing", "number_text", "percent", "shown"]
+__all__ = ["describe", "in_full", "is_missing", "number_text", "percent", "shown"]
 
 
 def describe(
@@ -78,6 +79,23 @@ def shown(value: Any) -> str:
         value = value.decode("utf-8", "replace")
     text = " ".join(str(value).split())
     return text if len(text) <= 80 else text[:79] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def in_full(value: Any) -> str | None:
+    r"""One cell as text for a file: uncut, lists and maps as JSON; None if missing.
+
+    Examples
+    --------
+    >>> in_full([1, "a"]), in_full({"at": date(2024, 5, 1)}), in_full(b"ok\xff")
+    ('[1, "a"]', '{"at": "2024-05-01"}', 'ok\ufffd')
+    """
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=in_full)
+    return value if isinstance(value, str) else shown(value)
 
 
 def number_text(value: float, spread: float = 0.0) -> str:

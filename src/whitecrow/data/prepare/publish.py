@@ -13,10 +13,11 @@ from whitecrow.data.kinds.words import percent
 from whitecrow.data.prepare import find
 from whitecrow.data.prepare.card import listed
 from whitecrow.data.prepare.layout import Layout
+from whitecrow.data.prepare.raw import paths
 from whitecrow.data.prepare.stream import Options, Progress
 from whitecrow.data.prepare.stream import prepare as write
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.files import check_writable, replacing
+from whitecrow.files import check_writable, refuse_inputs, replacing
 
 __all__ = ["lines", "next_command", "originals", "prepare"]
 
@@ -51,7 +52,8 @@ def prepare(
     Raises
     ------
     DataError
-        The set is unknown, the files are not its files, or nothing can be written.
+        The set is unknown, the files are not its files, nothing can be written, or one
+        of the files would be overwritten.
     ParameterError
         `output` is missing or no name of a Parquet file.
     """
@@ -64,6 +66,7 @@ def prepare(
     target = check_writable(output)
     card_path = target.with_name(target.name.removesuffix(".parquet") + CARD)
     files = files or [str(path) for path in originals(layout)]
+    refuse_inputs([target, card_path], paths(files))
     # The table is renamed first: without its card it is still a table.
     with replacing(card_path) as note, replacing(target) as table:
         card = write(layout, files, table, options, progress)

@@ -24,7 +24,7 @@ from whitecrow.data.formats.streams import BROKEN, Bytes, Text, unreadable
 from whitecrow.data.prepare.layout import Columns, Layout
 from whitecrow.errors import DataError
 
-__all__ = ["Source", "batches", "sources"]
+__all__ = ["Source", "batches", "paths", "sources"]
 
 BLOCK_BYTES = 8 << 20
 HEAD_BYTES = 1 << 16
@@ -67,14 +67,14 @@ def sources(files: Sequence[str], layout: Layout) -> list[Source]:
     DataError
         A file is missing, given twice, empty, or of another layout.
     """
-    paths = [path for given in files for path in _expanded(given)]
-    real = [path.resolve() for path in paths]
-    for path in paths:
+    every = paths(files)
+    real = [path.resolve() for path in every]
+    for path in every:
         if real.count(path.resolve()) > 1:
             raise DataError(f"{path}: given twice, so all its rows would be doubled")
-    for path in filter(_is_description, paths):
+    for path in filter(_is_description, every):
         _check_description(path, layout)
-    found = [_source(path, layout) for path in paths if not _is_description(path)]
+    found = [_source(path, layout) for path in every if not _is_description(path)]
     if not found:
         raise DataError(
             f"no file with rows among {', '.join(files)}; give {layout.files}"
@@ -103,6 +103,17 @@ def batches(source: Source, columns: Columns, label: str) -> Iterator[pa.RecordB
 
 
 # -------------------------------------------------------------------- finding files
+
+
+def paths(files: Sequence[str]) -> list[Path]:
+    """Name the original files that are given: files, folders, or catalogue names.
+
+    Raises
+    ------
+    DataError
+        A file is missing, or a folder has none.
+    """
+    return [path for given in files for path in _expanded(given)]
 
 
 def _expanded(given: str) -> list[Path]:

@@ -137,6 +137,20 @@ class Model:
         self._check_not_a_feature(source.rule.column)
         return source
 
+    def notes(self, rows: TableRows | PictureRows) -> tuple[str, ...]:
+        """Say what is unusual about the columns of new rows, a sentence each."""
+        if isinstance(rows, PictureRows):
+            return rows.notes
+        if self.encoder is not None:
+            return self.encoder.notes(rows.frame)
+        known = getattr(self.detector, "feature_names_in_", None)
+        names = rows.frame.column_names
+        extra = [] if known is None else [n for n in names if n not in set(known)]
+        if not extra:
+            return ()
+        few = ", ".join(map(repr, extra[:6])) + (", ..." if len(extra) > 6 else "")
+        return (f"columns that training did not have are ignored: {few}",)
+
     def encode(self, rows: TableRows | PictureRows) -> Any:
         """Turn rows into what the detector takes: an array, or numbers with names.
 

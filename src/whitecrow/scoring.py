@@ -163,11 +163,9 @@ class _Total:
         self.drift = None if encoder is None else Drift(encoder)
 
     def add(self, rows: Any, values: NDArray[np.float64]) -> None:
-        encoder = self.model.encoder
         if not self.n_rows:
             self.things = rows.things
-            found = rows.notes if encoder is None else encoder.notes(rows.frame)
-            self.notes |= dict.fromkeys(found)
+            self.notes |= dict.fromkeys(self.model.notes(rows))
         if self.drift is not None:
             self.drift.add(rows.frame)
         self.n_rows += len(values)

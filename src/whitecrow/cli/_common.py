@@ -369,8 +369,20 @@ def default_folder(data: str, purpose: str) -> str:
     >>> default_folder("measurements/pumps.csv.gz", "anomalies")
     'pumps-anomalies'
     """
-    name = Path(data).name.split(".")[0].replace("*", "").strip("-_ ")
-    return f"{name or 'data'}-{purpose}"
+    return f"{stem_of(data)}-{purpose}"
+
+
+def stem_of(data: str) -> str:
+    """Name data without folder and endings, for what is made of them.
+
+    Examples
+    --------
+    >>> stem_of("measurements/pumps.csv.gz"), stem_of("-")
+    ('pumps', 'data')
+    """
+    from pathlib import Path
+
+    return Path(data).name.split(".")[0].replace("*", "").strip("-_ ") or "data"
 
 
 def epilogue(example: str) -> str:

@@ -29,7 +29,9 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"])],
+    output: Annotated[
+        str | None, Parameter(name=["--output", "-o"], show_default=False)
+    ] = None,
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
@@ -48,7 +50,8 @@ def command(
     data
         As for `whitecrow detect`.
     output
-        The model file, usually NAME.crow.
+        The model file, usually NAME.crow; by default named after the data, as in
+        pumps.crow for pumps.csv.
     read_as
         How to read a column, as in `--read-as when=month-first`; see
         `whitecrow detect --help`. May be given several times.
@@ -66,6 +69,7 @@ def command(
 
     out = Output(as_json=json, quiet=quiet)
     read = [*paths_of(data), *(paths_of(auxiliary) if auxiliary else ())]
+    output = output or f"{_common.stem_of(data)}.crow"
     files.check_writable(output, read)
     reading = labels.reading(read_as, picture_size)
     with out.progress() as progress, _common.training_progress(progress):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from whitecrow.cli import _common
 from whitecrow.cli._common import Data, Json, LabelOptions, Output, Quiet
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[str, Parameter(name=["--output", "-o"])],
+    output: Annotated[
+        str | None, Parameter(name=["--output", "-o"], show_default=False)
+    ] = None,
     labels: LabelOptions = LabelOptions(),
     json: Json = False,
     quiet: Quiet = False,
@@ -45,7 +48,8 @@ def command(
     data
         As for `whitecrow fit`; csv, Parquet, Arrow and jsonl may be larger than memory.
     output
-        A file for the scores: .csv, .csv.gz, .tsv or .parquet.
+        A file for the scores: .csv, .csv.gz, .tsv or .parquet; by default named after
+        the data, as in pumps-scores.csv for pumps.csv.
     json
         Print one JSON object instead of text.
     quiet
@@ -56,6 +60,7 @@ def command(
     from whitecrow.model import Model
 
     out = Output(as_json=json, quiet=quiet)
+    output = output or f"{_common.stem_of(data)}-scores.csv"
     scores.check_format(output)
     files.check_writable(output, [Path(model), *paths_of(data)])
     fitted = Model.load(model)

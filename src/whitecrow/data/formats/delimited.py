@@ -61,7 +61,9 @@ class Delimited(TableFile):
         if self._dialect.separator in (BLANK, BLANKS):
             self._fixes = ragged.fixes(self._records(), self._dialect, self._text, file)
         self._name_blank_columns()
-        schema = pa.schema([(name, pa.string()) for name in self._dialect.names])
+        fields = [(name, pa.string()) for name in self._dialect.names]
+        # By it the kinds judge whether 47,594 has a decimal comma.
+        schema = pa.schema(fields, {"separator": self._dialect.separator})
         super().__init__(path, schema, self._dialect.notes)
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:

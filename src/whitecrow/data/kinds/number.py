@@ -399,7 +399,9 @@ PLAIN: Style = {"decimal": ".", "units": {"": 1.0}}
 """Numbers as programs write them."""
 
 
-def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
+def find(
+    text: Text, marks: Marks, decimal: str = "", *, separator: str = ""
+) -> Found | None:
     """The style in which a text column holds numbers; None if it hardly has any.
 
     Parameters
@@ -409,6 +411,8 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
         Gives the decimal mark that other columns of the table have, "" if unknown.
     decimal : str
         The mark that was asked for; judged on the column by default.
+    separator : str
+        What stands between the cells of the file, "" if unknown.
     """
     tried = sample(text)
     if tried is not text.levels:
@@ -420,7 +424,9 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
     number = (readings.point | readings.comma) & ~text.absent()
     if not number.any() or _are_addresses(text.levels.filter(pa.array(number))):
         return None
-    mark, doubt = (decimal, "") if decimal else _decimal(text, cells, readings, marks)
+    mark, doubt = decimal, ""
+    if not decimal:
+        mark, doubt = _decimal(text, cells, readings, marks, separator)
     weights = _weights(cells.unit[number], text.counts[number])
     system = units.system(weights)
     style: Style = {"decimal": mark, "units": system.factors}
@@ -465,7 +471,7 @@ def _weights(unit: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, int]:
 
 
 def _decimal(
-    text: Text, cells: _Cells, readings: _Readings, marks: Marks
+    text: Text, cells: _Cells, readings: _Readings, marks: Marks, separator: str
 ) -> tuple[str, str]:
     """The decimal mark of a column, and another way to read it if that is open."""
     by_point = int(text.counts[readings.point & ~readings.comma].sum())
@@ -484,7 +490,8 @@ def _decimal(
     others = np.abs(_values(cells, np.flatnonzero(whole), ",", "."))
     if _are_money(cells.unit[open_], text.counts[open_]):  # has two decimals or none
         return {",": ".", ".": ","}[mark], ""
-    thousands = mark == ","
+    # A comma between the cells of a file is seldom within numbers; others may be.
+    thousands = mark == "," and separator in ("", ",")
     if len(others):
         several = int((open_ & (commas == (mark == ","))).sum()) >= 20
         thousands = bool(others.max() < 1000) and (thousands or several)

@@ -833,7 +833,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     """
     family = family_of(array.type)
     if family == "text":
-        values, unread = parse(array, plan.settings.get("style", PLAIN))
+        values, unread = parse(array, _style_of(plan, array))
         if unread.any() and not plan.settings["tolerant"]:
             raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
     elif family in {"number", "boolean", "empty", "duration"}:
@@ -841,6 +841,25 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     else:
         raise other_type(plan, array)
     return filled(plan, values)
+
+
+def _style_of(plan: Plan, array: pa.Array) -> Style:
+    """How text is read; models of format 1 know the range only, and it tells."""
+    known = plan.settings.get("style")
+    if known is not None:
+        return dict(known)
+    if not pc.any(pc.match_substring(array, ",")).as_py():
+        return PLAIN
+    low, high = plan.summary["min"], plan.summary["max"]
+
+    def away(style: Style) -> float:
+        values = parse(array, style)[0]
+        values = values[np.isfinite(values)]
+        outside = np.abs(values - np.clip(values, low, high))
+        return float(np.median(outside)) if len(values) else math.inf
+
+    comma = PLAIN | {"decimal": ","}
+    return comma if away(comma) < away(PLAIN) else PLAIN
 
 
 def _typed(plan: Plan, array: pa.Array) -> Values:
@@ -878,11 +897,10 @@ def _within(values: Values, settings: dict[str, Any]) -> Values:
 def chart(plan: Plan, array: pa.Array) -> Values:
     """Numbers in the column's unit, NaN where missing; huge ones at the bounds."""
     family = family_of(array.type)
-    style = plan.settings.get("style", PLAIN)
     if family == "text":
-        values = parse(array, style)[0]
+        values = parse(array, _style_of(plan, array))[0]
     elif family in {"number", "boolean", "empty", "duration"}:
-        values = parse_typed(array, style)
+        values = parse_typed(array, plan.settings.get("style", PLAIN))
     else:
         return np.full(len(array), np.nan)
     if "low" in plan.settings:
@@ -893,7 +911,10 @@ def chart(plan: Plan, array: pa.Array) -> Values:
 def usual(plan: Plan, value: Any) -> Usual:
     """A number beside the range of the training rows."""
     summary = plan.summary
-    number = _number_of(value, plan.settings.get("style", PLAIN))
+    style = plan.settings.get("style", PLAIN)
+    if isinstance(value, str):
+        style = _style_of(plan, pa.array([value]))
+    number = _number_of(value, style)
     if number is None:
         return Usual(shown(value), "not a number; counts as missing")
     if math.isnan(number):

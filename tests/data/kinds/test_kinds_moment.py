@@ -292,6 +292,28 @@ def test_a_bad_cell_in_new_rows_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize("date", ["9999-12-31", "1900-01-01", "0001-01-01"])
+def test_dates_that_mean_none_are_named(date: str) -> None:
+    cells = [f"{d:%Y-%m-%d}" if i % 9 else date for i, d in enumerate(MOMENTS)]
+    typed = pa.array(cells).cast(pa.date32())
+    for column in (pa.array(cells), typed):
+        frame = pa.table({"t": column, "y": np.arange(N) ** 2})
+        one = decided(TableEncoder().fit(frame))
+        assert one.level == 2
+        assert f"{date} occurs 34 times, far from all other dates" in one.detail
+        assert one.remedy == f"if it does: --read-as 't=missing:{date}'"
+        asked = TableEncoder(read_as={"t": f"missing:{date}"}).fit(frame)
+        assert asked.summaries_["t"]["missing"] == pytest.approx(34 / N)
+        place = asked.feature_names_.index("t is missing")
+        assert asked.transform(frame)[:, place].sum() == 34
+
+
+def test_japanese_dates() -> None:
+    cells = [f"{d.year}\u5e74{d.month}\u6708{d.day}\u65e5" for d in MOMENTS]
+    expected = since_1970([to_day(d) for d in MOMENTS])
+    assert seconds(fitted(cells), cells) == expected
+
+
 def test_whole_numbers_are_dates_only_if_all_can_be() -> None:
     cells = [f"{d:%Y%m%d}" for d in MOMENTS]
     for frame in (

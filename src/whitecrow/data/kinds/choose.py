@@ -134,7 +134,7 @@ def plan_column(
     if family == "other":
         reason = f"cells of type {array.type} have no single value"
         return Plan(name, "ignored", "left out", reason)
-    array = _without(array, absent) if family == "text" else array
+    array = _without(name, array, absent)
     plan = _as_asked(task, array) if task.how else _PLANS[family](task, array)
     plan = _like_labels(plan) if not task.how else plan
     return _with_absent(plan, absent) if absent else plan
@@ -181,8 +181,7 @@ def encode_column(plan: Plan, column: Column, first_row: int = 0) -> list[Values
 def plain_cells(plan: Plan, column: Column) -> pa.Array:
     """The cells of a column without the words that mean "no value" as asked for."""
     array = flat(plan.column, column)
-    words = tuple(plan.settings.get("absent_words", ()))
-    return _without(array, words) if family_of(array.type) == "text" else array
+    return _without(plan.column, array, tuple(plan.settings.get("absent_words", ())))
 
 
 def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
@@ -272,9 +271,12 @@ def _truth_notes(how: dict[str, Any]) -> list[str]:
     return ["empty cells count as false"] if "blank" in how else []
 
 
-def _without(array: pa.Array, words: tuple[str, ...]) -> pa.Array:
-    """Text in which some words are null."""
-    if not words:
+def _without(name: str, array: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Text or dates of which some words are null; numbers are told by their style."""
+    family = family_of(array.type)
+    if words and family == "date":
+        return moment.without_absent(name, array, words)
+    if not words or family != "text":
         return array
     trimmed = pc.utf8_trim_whitespace(array)
     known = pc.is_in(trimmed, value_set=pa.array(words, trimmed.type))
@@ -324,6 +326,12 @@ class Reading(NamedTuple):
     looks: str
     verdict: Verdict
     plan: Callable[[], Plan]
+    likeness: float | None = None  # if more cells look like it than can be read
+
+    @property
+    def likely(self) -> float:
+        """Share of the cells that look like it."""
+        return self.verdict.share if self.likeness is None else self.likeness
 
 
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
@@ -336,17 +344,16 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
             return _plan_found_numbers(task, text, found)
     tried = _other_readings(task, array, text)
     if found is not None:
-        verdict = replace(found.verdict, share=found.likeness)
         plan = partial(_plan_found_numbers, task, text, found)
-        tried = [Reading(found.looks, verdict, plan), *tried]
+        tried = [Reading(found.looks, found.verdict, plan, found.likeness), *tried]
     fitting = [one for one in tried if one.verdict.fits]
     if fitting:
         return max(fitting, key=lambda one: one.verdict.share).plan()
     level = category.plan_category(task.name, clean_text(array))
-    near = [one for one in tried if one.verdict.mostly]
+    near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
     if not near:
         return level
-    best = max(near, key=lambda one: one.verdict.share)
+    best = max(near, key=lambda one: one.likely)
     return _unread(level, best.looks, best.verdict)
 
 
@@ -439,7 +446,7 @@ def _plan_codes(task: Task, array: pa.Array) -> Plan:
 def _unread(plan: Plan, looks: str, verdict: Verdict) -> Plan:
     """A column that is mostly something, but not as a whole."""
     note = f"looks like {looks}"
-    if verdict.example:
+    if verdict.example and "several" not in looks:
         note += (
             f", but {100 * (1 - verdict.share):.2g} % of the cells are not, such as "
         )

@@ -29,6 +29,8 @@ from whitecrow.data.kinds.plan import (
     deciles,
     left_out,
     other_type,
+    read_as,
+    said,
     with_indicator,
 )
 from whitecrow.data.kinds.text import (
@@ -81,6 +83,13 @@ def instants(name: str, array: pa.Array) -> pa.Array:
             f"column {name!r} holds a date out of range ({' '.join(str(error).split())}"
             "); correct the cell or leave it empty"
         ) from error
+
+
+def without_absent(name: str, array: pa.Array, words: Iterable[str]) -> pa.Array:
+    """Dates of which some mean "no value", as asked for."""
+    wanted, right = read(pa.array(list(words), pa.string()), "")
+    known = pc.is_in(instants(name, array), value_set=pa.array(wanted[right]))
+    return pc.if_else(known, pa.scalar(None, array.type), array)
 
 
 def from_digits(values: Values) -> tuple[Micros, Mask]:
@@ -265,12 +274,16 @@ def _iso(levels: pa.Array) -> pa.Array | None:
     return None
 
 
+_ALIKE = {"\u00a0": " ", "\u202f": " ", "\u2009": " "}
+_ALIKE |= {"\u5e74": "-", "\u6708": "-", "\u65e5": ""}  # year, month, day in Japan
+
+
 def _tidy(levels: pa.Array) -> pa.Array:
     """Small letters, no brackets, no day of the week."""
     text = pc.utf8_lower(levels)
     if pc.all(pc.string_is_ascii(text)).as_py() is False:
-        for blank in ("\u00a0", "\u202f", "\u2009"):
-            text = pc.replace_substring(text, blank, " ")
+        for old, new in _ALIKE.items():
+            text = pc.replace_substring(text, old, new)
     text = pc.utf8_trim(text, "[] '\"")
     if pc.any(pc.match_substring_regex(text, r"^\p{L}")).as_py():
         text = pc.replace_substring_regex(text, _WEEKDAY, "", max_replacements=1)
@@ -335,7 +348,10 @@ def _ordered(
     year = np.where(year_first, _years(fields, "a"), _years(fields, "c"))
     month = np.where(year_first | ~month_first, second, first)
     day = np.where(year_first, third, np.where(month_first, second, first))
-    right = same & ~(long_a & long_c) & (width_a != 3) & (width_c != 3)
+    # Years have two digits or four: 1.2.3 is not a date.
+    year_width = np.where(year_first, width_a, width_c)
+    right = same & ~(long_a & long_c) & ((year_width == 2) | (year_width == 4))
+    right &= np.where(year_first, width_c, width_a) <= 2
     return year, month, day, right
 
 
@@ -618,7 +634,32 @@ def plan(
     found = with_indicator(
         found, mean, [note for note in reasons if note], tolerant=tolerant
     )
-    return replace(found, level=level, remedy=remedy)
+    return _warned(replace(found, level=level, remedy=remedy), valid)
+
+
+_NO_DATES = np.array(
+    [
+        *("0001-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
+        *("2099-12-31", "2999-12-31", "9999-12-31"),
+    ],
+    "datetime64[us]",
+).astype(np.int64)
+"""Dates that programs write where there is none."""
+
+
+def _warned(plan: Plan, valid: Micros) -> Plan:
+    """The plan with a loud note about dates that may mean "missing"."""
+    for moment in (int(valid[0]), int(valid[-1])):
+        rest = valid[valid != moment]
+        times = len(valid) - len(rest)
+        if times < 2 or not len(rest) or moment // _DAY * _DAY not in _NO_DATES:
+            continue
+        if np.abs(rest - moment).min() > np.ptp(rest):
+            name = _iso_text(moment).removesuffix(" 00:00:00")
+            note = f"{name} occurs {times} times, far from all other dates, and may "
+            remedy = f"if it does: {read_as(plan.column, f'missing:{name}')}"
+            plan = said(plan, [note + "mean missing"], level=2, remedy=remedy)
+    return plan
 
 
 def _summary(micros: pa.Array, valid: Micros, *, clock: bool) -> dict[str, Any]:

@@ -439,6 +439,7 @@ def find(
     # Many different words behind numbers are no units: these are addresses or codes.
     alike = 0 if len(weights) > MOST_UNITS else int(text.counts[number].sum())
     written = _written(text, cells, values, right, style)
+    written += _mixed(text, readings, mark)
     return Found(
         values=np.where(right, values, np.nan),
         style=style,
@@ -449,6 +450,19 @@ def find(
         likeness=alike / max(present, 1),
         codes=not decimal and _are_codes(text, cells, right),
     )
+
+
+def _mixed(text: Text, readings: _Readings, mark: str) -> tuple[str, ...]:
+    """What is said if some cells can only have the other decimal mark."""
+    first, second = readings.point, readings.comma
+    if mark == ",":
+        first, second = second, first
+    count = int(text.counts[second & ~first & ~text.absent()].sum())
+    if not count or not (first & ~second).any():
+        return ()
+    other = "comma" if mark == "." else "point"
+    verb = "cell has" if count == 1 else "cells have"
+    return (f"{count} {verb} a decimal {other}, unlike the others",)
 
 
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"

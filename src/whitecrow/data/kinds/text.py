@@ -272,11 +272,6 @@ class Verdict:
     distinct: int
     example: str
 
-    @property
-    def mostly(self) -> bool:
-        """Whether the column looks like it, though it may not be read as it."""
-        return self.share > 0.5 and self.distinct >= 10
-
 
 LEAST_DIFFERENT = 8
 """Different numbers beside which one repeated other text can only mean "no value"."""

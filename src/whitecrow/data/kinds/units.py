@@ -60,6 +60,9 @@ _NO_UNIT = re.compile(
     r"oct|nov|dec)$"
 )
 _TWO_WORDS = re.compile(r"^(?:per |sq\.? |cu\.? |fl |us |\S{1,3} )", re.IGNORECASE)
+BOUND = "<"
+"""Before the unit of a number that is only a bound, as in `<0.05`."""
+_BOUND = re.compile("^(?:<=|>=|[<>~\u2264\u2265\u2248])")
 _PRICE = re.compile(r"^(?:[.,]-{1,2}|/-)(?=\s|$)")
 
 
@@ -73,6 +76,9 @@ def affix(pre: str, post: str) -> Affix:
     (Affix(sign=-1.0, unit='$', lead=''), Affix(sign=-1.0, unit='EUR', lead=''), 'kg')
     """
     pre, post = _unquoted(pre.strip(), post.strip())
+    bound = _BOUND.match(pre)
+    if bound:
+        pre = pre[bound.end() :].strip()
     negative = False
     if "(" in pre and post.endswith(")") and "(" not in post:
         pre, post, negative = pre.replace("(", "", 1), post[:-1].strip(), True
@@ -91,6 +97,8 @@ def affix(pre: str, post: str) -> Affix:
     unit = _unit(pre, post)
     if unit is None:
         return NOT_A_NUMBER
+    if bound:
+        unit = f"{BOUND}{unit}"
     return Affix(-1.0 if negative or minus == "-" else 1.0, unit, lead)
 
 
@@ -198,8 +206,22 @@ def system(weights: Mapping[str, int]) -> System:
     >>> system({"kg": 3, "": 2}).factors, system({"EUR": 90, "$": 2}).factors
     ({'': 1.0, 'kg': 1.0}, {'': 1.0, 'EUR': 1.0})
     """
+    plain = {u: count for u, count in weights.items() if not u.startswith(BOUND)}
+    found = _system(plain)
+    if sum(plain.values()) <= 0.5 * sum(weights.values()):
+        return found
+    # Bounds among numbers count as the numbers that they name.
+    bounds = {
+        unit: found.factors[unit.removeprefix(BOUND)]
+        for unit in sorted(set(weights) - set(plain))
+        if unit.removeprefix(BOUND) in found.factors
+    }
+    return System(found.factors | bounds, found.note)
+
+
+def _system(weights: Mapping[str, int]) -> System:
     names = sorted(unit for unit in weights if unit)
-    if len(names) == 1 and _is_suffix(names[0], weights):
+    if _are_suffixes(names, weights):
         return System({"": 1.0})
     if len(names) <= 1:
         return System(_with_bare(dict.fromkeys(names, 1.0), weights))
@@ -211,10 +233,12 @@ def system(weights: Mapping[str, int]) -> System:
     return System(_with_bare({most: 1.0}, weights))
 
 
-def _is_suffix(name: str, weights: Mapping[str, int]) -> bool:
-    """Whether a letter behind some numbers tells these apart, as in house 12 a."""
-    letter = len(name) == 1 and name.isalpha() and name not in _BASES
-    return letter and weights[name] < weights.get("", 0)
+def _are_suffixes(names: list[str], weights: Mapping[str, int]) -> bool:
+    """Whether letters behind some numbers tell these apart, as in house 12 a."""
+    letters = all(len(name) == 1 and name.isalpha() for name in names)
+    known = all(name in _BASES or name.lower() in _MONEY for name in names)
+    few = all(weights[name] < weights.get("", 0) for name in names)
+    return letters and few and not known
 
 
 def _with_bare(
@@ -262,7 +286,8 @@ def _as_money(names: list[str]) -> dict[str, float] | None:
         heads.add(head)
         factors[name] = known
     bare = heads - {""}
-    return factors if len(bare) <= 1 and max(factors.values()) > 1 else None
+    one = len(bare) <= 1 and all(is_currency(head) for head in bare)
+    return factors if one and max(factors.values()) > 1 else None
 
 
 def _as_written(names: list[str]) -> dict[str, float] | None:
@@ -278,6 +303,7 @@ def _all_known(factors: Mapping[str, float | None]) -> dict[str, float] | None:
 
 def base(factors: Mapping[str, float]) -> str:
     """The unit in which a column's numbers are, empty if they have none."""
+    factors = {u: factor for u, factor in factors.items() if not u.startswith(BOUND)}
     ones = [unit for unit, factor in factors.items() if unit and factor == 1.0]
     if ones:
         return ones[0]
@@ -297,12 +323,14 @@ def _root(name: str) -> str:
 def _converted(factors: Mapping[str, float]) -> str:
     if set(factors.values()) == {1.0}:
         return ""
-    listed = ", ".join(f"{unit!r}" for unit in factors)
-    return f"the units {listed} are converted to {base(factors) or 'one'!r}"
+    listed = ", ".join(repr(unit) for unit in factors)
+    unit = base(factors)
+    return f"the units {listed} are converted to {repr(unit) if unit else 'ones'}"
 
 
 def looks(weights: Mapping[str, int]) -> str:
     """What numbers with these units are, and whether units are mixed."""
+    weights = {u: count for u, count in weights.items() if not u.startswith(BOUND)}
     total = sum(weights.values())
     often = [unit for unit, count in weights.items() if count > 0.05 * total]
     named = sorted(unit for unit in often if unit)

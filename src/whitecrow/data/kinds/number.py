@@ -748,9 +748,10 @@ def _warned(plan: Plan, values: Values, ordered: Values) -> Plan:
     beyond = (values < low) | (values > high)
     if beyond.any():
         plan = said(plan, [_extreme_note(values, beyond)], level=2)
-    found = _sentinels(ordered[(ordered >= low) & (ordered <= high)])
+    within = (ordered >= low) & (ordered <= high)
+    found = _sentinels(ordered[within]) + _fills(ordered[~within], ordered[within])
     if found:
-        value = number_text(found[0].value)
+        value = _in_full(found[0].value)
         notes = [_sentinel_note(*one) for one in found]
         remedy = f"if it does: {read_as(name, f'missing:{value}')}"
         plan = said(plan, notes, level=2, remedy=remedy)
@@ -787,9 +788,23 @@ def _sentinels(ordered: Values) -> list[_Sentinel]:
     return found
 
 
+def _fills(huge: Values, usual: Values) -> list[_Sentinel]:
+    """Repeated huge values that programs write for "no value"."""
+    values, counts = np.unique(huge, return_counts=True)
+    ends = float(usual[0]), float(usual[-1])
+    pairs = zip(values.tolist(), counts.tolist(), strict=True)
+    return [_Sentinel(v, n, *ends) for v, n in pairs if n >= 2 and _is_fill(v)]
+
+
+def _in_full(value: float) -> str:
+    """A number with all its digits."""
+    text = number_text(value)
+    return text if float(text) == value else repr(value)
+
+
 def _sentinel(ordered: Values) -> _Sentinel | None:
     for value in (float(ordered[0]), float(ordered[-1])):
-        if value != math.floor(value):
+        if value != math.floor(value) and not _is_fill(value):
             continue
         side = "left" if value == ordered[-1] else "right"
         cut = int(np.searchsorted(ordered, value, side))  # type: ignore[call-overload]
@@ -804,13 +819,24 @@ def _sentinel(ordered: Values) -> _Sentinel | None:
 
 
 _LIMITS = {-32768.0, 32767.0, 65535.0, -2147483648.0, 2147483647.0, 4294967295.0}
+_HUGE = (1e20, 1e30, 1e35, 1e36, 9.96921e36, 1e37, 1e38)  # the fifth is of netCDF
+_LOGGED = (999.25, 9999.25)  # of logs of boreholes, negative
+
+
+def _is_fill(value: float) -> bool:
+    """Whether programs write a number that is not whole, or huge, for "no value"."""
+    digits = number_text(abs(value))
+    if len(digits) >= 4 and "." in digits and set(digits) == {"9", "."}:
+        return True
+    known = _HUGE if value > 0 else (*_HUGE, *_LOGGED)
+    return any(math.isclose(abs(value), one, rel_tol=1e-6) for one in known)
 
 
 def _stands_apart(value: float, count: int, rest: Values) -> bool:
     digits = number_text(abs(value))
     repeated = len(set(digits)) == 1 and digits[0] in "6789"
     known = value in _LIMITS or (repeated and len(digits) >= (2 if value < 0 else 3))
-    known |= value < 0 and value % 100 == 0
+    known |= _is_fill(value) or (value < 0 and value % 100 == 0)
     first, last = float(rest[0]), float(rest[-1])
     gap, width = max(first - value, value - last), last - first
     if value < 0 <= first and (known or value == -1) and count >= 3:

@@ -116,7 +116,10 @@ REFUSED = {
     "html": (b"<!DOCTYPE html><html>", "not the page"),
     "picture": (b"\x89PNG\r\n\x1a\n", "a picture"),
     "tar": (gzip.compress(b"x" * 257 + b"ustar" + bytes(300)), "a tar archive"),
-    "parquet in gzip": (gzip.compress(PARQUET, mtime=0), "parquet compressed with gzip"),
+    "parquet in gzip": (
+        gzip.compress(PARQUET, mtime=0),
+        "parquet compressed with gzip",
+    ),
     "binary": (bytes(range(256)) * 9, "the content is not text"),
     "R data": (gzip.compress(b"X\n\0\0\0\2" + bytes(99)), "the content is not text"),
     "empty": (b"", "the file is empty"),
@@ -509,7 +512,9 @@ class _Input(io.StringIO):
         self.buffer = io.BytesIO(content)
 
 
-@pytest.mark.parametrize("content", [CSV, PARQUET, ARROW, JSON, gzip.compress(CSV, mtime=0)])
+@pytest.mark.parametrize(
+    "content", [CSV, PARQUET, ARROW, JSON, gzip.compress(CSV, mtime=0)]
+)
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", _Input(content))
     (path,) = places.expand("-")

@@ -481,10 +481,12 @@ class Loop:
         """The seed of the log, which is that of the one who opened it first."""
         drawn = int(np.random.default_rng(random_state).integers(2**31))
         content = fitting.content_hash(self.rows)
-        detail = {"rows": self.n, "seed": drawn}
+        detail: dict[str, Any] = {"rows": self.n, "seed": drawn}
         detail |= {"source": source} if source else {}
         first = self._log.begin(
-            Event("opened", content=content, detail=json.dumps(detail), time=time.time())
+            Event(
+                "opened", content=content, detail=json.dumps(detail), time=time.time()
+            )
         )
         told = json.loads(first.detail or "{}")
         same = first.kind == "opened" and first.content == content

@@ -430,6 +430,18 @@ def test_cuts_flag_what_the_command_would(table: Result) -> None:
 # -------------------------------------------------------------------------- charts
 
 
+@pytest.mark.parametrize("base", [2.0**63, 2.0**62, -(2.0**63), 2.0**53, 1e300, 0.0])
+@pytest.mark.parametrize("apart", [0, 1, 2, 5, 40, 1000])
+def test_numbers_that_floats_hardly_tell_apart_are_drawn(
+    base: float, apart: int
+) -> None:
+    values = base + np.arange(200) % (apart + 1) * np.spacing(base)
+    for usual in ((values.min(), values.max()), (base, base)):
+        assert "nan" not in charts.strip_of(values, usual).path
+    for threshold in (values[0], values.max(), float(np.median(values))):
+        assert charts.histogram(values, float(threshold), None).bars is not None
+
+
 def test_bars_end_at_the_threshold() -> None:
     scores = np.random.default_rng(0).normal(size=2000)
     drawn = charts.histogram(scores, 1.7, None)

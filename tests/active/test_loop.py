@@ -266,6 +266,29 @@ def test_other_data_are_refused(tmp_path):
             assert "\n" not in str(error.value)
 
 
+def test_the_source_says_which_data_these_are(tmp_path):
+    with Store(tmp_path / "a.db") as store:
+        make(store=store, source_hash="one").tell([3], [1])
+        other = Loop(wc.HBOS(), X[:, :2], store=store, source_hash="one")
+        assert other.spent == 1
+        assert not other.notes
+        make(store=store, source_hash="two")  # the rows are the same
+        for further in ({"source_hash": "two"}, {}):
+            with pytest.raises(DataError, match="other data"):
+                Loop(wc.HBOS(), X[:, :2], store=store, **further)
+
+
+def test_answers_of_an_earlier_version_are_taken_by_number(tmp_path):
+    with Store(tmp_path / "a.db") as store:
+        make(store=store).tell([3], [1])
+        loop = Loop(wc.HBOS(), X[:, :2], store=store, source_hash="one")
+        assert loop.labels_[3] == 1
+        (note,) = loop.notes
+        assert "by row number" in note
+        with pytest.raises(DataError, match="other data"):
+            Loop(wc.HBOS(), X[1:], store=store, source_hash="one")
+
+
 def test_two_annotators_share_a_store(tmp_path):
     path = tmp_path / "a.db"
     with Store(path) as one, Store(path) as two:

@@ -194,3 +194,16 @@ def test_json_is_one_object_and_nothing_else(run: Run, table: Path) -> None:
         assert done.code == 0, done.err
         assert isinstance(done.json, dict)
         assert done.out.count("\n") == 1
+
+
+def test_whole_numbers_beyond_64_signed_bits(run: Run) -> None:
+    rng = np.random.default_rng(0)
+    ids = np.uint64(2**63) + rng.integers(0, 5, 120).astype(np.uint64) * np.uint64(2048)
+    frame = pa.table({"key": ids, "load": rng.normal(size=120)})
+    pq.write_table(frame, "u.parquet")
+    pa.csv.write_csv(frame, "u.csv")
+    for name in ("u.parquet", "u.csv"):
+        words = ["--method", "hbos", "--read-as", "key=number"]
+        assert run("detect", name, *words, "-o", "out").code == 0
+        done = run("explain", "out/model.crow", name, "--top", "1")
+        assert (done.code, done.err) == (0, "")

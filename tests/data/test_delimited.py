@@ -15,7 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whitecrow.data import formats
-from whitecrow.data.formats import TableFile, layout, names, units
+from whitecrow.data.formats import TableFile, delimited, layout, names, units
+from whitecrow.data.labelling import Labelling
+from whitecrow.data.rows import TableRows
+from whitecrow.data.source import Reading, open_source
 from whitecrow.errors import DataError, ParameterError
 
 
@@ -212,6 +215,53 @@ def test_line_ends(tmp_path: Path, ends: str) -> None:
     file = opened(tmp_path, ends.join(["a,b", "1,2", "", "3,4", ""]))
     assert cells(file) == {"a": ["1", "3"], "b": ["2", "4"]}
     assert file.lines([0, 1]) == [2, 4]
+
+
+PIECES = [
+    "1",
+    "x y",
+    '"q"',
+    '"a\n""b"',
+    '""',
+    'a"b',
+    '"c',
+    "\n",
+    "\r\n",
+    "\r",
+    ",",
+    " ",
+]
+PIECES += ['"d,""e"', "é", "\n\n", ",\n", ";", "\t", '5" ', '"f""']
+
+
+@settings(max_examples=400, deadline=None)
+@given(body=st.lists(st.sampled_from(PIECES), min_size=1, max_size=25))
+@example(body=['a"b', ",", '"c', "\n", '"d,""e"'])
+@example(body=['"q"', ",", "1", "\n", '"d,""e"', ",", '""', "\n", "1", ",", "x y"])
+@example(body=['""', "\n", "1", ",", "1"])
+def test_lines_are_the_same_without_counting(
+    tmp_path_factory: pytest.TempPathFactory, body: list[str]
+) -> None:
+    path = write(tmp_path_factory.getbasetemp(), "l.csv", "a,b\n" + "".join(body))
+    try:
+        file = formats.open_table(path)
+        rows = file.read().num_rows
+        assert isinstance(file, delimited.Delimited)
+        slow = file.lines(range(rows))
+    except DataError:
+        return
+    if file._one_line_each(rows):
+        assert slow == [file._dialect.line + row for row in range(rows)]
+
+
+@pytest.mark.parametrize("row", ["1,x y\n", '"1","x ""y"""\r\n'])
+def test_lines_of_a_long_file_are_not_counted(tmp_path: Path, row: str) -> None:
+    file = opened(tmp_path, "# title\na,b\n" + row * 300_000)
+    assert isinstance(file, delimited.Delimited)
+    assert file._one_line_each(300_000)
+    assert file.lines([299_999, 0]) == [300_002, 3]
+    blank = opened(tmp_path, "a,b\n" + row * 20_000 + "\n" + row)
+    assert blank.lines([20_000, 0]) == [20_003, 2]
 
 
 # ------------------------------------------------------------------------ header
@@ -736,3 +786,16 @@ def test_real_tables(real_data: Path) -> None:
     assert rig.read().shape == (18_160, 12)
     kdd = formats.open_table(real_data / "network" / "nsl_kdd_test.csv.gz")
     assert kdd.read().shape == (22_544, 43)
+
+
+def test_the_separator_stays_with_the_rows(tmp_path: Path) -> None:
+    wanted = {b"separator": b";"}
+    for name in "ab":
+        write(tmp_path, f"{name}.csv", "x;y\n47,594;1\n48,125;0\n")
+    for place in ("a.csv", "?.csv"):
+        labelled = Labelling(column="y")
+        source = open_source(str(tmp_path / place), Reading(labels=labelled))
+        rows = source.rows()
+        assert isinstance(rows, TableRows)
+        parts = [*source.batches(1), rows, rows.take([1])]
+        assert all(part.frame.schema.metadata == wanted for part in parts)

@@ -76,7 +76,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Session]]:
             budget=budget,
             strategy=strategy,
             annotator=annotator,
-            ignore=opened_source.ignore,
+            ignore=further.pop("ignore", opened_source.ignore),
             **further,
         )
         session = Session(data, choice, settings)

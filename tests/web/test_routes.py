@@ -558,6 +558,31 @@ def test_going_on(make: Make, table: Path, tmp_path: Path) -> None:
     assert [question["id"] for question in after.queue()] == waiting
 
 
+def test_answers_stay_however_the_columns_are_read(make: Make, table: Path) -> None:
+    before = make(table)
+    before.answer(75, "anomaly", None)
+    before.close()
+    ways: list[dict[str, Any]] = [
+        {"ignore": ("colour",)},
+        {"read_as": {"load": "category"}},
+        {},
+    ]
+    for way in ways:
+        after = make(table, **way)
+        assert after.loop.state.verdicts() == {75: "anomaly"}
+        assert not after.loop.notes
+        after.close()
+
+
+def test_a_folder_of_a_changed_cell(make: Make, table: Path, tmp_path: Path) -> None:
+    make(table).close()
+    lines = table.read_text().splitlines()
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join([*lines[:-1], lines[-1].replace("violet", "blue")]))
+    with pytest.raises(DataError, match="other data"):
+        make(other, ignore=("load",))
+
+
 def test_a_folder_of_other_data(make: Make, table: Path, pictures: Path) -> None:
     make(table)
     with pytest.raises(DataError, match="other data"):

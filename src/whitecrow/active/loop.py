@@ -48,6 +48,11 @@ _TRIES = 200
 # A skipped row may be asked again this many rounds later.
 _REST = 3
 
+_BY_NUMBER = (
+    "these answers were given in an earlier version, which knew rows by their encoding;"
+    " they are taken by row number, since the table has as many rows; check one of them"
+)
+
 _WORDS = {0: log.NORMAL, 1: log.ANOMALY}
 
 
@@ -109,6 +114,15 @@ class Loop:
     fit_rows : int or None, default=None
         Most rows to fit on, drawn at random; those with a label come on top. All rows
         are scored, and asked about. None fits on all.
+    source_hash : str or None, default=None
+        What the rows were made of, hashed by the caller. Answers about the same source
+        are taken however its rows were encoded when they were given, and those of a
+        log without such a hash if it is about as many rows, with a note.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What a person should know about the answers that were there, in sentences.
 
     Raises
     ------
@@ -151,6 +165,7 @@ class Loop:
         annotator: str = "me",
         ask_again: int | None = None,
         fit_rows: int | None = None,
+        source_hash: str | None = None,
     ) -> None:
         _check(
             audit_share,
@@ -168,7 +183,8 @@ class Loop:
         self._log: Log = MemoryLog() if store is None else store
         self._events: list[Event] = []
         self._state = log.replay([])
-        self._seed = self._open(random_state)
+        self.notes: tuple[str, ...] = ()
+        self._seed = self._open(random_state, source_hash)
         self._order = np.random.default_rng([self._seed, 0]).permutation(self.n)
         few = fit_rows is None or fit_rows >= self.n
         self._sample = None if few else np.sort(self._order[:fit_rows])
@@ -461,16 +477,25 @@ class Loop:
 
     # --- mechanism --------------------------------------------------------------------
 
-    def _open(self, random_state: Any) -> int:
+    def _open(self, random_state: Any, source: str | None) -> int:
         """The seed of the log, which is that of the one who opened it first."""
         drawn = int(np.random.default_rng(random_state).integers(2**31))
         content = fitting.content_hash(self.rows)
-        detail = json.dumps({"rows": self.n, "seed": drawn})
+        detail: dict[str, Any] = {"rows": self.n, "seed": drawn}
+        detail |= {"source": source} if source else {}
         first = self._log.begin(
-            Event("opened", content=content, detail=detail, time=time.time())
+            Event(
+                "opened", content=content, detail=json.dumps(detail), time=time.time()
+            )
         )
         told = json.loads(first.detail or "{}")
-        if first.kind != "opened" or first.content != content:
+        same = first.kind == "opened" and first.content == content
+        if not same and first.kind == "opened" and source and told.get("source"):
+            same = bool(told["source"] == source)
+        elif not same and first.kind == "opened" and source:
+            same = told.get("rows") == self.n
+            self.notes = (_BY_NUMBER,) if same else ()
+        if not same:
             where = getattr(self._log, "path", "the log")
             raise DataError(
                 f"{where} holds answers about other data ({told.get('rows', '?')} "

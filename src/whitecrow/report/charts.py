@@ -168,6 +168,7 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
         left, right = float(finite.min()), float(finite.max())
     if right <= left:
         left, right = left - 0.5, right + 0.5
+    left, right = _wide_enough(left, right, STRIP_BINS)
     edges = _strip_edges(finite, left, right)
     left, right = float(edges[0]), float(edges[-1])
     counts, _ = np.histogram(finite, edges)
@@ -177,10 +178,20 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
     return Strip(strip.path, (strip.place(low), strip.place(high)), left, right)
 
 
+def _wide_enough(low: float, high: float, bins: int) -> tuple[float, float]:
+    """The ends, moved apart where floats between them are too few for so many bins."""
+    least = 4 * bins * max(float(np.spacing(max(abs(low), abs(high)))), 1e-300)
+    if high - low >= least:
+        return low, high
+    middle = low / 2 + high / 2
+    return middle - least / 2, middle + least / 2
+
+
 def _strip_edges(values: Floats, left: float, right: float) -> Floats:
     """Bins of equal width; around each of them, where there are few whole numbers."""
     first, last = np.floor(left), np.ceil(right)
-    if last - first < STRIP_BINS and (values == np.round(values)).all():
+    counted = last - first < STRIP_BINS and max(abs(first), abs(last)) < 2.0**52
+    if counted and (values == np.round(values)).all():
         return np.arange(first - 0.5, last + 1.0)
     return np.linspace(left, right, STRIP_BINS + 1)
 
@@ -341,7 +352,9 @@ def _edges(values: Floats, at: float) -> Floats:
     high = max(high, at)
     low = min(low, at)
     if high <= low:
-        return np.linspace(low - 0.5, high + 0.5, BINS + 1)
+        return np.linspace(*_wide_enough(low - 0.5, high + 0.5, BINS), BINS + 1)
+    if (wide := _wide_enough(low, high, BINS)) != (low, high):
+        return np.linspace(*wide, BINS + 1)
     width = (high - low) / (BINS - 1)
     below = int(np.ceil((at - low) / width))
     above = max(int(np.ceil((high - at) / width)), 1)

@@ -28,12 +28,13 @@ from whitecrow.active import Event, Loop, Store, agreement
 from whitecrow.active.judging import Contradiction
 from whitecrow.active.log import ANSWERS, SKIP, State
 from whitecrow.choose import Choice, build
+from whitecrow.data import fingerprint
 from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError, LabelError, UserError
 from whitecrow.files import replacing
 from whitecrow.model import Fit, Model, facts
-from whitecrow.notes import Note, gathered
+from whitecrow.notes import LOUD, Note, gathered
 from whitecrow.report import content
 from whitecrow.watching import on_log
 from whitecrow.web import exchange, progress, trouble, views
@@ -197,6 +198,7 @@ class Session:
                 annotator=settings.annotator,
                 ask_again=settings.ask_again,
                 fit_rows=FIT_ROWS,
+                source_hash=fingerprint.of_rows(data),
             )
             self._give()
         except BaseException:
@@ -245,7 +247,8 @@ class Session:
     def notes(self) -> tuple[Note, ...]:
         """What was read and decided, the loudest first."""
         decisions = () if self.encoder is None else self.encoder.decisions_
-        return gathered(self.data.notes, decisions)
+        known = gathered(self.data.notes, decisions)
+        return (*(Note(note, LOUD) for note in self.loop.notes), *known)
 
     def start(self) -> None:
         """Fit, choose the first questions, and begin to prepare more.
@@ -645,7 +648,7 @@ class Session:
         """Say for the report who labelled the data, and how surely."""
         said = (one["text"] for one in self._agreement(state))
         beside = (self.measures.beside,) if self.measures.beside else ()
-        return (*said, *beside)
+        return (*self.loop.notes, *said, *beside)
 
     def _agreement(self, state: State) -> list[dict[str, Any]]:
         found = progress.agreement(state)

@@ -152,6 +152,34 @@ def test_letters_behind_numbers_tell_these_apart() -> None:
     assert "looks like numbers in several units (none, 'a', 'b')" in one.detail
 
 
+def separated(cells: list[str], separator: str) -> pa.Table:
+    schema = pa.schema([("x", pa.string())], {"separator": separator})
+    return pa.table([cells], schema=schema)
+
+
+@pytest.mark.parametrize(
+    ("separator", "whole", "wanted"),
+    [
+        (";", [], 47.594),
+        ("\t", [], 47.594),
+        ("|", [], 47.594),
+        (",", [], 47594),
+        ("", [], 47594),
+        (";", ["993", "12"], 47594),
+        (";", ["2500", "12"], 47.594),
+    ],
+)
+def test_the_separator_tells_where_cells_do_not(
+    separator: str, whole: list[str], wanted: float
+) -> None:
+    cells = [f"{i % 90 + 1},{i + 100}" for i in range(60)] + whole
+    encoder = TableEncoder().fit(separated(cells, separator))
+    assert encoder.transform(pa.table({"x": ["47,594"]}))[0, 0] == wanted
+    how = "decimal-comma" if wanted > 1000 else "decimal-point"
+    assert encoder.decisions_[0].level == 1
+    assert encoder.decisions_[0].remedy == f"if that is wrong: --read-as 'x={how}'"
+
+
 def test_a_column_with_both_decimal_marks_says_so() -> None:
     cells = [f"{i},5" if i % 10 == 0 else f"{i}.25" for i in range(60)]
     encoder = fitted(cells)
@@ -430,6 +458,35 @@ def test_sentinels_are_named_but_kept(value: float, others: np.ndarray) -> None:
         assert asked.feature_names_ == ["x", "x is missing"]
         assert asked.transform(frame)[0, 1] == 1.0
         assert asked.decisions_[0].level < 2
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("-999.25", "-9999.0", "-999.99", "1e20", "-1.0E+30", "9.96921e36", "99.99"),
+        *("999.9", "-9999.25", "9999.99", "1.0E+20"),
+    ],
+)
+def test_values_that_programs_fill_in_are_named(cell: str) -> None:
+    rest = [f"{value:.3f}" for value in np.random.default_rng(0).normal(5, 2, 300)]
+    frame = pa.table({"x": [cell] * 4 + rest})
+    (one,) = TableEncoder().fit(frame).decisions_
+    assert "and may mean missing" in one.detail
+    assert one.level == 2
+    how = one.remedy.removeprefix("if it does: --read-as 'x=").removesuffix("'")
+    for column in (frame["x"], pa.array([float(value) for value in [cell] * 4 + rest])):
+        asked = TableEncoder(read_as={"x": how}).fit(pa.table({"x": column}))
+        assert asked.summaries_["x"]["missing"] == pytest.approx(4 / 304)
+
+
+def test_a_filled_in_value_of_narrow_floats_is_named_in_full() -> None:
+    values = np.r_[np.random.default_rng(0).normal(5, 2, 300), [-999.99] * 4]
+    frame = pa.table({"x": pa.array(values, pa.float32())})
+    (one,) = TableEncoder().fit(frame).decisions_
+    assert "-999.99 occurs 4 times" in one.detail
+    how = one.remedy.removeprefix("if it does: --read-as 'x=").removesuffix("'")
+    asked = TableEncoder(read_as={"x": how}).fit(frame)
+    assert asked.summaries_["x"]["missing"] > 0
 
 
 @pytest.mark.parametrize(

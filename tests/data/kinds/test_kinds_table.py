@@ -83,7 +83,29 @@ def test_text_of_numbers() -> None:
     assert (one.kind, one.level) == ("number", 1)
     assert "2 cells are not numbers and count as missing" in one.detail
     assert "the first is 'broken' in row 98" in one.detail
-    assert encoded(encoder, x=["2.5", "what", ""])["x is missing"] == [0.0, 1.0, 1.0]
+    assert "become its median, 23.75, too few to mark them" in one.detail
+    assert encoded(encoder, x=["2.5", "what", ""]) == {"x": [2.5, 23.75, 23.75]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "least"), [(4, 1), (20, 2), (50, 5), (60, 5), (2500, 5), (10_000, 20)]
+)
+def test_missing_cells_are_marked_from_a_few_on(rows: int, least: int) -> None:
+    values = np.random.default_rng(0).normal(size=rows)
+    for missing, marked in ((least - 1, False), (least, True)):
+        values[:missing] = np.nan
+        encoder = fitted(x=values, y=values > 3)
+        assert ("x is missing" in encoder.feature_names_) == marked
+        assert np.isfinite(
+            encoder.transform(pa.table({"x": values, "y": values > 3}))
+        ).all()
+
+
+def test_a_constant_that_is_seldom_missing_is_left_out() -> None:
+    encoder = fitted(x=[5.0] * 99 + [None], y=list(range(50)) * 2)
+    assert encoder.feature_names_ == ["y"]
+    assert "every value is 5" in decision(encoder, "x").detail
+    assert decision(encoder, "x").action == "left out"
 
 
 def test_text_of_too_few_numbers_is_a_category() -> None:
@@ -313,7 +335,7 @@ def test_impossible_and_mixed_dates_in_text() -> None:
     encoder = fitted(t=[*text, "2024-02-30", "2024-01-01T05:00:00+05:00"])
     assert "'2024-02-30' in row 60, is not a date" in decision(encoder, "t").detail
     found = encoded(encoder, t=["2024-02-30", "2024-01-01T05:00:00+05:00"])
-    assert found["t is missing"] == [1.0, 0.0]
+    assert "too few to mark them" in decision(encoder, "t").detail
     assert found["t hour cosine"][1] == 1.0
 
 
@@ -330,7 +352,7 @@ def test_times_of_day() -> None:
 
 
 def test_missing_dates() -> None:
-    encoder = fitted(t=[*hours(72), None])
+    encoder = fitted(t=[*hours(72), *[None] * 8])
     found = encoded(encoder, t=pa.array([None], pa.timestamp("s")))
     assert found["t is missing"] == [1.0]
     assert found["t hour sine"] == pytest.approx([0.0], abs=1e-12)

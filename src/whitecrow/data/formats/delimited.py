@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
@@ -33,6 +34,12 @@ __all__ = ["Delimited"]
 
 BLOCK_BYTES = 4 << 20  # and so the longest row that can be read, of narrow tables
 SLOW_ROWS = 16_384
+MANY_ROWS = 10_000
+"""Up to so many, lines are counted one by one."""
+
+_NARROW = ("utf-8", "utf-8-sig", "latin-1", "cp1252")
+_EMPTY = re.compile(rb"\n[^!#-&(-~\n]*\n")  # a line of blanks and quotes, if anything
+_RETURN = re.compile(rb"\r(?!\n)")
 
 
 class Delimited(TableFile):
@@ -61,13 +68,17 @@ class Delimited(TableFile):
         if self._dialect.separator in (BLANK, BLANKS):
             self._fixes = ragged.fixes(self._records(), self._dialect, self._text, file)
         self._name_blank_columns()
-        schema = pa.schema([(name, pa.string()) for name in self._dialect.names])
+        fields = [(name, pa.string()) for name in self._dialect.names]
+        # By it the kinds judge whether 47,594 has a decimal comma.
+        schema = pa.schema(fields, {"separator": self._dialect.separator})
         super().__init__(path, schema, self._dialect.notes)
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """Return the line numbers, from 1, on which rows of data begin."""
         wanted, found = set(rows), {}
         end = max(wanted, default=-1)
+        if end >= MANY_ROWS and self._one_line_each(end + 1):
+            return [self._dialect.line + row for row in rows]
         for row, line in enumerate(self._line_starts()):
             if row in wanted:
                 found[row] = line
@@ -178,6 +189,28 @@ class Delimited(TableFile):
         except BROKEN as error:
             raise unreadable(self._file, error) from error
 
+    def _one_line_each(self, rows: int) -> bool:
+        """Whether bytes show that each of the first rows is one line."""
+        dialect = self._dialect
+        if dialect.separator in (BLANK, BLANKS) or self._text.encoding not in _NARROW:
+            return False
+        mark, between = dialect.quote.encode(), dialect.separator.encode()
+        if len(mark) != 1 or len(between) != 1:
+            return False
+        try:
+            with self._file.opened(dialect.start) as stream:
+                for lines in _whole_lines(stream):
+                    if _EMPTY.search(lines) or _RETURN.search(lines):
+                        return False
+                    if not _quotes_end_in_line(lines, mark, between):
+                        return False
+                    rows -= lines.count(b"\n") - 1
+                    if rows <= 0:
+                        return True
+        except BROKEN as error:
+            raise unreadable(self._file, error) from error
+        return False
+
     def _line_starts(self) -> Iterator[int]:
         dialect = self._dialect
         if self._text.quotes or dialect.quote != '"':
@@ -270,6 +303,32 @@ class Delimited(TableFile):
 
 class _RaggedError(DataError):
     """Rows have different widths: they are read once more, by `ragged`."""
+
+
+def _quotes_end_in_line(lines: bytes, mark: bytes, between: bytes) -> bool:
+    """Whether each quote opens, ends or, doubled, is in a cell, all on one line."""
+    if mark not in lines:
+        return True
+    content = np.frombuffer(lines, np.uint8)
+    places = np.flatnonzero(content == mark[0])
+    breaks = np.flatnonzero(content == ord("\n"))
+    if (np.searchsorted(places, breaks) % 2).any():
+        return False
+    before, behind = content[places[::2] - 1], content[places[1::2] + 1]
+    ends = [mark[0], between[0], ord("\n")]
+    return bool(np.isin(before, ends).all() and np.isin(behind, [*ends, 13]).all())
+
+
+def _whole_lines(stream: Any) -> Iterator[bytes]:
+    """The bytes in pieces of whole lines, each behind a line break."""
+    rest = b""
+    while block := stream.read(BLOCK_BYTES):
+        head, found, tail = (rest + block).rpartition(b"\n")
+        if found:
+            yield b"\n" + head + found
+        rest = tail
+    if rest:
+        yield b"\n" + rest + b"\n"
 
 
 def _batch(rows: list[list[str]], width: int) -> pa.RecordBatch:

@@ -274,7 +274,9 @@ def _common_schema(parts: Sequence[TableFile]) -> pa.Schema:
             fields.append(merged.field(0).with_nullable(True))
         except (pa.ArrowTypeError, pa.ArrowInvalid):
             fields.append(pa.field(name, pa.string()))
-    return pa.schema(fields)
+    first = parts[0].schema.metadata
+    alike = all(part.schema.metadata == first for part in parts)
+    return pa.schema(fields, first if alike else None)
 
 
 def _fitted(

@@ -58,12 +58,15 @@ class Task:
         Values that mean "no value", as asked for.
     marks : callable
         Gives the decimal mark of other columns of the table.
+    separator : str
+        What stands between the cells of the file, "" if unknown.
     """
 
     name: str
     how: str
     absent: tuple[str, ...]
     marks: Callable[[], str]
+    separator: str = ""
 
 
 def check_how(column: str, how: str) -> None:
@@ -83,7 +86,11 @@ def check_how(column: str, how: str) -> None:
 
 
 def plan_column(
-    name: str, column: Column, how: str = "", marks: Callable[[], str] = str
+    name: str,
+    column: Column,
+    how: str = "",
+    marks: Callable[[], str] = str,
+    separator: str = "",
 ) -> Plan:
     """Decide from the training rows what becomes of a column.
 
@@ -97,6 +104,8 @@ def plan_column(
         One of `HOWS`, or several with `|` between them; as the column tells by default.
     marks : callable
         Gives the decimal mark that other columns of the table have, "" if unknown.
+    separator : str
+        What stands between the cells of the file, "" if unknown.
 
     Raises
     ------
@@ -113,7 +122,7 @@ def plan_column(
     words = [word for word in how.split("|") if word]
     absent = tuple(w.partition(":")[2] for w in words if w.startswith("missing:"))
     asked = [word for word in words if not word.startswith("missing:")]
-    task = Task(name, asked[0] if asked else "", absent, marks)
+    task = Task(name, asked[0] if asked else "", absent, marks, separator)
     try:
         array = flat(name, column)
     except DataError:
@@ -327,7 +336,7 @@ class Reading(NamedTuple):
 
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     """Numbers, moments, times of day or durations, whichever the cells are."""
-    found = number.find(text, task.marks)
+    found = number.find(text, task.marks, separator=task.separator)
     if found is not None and found.verdict.fits:
         if found.codes:
             return _plan_codes(task, array)
@@ -536,7 +545,8 @@ def _asked_typed(task: Task, array: pa.Array, family: str) -> Plan:
 
 def _asked_numbers(task: Task, array: pa.Array) -> Plan:
     text = distinct(array)
-    found = number.find(text, task.marks, _DECIMALS.get(task.how, ""))
+    decimal = _DECIMALS.get(task.how, "")
+    found = number.find(text, task.marks, decimal, separator=task.separator)
     if found is None or not found.verdict.share:
         raise _cannot(task, array)
     style = found.style | _absent_numbers(task)

@@ -399,7 +399,9 @@ PLAIN: Style = {"decimal": ".", "units": {"": 1.0}}
 """Numbers as programs write them."""
 
 
-def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
+def find(
+    text: Text, marks: Marks, decimal: str = "", *, separator: str = ""
+) -> Found | None:
     """The style in which a text column holds numbers; None if it hardly has any.
 
     Parameters
@@ -409,6 +411,8 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
         Gives the decimal mark that other columns of the table have, "" if unknown.
     decimal : str
         The mark that was asked for; judged on the column by default.
+    separator : str
+        What stands between the cells of the file, "" if unknown.
     """
     tried = sample(text)
     if tried is not text.levels:
@@ -420,7 +424,9 @@ def find(text: Text, marks: Marks, decimal: str = "") -> Found | None:
     number = (readings.point | readings.comma) & ~text.absent()
     if not number.any() or _are_addresses(text.levels.filter(pa.array(number))):
         return None
-    mark, doubt = (decimal, "") if decimal else _decimal(text, cells, readings, marks)
+    mark, doubt = decimal, ""
+    if not decimal:
+        mark, doubt = _decimal(text, cells, readings, marks, separator)
     weights = _weights(cells.unit[number], text.counts[number])
     system = units.system(weights)
     style: Style = {"decimal": mark, "units": system.factors}
@@ -479,7 +485,7 @@ def _weights(unit: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, int]:
 
 
 def _decimal(
-    text: Text, cells: _Cells, readings: _Readings, marks: Marks
+    text: Text, cells: _Cells, readings: _Readings, marks: Marks, separator: str
 ) -> tuple[str, str]:
     """The decimal mark of a column, and another way to read it if that is open."""
     by_point = int(text.counts[readings.point & ~readings.comma].sum())
@@ -498,7 +504,8 @@ def _decimal(
     others = np.abs(_values(cells, np.flatnonzero(whole), ",", "."))
     if _are_money(cells.unit[open_], text.counts[open_]):  # has two decimals or none
         return {",": ".", ".": ","}[mark], ""
-    thousands = mark == ","
+    # A comma between the cells of a file is seldom within numbers; others may be.
+    thousands = mark == "," and separator in ("", ",")
     if len(others):
         several = int((open_ & (commas == (mark == ","))).sum()) >= 20
         thousands = bool(others.max() < 1000) and (thousands or several)
@@ -741,9 +748,10 @@ def _warned(plan: Plan, values: Values, ordered: Values) -> Plan:
     beyond = (values < low) | (values > high)
     if beyond.any():
         plan = said(plan, [_extreme_note(values, beyond)], level=2)
-    found = _sentinels(ordered[(ordered >= low) & (ordered <= high)])
+    within = (ordered >= low) & (ordered <= high)
+    found = _sentinels(ordered[within]) + _fills(ordered[~within], ordered[within])
     if found:
-        value = number_text(found[0].value)
+        value = _in_full(found[0].value)
         notes = [_sentinel_note(*one) for one in found]
         remedy = f"if it does: {read_as(name, f'missing:{value}')}"
         plan = said(plan, notes, level=2, remedy=remedy)
@@ -780,9 +788,23 @@ def _sentinels(ordered: Values) -> list[_Sentinel]:
     return found
 
 
+def _fills(huge: Values, usual: Values) -> list[_Sentinel]:
+    """Repeated huge values that programs write for "no value"."""
+    values, counts = np.unique(huge, return_counts=True)
+    ends = float(usual[0]), float(usual[-1])
+    pairs = zip(values.tolist(), counts.tolist(), strict=True)
+    return [_Sentinel(v, n, *ends) for v, n in pairs if n >= 2 and _is_fill(v)]
+
+
+def _in_full(value: float) -> str:
+    """A number with all its digits."""
+    text = number_text(value)
+    return text if float(text) == value else repr(value)
+
+
 def _sentinel(ordered: Values) -> _Sentinel | None:
     for value in (float(ordered[0]), float(ordered[-1])):
-        if value != math.floor(value):
+        if value != math.floor(value) and not _is_fill(value):
             continue
         side = "left" if value == ordered[-1] else "right"
         cut = int(np.searchsorted(ordered, value, side))  # type: ignore[call-overload]
@@ -797,13 +819,24 @@ def _sentinel(ordered: Values) -> _Sentinel | None:
 
 
 _LIMITS = {-32768.0, 32767.0, 65535.0, -2147483648.0, 2147483647.0, 4294967295.0}
+_HUGE = (1e20, 1e30, 1e35, 1e36, 9.96921e36, 1e37, 1e38)  # the fifth is of netCDF
+_LOGGED = (999.25, 9999.25)  # of logs of boreholes, negative
+
+
+def _is_fill(value: float) -> bool:
+    """Whether programs write a number that is not whole, or huge, for "no value"."""
+    digits = number_text(abs(value))
+    if len(digits) >= 4 and "." in digits and set(digits) == {"9", "."}:
+        return True
+    known = _HUGE if value > 0 else (*_HUGE, *_LOGGED)
+    return any(math.isclose(abs(value), one, rel_tol=1e-6) for one in known)
 
 
 def _stands_apart(value: float, count: int, rest: Values) -> bool:
     digits = number_text(abs(value))
     repeated = len(set(digits)) == 1 and digits[0] in "6789"
     known = value in _LIMITS or (repeated and len(digits) >= (2 if value < 0 else 3))
-    known |= value < 0 and value % 100 == 0
+    known |= _is_fill(value) or (value < 0 and value % 100 == 0)
     first, last = float(rest[0]), float(rest[-1])
     gap, width = max(first - value, value - last), last - first
     if value < 0 <= first and (known or value == -1) and count >= 3:
@@ -840,7 +873,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     """
     family = family_of(array.type)
     if family == "text":
-        values, unread = parse(array, plan.settings.get("style", PLAIN))
+        values, unread = parse(array, _style_of(plan, array))
         if unread.any() and not plan.settings["tolerant"]:
             raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
     elif family in {"number", "boolean", "empty", "duration"}:
@@ -848,6 +881,25 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     else:
         raise other_type(plan, array)
     return filled(plan, values)
+
+
+def _style_of(plan: Plan, array: pa.Array) -> Style:
+    """How text is read; models of format 1 know the range only, and it tells."""
+    known = plan.settings.get("style")
+    if known is not None:
+        return dict(known)
+    if not pc.any(pc.match_substring(array, ",")).as_py():
+        return PLAIN
+    low, high = plan.summary["min"], plan.summary["max"]
+
+    def away(style: Style) -> float:
+        values = parse(array, style)[0]
+        values = values[np.isfinite(values)]
+        outside = np.abs(values - np.clip(values, low, high))
+        return float(np.median(outside)) if len(values) else math.inf
+
+    comma = PLAIN | {"decimal": ","}
+    return comma if away(comma) < away(PLAIN) else PLAIN
 
 
 def _typed(plan: Plan, array: pa.Array) -> Values:
@@ -885,11 +937,10 @@ def _within(values: Values, settings: dict[str, Any]) -> Values:
 def chart(plan: Plan, array: pa.Array) -> Values:
     """Numbers in the column's unit, NaN where missing; huge ones at the bounds."""
     family = family_of(array.type)
-    style = plan.settings.get("style", PLAIN)
     if family == "text":
-        values = parse(array, style)[0]
+        values = parse(array, _style_of(plan, array))[0]
     elif family in {"number", "boolean", "empty", "duration"}:
-        values = parse_typed(array, style)
+        values = parse_typed(array, plan.settings.get("style", PLAIN))
     else:
         return np.full(len(array), np.nan)
     if "low" in plan.settings:
@@ -900,7 +951,10 @@ def chart(plan: Plan, array: pa.Array) -> Values:
 def usual(plan: Plan, value: Any) -> Usual:
     """A number beside the range of the training rows."""
     summary = plan.summary
-    number = _number_of(value, plan.settings.get("style", PLAIN))
+    style = plan.settings.get("style", PLAIN)
+    if isinstance(value, str):
+        style = _style_of(plan, pa.array([value]))
+    number = _number_of(value, style)
     if number is None:
         return Usual(shown(value), "not a number; counts as missing")
     if math.isnan(number):

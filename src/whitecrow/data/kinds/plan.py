@@ -112,19 +112,38 @@ def read_as(name: str, how: str) -> str:
 def with_indicator(
     plan: Plan, fill: str, notes: list[str], *, tolerant: bool = False
 ) -> Plan:
-    """The plan with a column that marks missing cells, if training rows had some."""
-    missing = plan.summary["missing"]
-    features = plan.features
+    """The plan with a column that marks missing cells, if enough rows had some.
+
+    A mark that hardly a row has would make that row odder than any value does.
+    """
+    missing, features, action = plan.summary["missing"], plan.features, plan.action
+    marked = missing > 0 and not _too_few(missing, plan.summary["rows"])
     if missing:
-        features = (*features, f"{plan.column} is missing")
-        becomes = f" and become {fill}" if plan.features else ""
-        notes.append(
-            f"{100 * missing:.2g} % of the rows are missing{becomes}, marked in "
-            f"{features[-1]!r}"
-        )
-    settings = plan.settings | {"indicator": bool(missing), "tolerant": tolerant}
-    detail = "; ".join(notes)
-    return replace(plan, detail=detail, features=features, settings=settings)
+        becomes = f" and become {fill}" if features else ""
+        mark = f"{plan.column} is missing"
+        features = (*features, mark) if marked else features
+        how = f"marked in {mark!r}" if marked else "too few to mark them"
+        notes.append(f"{100 * missing:.2g} % of the rows are missing{becomes}, {how}")
+        action = action if features else "left out"
+    settings = plan.settings | {"indicator": marked, "tolerant": tolerant}
+    return replace(
+        plan,
+        action=action,
+        detail="; ".join(notes),
+        features=features,
+        settings=settings,
+    )
+
+
+FEWEST_MISSING = 5
+"""Missing rows from which on they are marked, or a tenth of a short table."""
+LEAST_MISSING = 0.002
+"""Their share in a long one."""
+
+
+def _too_few(missing: float, rows: int) -> bool:
+    least = min(max(FEWEST_MISSING, LEAST_MISSING * rows), rows / 10)
+    return round(missing * rows) < least
 
 
 def all_missing(name: str, n: int) -> Plan:

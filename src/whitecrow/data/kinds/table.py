@@ -35,6 +35,9 @@ FORMAT = 2
 BLOCK_ROWS = 16384  # written at once: small enough for the processor's cache
 CHUNK_ROWS = 1 << 18  # read at once: different texts are looked at once in each
 
+SEPARATOR = b"separator"
+"""Key of a schema's metadata: what stands between the cells of the file."""
+
 Frame = Any  # a pyarrow Table or RecordBatch, or whatever pyarrow.table() takes
 Floats = NDArray[np.float64]
 
@@ -497,6 +500,7 @@ def _is_none(cell: Any) -> bool:
 def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
     """A plan for each column; what one does not tell, the others may."""
     known: list[str] = []
+    separator = (table.schema.metadata or {}).get(SEPARATOR, b"").decode()
 
     def marks() -> str:
         if not known:
@@ -511,7 +515,7 @@ def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
         return known[0]
 
     return [
-        plan_column(name, table.column(name), hows.get(name, ""), marks)
+        plan_column(name, table.column(name), hows.get(name, ""), marks, separator)
         for name in table.column_names
     ]
 

@@ -252,7 +252,7 @@ SIGNS = ["-", "--", "---", "\u2014", "\u2013", "?", ".", "*", "/", "..."]
 WORDS = ["n.a.", "(null)", "unknown", "N/A", "#N/A", "k.A.", "k. A.", "#DIV/0!"]
 WORDS += ["#VALUE!", "null", "NULL", "None", "nan", "NaN", "NA", "missing", "\\N"]
 WORDS += ["not available", "keine Angabe", "nicht messbar", "n.d.", "N.D.", "no data"]
-WORDS += ["error", "Bad", "offline", "[-11059] No Good Data", "<0.05", "< LOD", "n/v"]
+WORDS += ["error", "Bad", "offline", "[-11059] No Good Data", "< LOD", "n/v"]
 
 
 @pytest.mark.parametrize("word", SIGNS + WORDS)

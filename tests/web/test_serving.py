@@ -21,6 +21,11 @@ Serve = Callable[..., Server]
 FAST = ("--method", "hbos", "--budget", "80")
 
 
+def complaints(err: str) -> list[str]:
+    """Lines of stderr that are not the progress of a stage."""
+    return [line for line in err.splitlines() if not line.endswith(" ...")]
+
+
 def test_it_listens_on_this_machine_only(serve: Serve, table: Path) -> None:
     server = serve(table, *FAST)
     assert server.url.startswith("http://127.0.0.1:")
@@ -62,7 +67,7 @@ def test_ctrl_c_says_where_the_answers_are_and_the_command_goes_on(
         answer(client, queue[0], "anomaly")
     code, _, err = server.interrupt()
     assert code == 130
-    assert err.count("\n") == 1
+    assert len(complaints(err)) == 1
     assert "answers.db" in err
     assert "same command" in err
     again = serve(table, *FAST)
@@ -84,7 +89,7 @@ def test_after_finishing_ctrl_c_is_a_success(
         while not client.get("/api/state").json()["state"]["finish"]["done"]:
             time.sleep(0.1)
     code, out, err = server.interrupt()
-    assert (code, err) == (0, "")
+    assert (code, complaints(err)) == (0, [])
     assert "written to" in out
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"labels.parquet", "model.crow", "report.html"} <= written
@@ -123,8 +128,8 @@ def test_bad_options_are_one_line(
     out = tmp_path / "out"
     assert main(["label", str(table), *words, "--no-browser", "-o", str(out)]) == 2
     told, err = capsys.readouterr()
-    assert (told, err.count("\n")) == ("", 1)
-    assert said in err
+    assert (told, len(complaints(err))) == ("", 1)
+    assert said in complaints(err)[0]
 
 
 def test_labels_of_the_data_are_used_where_asked_for(
@@ -164,7 +169,7 @@ def test_a_folder_of_other_data_is_one_line(
     words = ["label", "breast_cancer", *FAST, "-o", str(tmp_path / "out")]
     assert main(words) == 2
     err = capsys.readouterr().err
-    assert err.count("\n") == 1
+    assert len(complaints(err)) == 1
     assert "other data" in err
 
 

@@ -79,7 +79,7 @@ def _say(done: Scored, output: str, out: Output) -> None:
     from whitecrow.metrics.quality import percent
 
     for note in done.notes:
-        out.line(f"read: {note}")
+        out.line(f"note: {note}")
     share = percent(done.n_flagged / done.n_rows)
     out.line(
         f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share}"

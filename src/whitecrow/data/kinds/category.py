@@ -8,8 +8,11 @@ With `n` training rows, of which level `l` has :math:`c_l`, its rarity in bits i
     P(l) = \frac{1}{n} \sum_{m : c_m \le c_l} c_m .
 
 :math:`P` is the share of the rows whose level is as rare or rarer: a tail probability.
-The more common half of the rows has 0, and each bit halves what is left: 9 bits say
-that one row in a thousand has a level so rare. A level that training never had has
+Less than one bit counts as 0, so that the more common three quarters of the rows have
+0: which of two common levels is a little less common would otherwise be all that the
+column varies by, and one rare row would lie hundreds of such steps away. Each further
+bit halves what is left: 9 bits say that one row in a thousand has a level so rare.
+A level that training never had has
 
 .. math:: r = \log_2 \frac{n + 1}{N_1 + 1},
 
@@ -173,7 +176,8 @@ def rarity(counts: Sequence[int]) -> Values:
     n, once = int(rows.sum()), int(np.count_nonzero(rows == 1))
     first_equal = np.searchsorted(-rows, -rows)
     as_rare = rows[::-1].cumsum()[::-1][first_equal]
-    seen_levels = np.maximum(0.0, np.log2(n / (2 * as_rare)))
+    seen_levels = np.log2(n / (2 * as_rare))
+    seen_levels[seen_levels < 1] = 0.0
     return np.append(seen_levels, math.log2((n + 1) / (once + 1)))
 
 

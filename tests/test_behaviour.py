@@ -358,16 +358,16 @@ class NotCentred(Sound):
 
 @breaks("contamination")
 class DeafToContamination(Sound):
-    def _set_threshold(self, X, codes):
+    def _set_threshold(self, X, codes, scores=None):
         self.offset_, self.threshold_source_ = -1.0, "nowhere"
 
 
 @breaks("contamination")
 class CountsTheOtherSide(Sound):
-    def _set_threshold(self, X, codes):
+    def _set_threshold(self, X, codes, scores=None):
         kept = self.contamination
         self.contamination = "auto" if kept == "auto" else max(0.5 - kept, 0.01)
-        super()._set_threshold(X, codes)
+        super()._set_threshold(X, codes, scores)
         self.contamination = kept
 
 

@@ -129,7 +129,10 @@ def test_stacked_members_equal_members_trained_one_by_one(name):
     seeds = device.seeds(3, 5)
     for i, seed in enumerate(seeds):
         alone = train_with_seed(detector, X, given, seed)
-        assert_allclose(alone._member_scores(X)[0], together[i], rtol=1e-4, atol=1e-6)
+        # Steps of equal length along a gradient carry its rounding on, and processors
+        # round differently.
+        close = 1e-3 if name == "drocc" else 1e-4
+        assert_allclose(alone._member_scores(X)[0], together[i], rtol=close, atol=1e-6)
         assert_allclose(alone.loss_curve_, ensemble.loss_curve_[:, i], rtol=1e-4)
     assert len(np.unique(together[:, 0])) == 5
 

@@ -70,8 +70,8 @@ def select(
 def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
     """The score that a given share of the rows exceeds (linear interpolation).
 
-    Where many rows share that score, all of them are flagged or none, whichever comes
-    closer to the share.
+    Rows that share that score are not flagged, unless nothing else would be and all of
+    them come closer to the share than none.
 
     Examples
     --------
@@ -79,8 +79,9 @@ def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
     True
     """
     value = float(np.quantile(scores, 1.0 - share))
-    above, from_here = (scores > value).mean(), (scores >= value).mean()
-    if abs(from_here - share) < abs(above - share) and scores.min() < value:
+    nothing_above = scores.max() <= value
+    from_here = (scores >= value).mean()
+    if nothing_above and abs(from_here - share) < share and scores.min() < value:
         value = _between(value, scores[scores < value].max())
     return Threshold(value, f"contamination={share:g} of the training rows")
 

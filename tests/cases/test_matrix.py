@@ -258,5 +258,7 @@ def test_all_kinds_in_one_table(method: str | None, desk: Desk) -> None:
     pq.write_table(table, desk / "x.parquet")
     found = desk.detect("x.parquet", method=method).rows(ROWS)
     for name in columns:
-        assert name in found.text, f"{name} is not spoken of\n{found.text}"
         assert name in found.words, f"{name} is not in the report"
+        # Columns that are kept as they are share a sentence, with the first few names.
+        kept = f"'{name}': " not in found.text
+        assert name in found.text or (kept and ", ...) are " in found.text), name

@@ -723,6 +723,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     batch_rows=1,
     encoding="utf-8",
 )
+@example(rows=[["", ";\n;"]], separator=",", ends="\n", batch_rows=1, encoding="utf-8")
 def test_cells_are_those_of_any_reader_in_one_piece_and_in_batches(
     folder: Path,
     rows: list[list[str]],

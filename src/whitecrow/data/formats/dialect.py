@@ -243,7 +243,8 @@ def _without_decimal_commas(usable: list[_Candidate]) -> list[_Candidate]:
 def _splits_header(candidate: _Candidate) -> bool:
     found, records = candidate.found, candidate.records[candidate.found.top :]
     widths = [len(record.cells) == found.width for record in records]
-    return found.header and widths[0] and sum(widths) >= 0.9 * len(widths)
+    most = len(records) >= max(3, 0.5 * len(candidate.records))
+    return most and found.header and widths[0] and sum(widths) >= 0.9 * len(widths)
 
 
 def _differs_at_header(candidate: _Candidate, other: _Candidate) -> bool:

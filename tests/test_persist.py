@@ -368,13 +368,14 @@ def test_every_bit_of_the_file(judge, model, mask):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["isolation forest", "loe", "consensus"])
-def test_every_byte_of_the_manifest_of_others(name, tmp_path):
+def test_bytes_of_the_manifest_of_others(name, tmp_path):
     detector = DETECTORS[name].fit(TABLE)
     detector.save(tmp_path / "m")
     judge = Judge(tmp_path / "altered", detector.anomaly_score(TABLE))
     data = (tmp_path / "m").read_bytes()
     entries = entries_of(data)
-    for position in range(0, len(entries["manifest.json"])):
+    n = len(entries["manifest.json"])
+    for position in range(0, n, max(1, n // 3000)):  # that of a forest names its trees
         content = flipped(entries["manifest.json"], position, 0x01)
         assert judge(archive_of({**entries, "manifest.json": content})) == "refused"
     for position in range(0, len(data), max(1, len(data) // 3000)):

@@ -1,4 +1,4 @@
-"""What a source holds: a table of columns, or pictures of one size."""
+"""Pictures of one size, as they were read, and what their folders say."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels as conventions
 
-__all__ = ["GOOD", "MISSING_WORDS", "Pictures", "Table", "labels_of"]
+__all__ = ["GOOD", "MISSING_WORDS", "Pictures", "labels_of"]
 
 GOOD = "good"
 """The kind of the pictures without a defect, by the industrial folder layout."""
@@ -21,38 +20,6 @@ MISSING_WORDS = (
     *("null", "NULL", "None", "none"),
 )
 """Cells that mean "no value" in text files."""
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table as it was read, before any encoding.
-
-    Attributes
-    ----------
-    frame : pyarrow.Table
-        The columns in the order of the file, the label column among them.
-    source : str
-        The path or pattern that was read.
-    notes : tuple of str
-        What the reader decided, one sentence each.
-    label_column : str or None
-        Only set where the format has one by convention: `y` beside `X`.
-    """
-
-    frame: pa.Table
-    source: str
-    notes: tuple[str, ...] = ()
-    label_column: str | None = None
-
-    @property
-    def n_rows(self) -> int:
-        """The number of rows."""
-        return int(self.frame.num_rows)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of all columns, in the order of the file."""
-        return tuple(self.frame.column_names)
 
 
 @dataclass(frozen=True, eq=False)

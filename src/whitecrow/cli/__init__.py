@@ -32,7 +32,6 @@ from whitecrow.errors import UserError
 
 __all__ = ["app", "main"]
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141  # what the shell reports for a program that SIGPIPE ended
 
 app = App(

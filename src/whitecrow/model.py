@@ -14,28 +14,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels, reasons
 from whitecrow.choose import Choice, build
 from whitecrow.data.kinds import TableEncoder, number
+from whitecrow.data.kinds.words import shown
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.layout import TRAIN
 from whitecrow.data.pictures import training_rows
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import PictureSource, Reading, Source, open_source
+from whitecrow.defaults import PICTURE_SIDE
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 from whitecrow.metrics.quality import percent
 from whitecrow.notes import Note, gathered
+from whitecrow.reasons import Reason
 
 if TYPE_CHECKING:
     from whitecrow.detector import Detector
-    from whitecrow.reasons import Reason
 
 __all__ = ["Fit", "Model", "facts", "fit", "for_training", "learnt_from"]
-
-PICTURE_SIDE = 128
-"""Pictures with a longer side are scaled to this many pixels for training."""
 
 Stage = Callable[[str], None]
 
@@ -308,7 +308,10 @@ def fit(
     extra: dict[str, Any] = {}
     if auxiliary is not None:
         extra["auxiliary"] = _auxiliary(auxiliary, model, rows)
-    y = _labels(rows, keep) if used and detector.uses_labels else None
+    y = None
+    if used and detector.uses_labels:
+        codes = _codes(rows)[keep]
+        y = np.where(codes == labels.UNLABELLED, np.nan, codes)
     stage(f"fitting {choice.method.name}")
     scores = _fitted(detector, X, keep, y, extra)
     if used and not detector.uses_labels:
@@ -391,13 +394,6 @@ def _codes(rows: TableRows | PictureRows) -> labels.Codes:
     return rows.codes
 
 
-def _labels(
-    rows: TableRows | PictureRows, keep: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    codes = _codes(rows)[keep]
-    return np.where(codes == labels.UNLABELLED, np.nan, codes)
-
-
 def _encoded(
     rows: TableRows | PictureRows,
     keep: NDArray[np.bool_],
@@ -409,15 +405,9 @@ def _encoded(
     if isinstance(rows, PictureRows):
         return Model(detector), rows.images
     encoder = TableEncoder(ignore=tuple(ignore), read_as=dict(read_as or {}))
-    frame = rows.frame if keep.all() else rows.frame.filter(_mask(keep))
+    frame = rows.frame if keep.all() else rows.frame.filter(pa.array(keep))
     encoder.fit(frame)
     return Model(detector, encoder), encoder.transform(rows.frame)
-
-
-def _mask(keep: NDArray[np.bool_]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(keep)
 
 
 def _fitted(
@@ -496,8 +486,6 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
         As the detector takes it: with names, if it was fitted with names.
     numbers : ndarray of shape (n, d)
     """
-    import pyarrow as pa
-
     frame = rows.frame
     known = getattr(detector, "feature_names_in_", None)
     wanted = frame.column_names if known is None else [str(name) for name in known]
@@ -527,8 +515,6 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
 
 def _plain_reasons(detector: Detector, rows: TableRows) -> list[tuple[Reason, ...]]:
     """Name columns and values, for a model that does not know what is usual."""
-    from whitecrow.data.kinds.words import shown
-
     known = getattr(detector, "feature_names_in_", rows.frame.column_names)
     names = [str(name) for name in known]
     given, X = _numbers(detector, rows)
@@ -538,7 +524,7 @@ def _plain_reasons(detector: Detector, rows: TableRows) -> list[tuple[Reason, ..
         best = [int(j) for j in np.argsort(-part, kind="stable")[:3] if part[j] > 0]
         found.append(
             tuple(
-                reasons.Reason(
+                Reason(
                     names[j],
                     float(values[j]),
                     shown(float(values[j])),

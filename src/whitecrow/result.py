@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels
-from whitecrow.choose import Choice, choose
+from whitecrow import grouping, labels, report, scores
+from whitecrow.choose import Choice, choose, choose_detector
 from whitecrow.data.kinds import grouped
 from whitecrow.data.kinds.words import number_text
 from whitecrow.data.labelling import Labelling
@@ -27,7 +27,6 @@ from whitecrow.notes import Note
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.grouping import Group
     from whitecrow.metrics.pixels import PixelQuality
     from whitecrow.reasons import Reason
 
@@ -151,6 +150,11 @@ class Result:
         """Whether each row is an anomaly by the threshold."""
         return np.asarray(self.scores > self.threshold)
 
+    @property
+    def n_flagged(self) -> int:
+        """How many rows are flagged."""
+        return int(self.flagged.sum())
+
     @cached_property
     def order(self) -> NDArray[np.intp]:
         """Positions of the rows, the highest score first."""
@@ -169,10 +173,8 @@ class Result:
         return self.fit.said
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[grouping.Group, ...]:
         """Flagged rows that share a reason or an episode in time, largest first."""
-        from whitecrow import grouping
-
         if isinstance(self.rows, PictureRows):
             return ()
         why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
@@ -220,22 +222,9 @@ class Result:
 
     def to_arrow(self) -> pa.Table:
         """Give all rows with their score, rank, flag and reasons, in their order."""
-        import pyarrow as pa
-
-        from whitecrow import scores
-
-        table = scores.columns(
-            self.rows,
-            self.scores,
-            self.threshold,
-            more=self._more(range(len(self.rows))),
-        )
-        if isinstance(self.rows, TableRows):
-            for name in self.rows.frame.column_names:
-                free = scores.free_name(name, table.column_names)
-                table = table.append_column(free, self.rows.frame.column(name))
-        assert isinstance(table, pa.Table)
-        return table
+        if isinstance(self.rows, PictureRows):
+            return self._columns()
+        return self._columns(self.rows.frame.column_names)
 
     def to_frame(self) -> Any:
         """Give all rows with their score, rank, flag and reasons as a pandas frame.
@@ -260,14 +249,10 @@ class Result:
         DataError
             When it cannot be written.
         """
-        from whitecrow import report
-
         report.write(self, Path(path))
         return Path(path)
 
     def _repr_html_(self) -> str:
-        from whitecrow import report
-
         return report.fragment(self)
 
     def __repr__(self) -> str:
@@ -275,8 +260,10 @@ class Result:
 
     def reading(self) -> str:
         """Say the result in one line."""
-        n_flagged, n, quality = int(self.flagged.sum()), len(self.rows), self.quality
-        text = f"{n_flagged:,} of {n:,} {self.rows.things} are flagged"
+        quality = self.quality
+        text = (
+            f"{self.n_flagged:,} of {len(self.rows):,} {self.rows.things} are flagged"
+        )
         if quality is not None and quality.precision is not None:
             text += (
                 f"; {quality.true_positives:,} of these are labelled anomalies "
@@ -330,7 +317,7 @@ class Result:
             "source": self.source,
             "kind": self.kind,
             "rows": len(self.rows),
-            "flagged": int(self.flagged.sum()),
+            "flagged": self.n_flagged,
             "method": self.choice.method.name,
             "chosen_because": self.choice.reason,
             "threshold": self.threshold,
@@ -342,7 +329,7 @@ class Result:
             "groups": [
                 {"text": one.text, "rows": len(one.rows)} for one in self.groups
             ],
-            "notes": [note_values(note) for note in self.notes],
+            "notes": [asdict(note) for note in self.notes],
             "encoding": encoding_of(self.model),
             "seed": self.choice.seed,
             "seconds": round(self.seconds, 3),
@@ -351,8 +338,6 @@ class Result:
 
     def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
         """Say of each number that is a reason at which end of the usual range it is."""
-        from whitecrow import grouping
-
         encoder, sides = self.model.encoder, {}
         if encoder is None or not rows:
             return {}
@@ -383,19 +368,20 @@ class Result:
         found |= {"line": lines[0]} if lines else {}
         return found | {"identifiers": self.who(row)}
 
-    def _more(self, rows: Sequence[int]) -> dict[str, Any]:
-        """Give the columns of ours that stand beside the scores."""
-        found: dict[str, Any] = {"rank": self.ranks[np.asarray(rows, dtype=np.intp)]}
-        found["reasons"] = [self._reason_text(row) for row in rows]
-        lines = None if isinstance(self.rows, PictureRows) else self.rows.lines(rows)
-        if lines is not None:
-            found["line"] = np.asarray(lines, dtype=np.int64)
-        return found
-
-    def _reason_text(self, row: int) -> str | None:
-        if row not in self.reasons:
-            return None
-        return "; ".join(map(str, self.reasons[row]))
+    def _columns(self, names: Sequence[str] = ()) -> pa.Table:
+        """Give all rows with what we say of them, and some columns of the data."""
+        more: dict[str, Any] = {"rank": self.ranks}
+        rows = range(len(self.rows))
+        more["reasons"] = [
+            "; ".join(map(str, self.reasons[row])) if row in self.reasons else None
+            for row in rows
+        ]
+        if isinstance(self.rows, TableRows):
+            lines = self.rows.lines(rows)
+            more |= {} if lines is None else {"line": np.asarray(lines, dtype=np.int64)}
+        return scores.columns(
+            self.rows, self.scores, self.threshold, identifiers=names, more=more
+        )
 
 
 def detect(
@@ -485,11 +471,9 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
     """
     if top < 0:
         raise ParameterError(f"--top {top} is negative; use 0 or a number of rows")
-    rows, scores = found.rows, found.scores
-    flagged = scores > found.model.threshold
-    order = np.argsort(-scores, kind="stable")
-    number = max(top, min(int(flagged.sum()), MOST_EXPLAINED)) if top else 0
-    explained = [int(row) for row in order[:number]]
+    ranked, rows = Result(fit=found, top=[], explained=[], reasons={}), found.rows
+    number = max(top, min(ranked.n_flagged, MOST_EXPLAINED)) if top else 0
+    explained = [int(row) for row in ranked.order[:number]]
     stage("explaining the flagged rows")
     reasons: dict[int, tuple[Reason, ...]] = {}
     if isinstance(rows, TableRows) and explained:
@@ -501,7 +485,7 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
         top=explained[:top],
         explained=explained,
         reasons=reasons,
-        quality=evaluate(rows.codes, scores, flagged),
+        quality=evaluate(rows.codes, found.scores, ranked.flagged),
         pixels=pixels,
     )
 
@@ -521,23 +505,12 @@ def write(
     DataError, ModelFileError
         When something cannot be written.
     """
-    from whitecrow import scores
-
     place = out_folder(folder)
     found = replace(found, folder=place)
     stage("writing the files")
     found.model.save(place / MODEL)
-    everything = range(len(found.rows))
-    table = scores.columns(
-        found.rows,
-        found.scores,
-        found.threshold,
-        identifiers=found.identifiers,
-        more=found._more(everything),
-    )
-    scores.write_table(place / SCORES, table)
-    flagged = np.flatnonzero(found.flagged)
-    ranked = flagged[np.argsort(found.ranks[flagged])]
+    scores.write_table(place / SCORES, found._columns(found.identifiers))
+    ranked = found.order[found.flagged[found.order]]
     scores.write_table(place / FLAGGED, found.to_arrow().take(ranked))
     found.report(place / REPORT)
     return found
@@ -550,16 +523,6 @@ def check_labels(rows: TableRows | PictureRows) -> None:
             f"--use-labels: {rows.source} has no labels; name their column with "
             "--label-column"
         )
-
-
-def note_values(note: Note) -> dict[str, Any]:
-    """Give a note as plain values."""
-    return {
-        "text": note.text,
-        "level": note.level,
-        "column": note.column,
-        "remedy": note.remedy,
-    }
 
 
 def encoding_of(model: Model) -> list[str]:
@@ -651,8 +614,6 @@ def _choice(
             contamination=str(contamination),
             seed=seed,
         )
-    from whitecrow.choose import choose_detector
-
     return choose_detector(kind, method)
 
 

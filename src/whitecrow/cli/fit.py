@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from whitecrow.cli import _common
@@ -80,7 +81,7 @@ def _say(found: Fit, output: str, out: Output) -> None:
 
 
 def _values(found: Fit, output: str) -> dict[str, Any]:
-    from whitecrow.result import encoding_of, note_values
+    from whitecrow.result import encoding_of
 
     detector = found.model.detector
     return {
@@ -92,7 +93,7 @@ def _values(found: Fit, output: str) -> dict[str, Any]:
         "labels_used": found.labels_used,
         "threshold": found.model.threshold,
         "threshold_source": detector.threshold_source_,
-        "notes": [note_values(note) for note in found.said],
+        "notes": [asdict(note) for note in found.said],
         "encoding": encoding_of(found.model),
         "seed": found.choice.seed,
         "seconds": round(found.seconds, 3),

@@ -204,7 +204,7 @@ def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
 
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
-    """The page, and its numbers as CSV beside it."""
+    """Write the page, and its numbers as CSV beside it."""
     from whitecrow.experiments import curves, ranking
     from whitecrow.experiments import report as reports
     from whitecrow.files import replacing
@@ -243,7 +243,7 @@ def _show(
 
 
 def _records(store: Any, tasks: list[Task]) -> list[dict[str, Any]]:
-    """What is done, under the names that the file has for it now."""
+    """Collect what is done, under the names that the file has for it now."""
     done = [task for task in tasks if store.has(task.key)]
     return [store.get(task.key) | {"label": task.label} for task in done]
 

@@ -111,7 +111,7 @@ def place_in(strip: charts.Strip | None, value: Any, number: float) -> Mark:
 
 
 def usual_text(summary: Mapping[str, Any] | None) -> str:
-    """The usual values of a column in a few words."""
+    """Say the usual values of a column in a few words."""
     if not summary:
         return ""
     if shares := summary.get("shares"):

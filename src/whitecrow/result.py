@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import grouping, labels, report, scores
+from whitecrow import grouping, report, scores
 from whitecrow.choose import Choice, choose, choose_detector
 from whitecrow.data.kinds import grouped
 from whitecrow.data.kinds.words import number_text
-from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
 from whitecrow.files import out_folder
+from whitecrow.given import rows_of
+from whitecrow.learning import Fit, Stage, fit
 from whitecrow.metrics.quality import Quality, evaluate, percent
-from whitecrow.model import Fit, Model, Stage, fit
+from whitecrow.model import Model
 from whitecrow.notes import Note
 
 if TYPE_CHECKING:
@@ -438,7 +439,7 @@ def detect(
     >>> found.quality.n_anomalies
     212
     """
-    rows, rule, known = _rows(data, labels, ignore)
+    rows, rule, known = rows_of(data, labels, ignore)
     choice = _choice(rows.kind, method, use_labels, contamination, random_state)
     if use_labels:
         check_labels(rows)
@@ -531,76 +532,6 @@ def encoding_of(model: Model) -> list[str]:
 
 
 # ------------------------------------------------------------------------- helpers
-
-
-def _rows(
-    data: Any, given: Any, ignore: Sequence[str]
-) -> tuple[TableRows | PictureRows, Labelling, Sequence[str]]:
-    """Open what a caller in Python has."""
-    from whitecrow.data.source import Reading, TableSource, open_source
-
-    column = given if isinstance(given, str) else None
-    if isinstance(data, str | Path):
-        reading = Reading(labels=Labelling(column=column), ignore=tuple(ignore))
-        source = open_source(str(data), reading)
-        known = source.ignore if isinstance(source, TableSource) else ()
-        rows = source.rows()
-        return _with_labels(rows, None if column else given), source.rule, known
-    array = np.asarray(data) if not _is_frame(data) else None
-    if array is not None and array.ndim == 4:
-        return _with_labels(_array_pictures(array), given), Labelling(), ()
-    return _frame_rows(data, array, given, column, tuple(ignore))
-
-
-def _frame_rows(
-    data: Any,
-    array: NDArray[Any] | None,
-    given: Any,
-    column: str | None,
-    ignore: tuple[str, ...],
-) -> tuple[TableRows, Labelling, Sequence[str]]:
-    from whitecrow.data.formats import InMemory
-    from whitecrow.data.kinds import as_table
-    from whitecrow.data.source import TableSource, check_columns
-
-    frame = as_table(data if array is None else array)
-    check_columns(ignore, frame.column_names, "the frame", "ignore")
-    if column is not None:
-        check_columns([column], frame.column_names, "the frame", "labels")
-    source = TableSource(
-        name="the frame",
-        file=InMemory(Path("frame"), frame),
-        rule=Labelling(column=column),
-        ignore=ignore,
-    )
-    rows = _with_labels(source.rows(), None if column else given)
-    assert isinstance(rows, TableRows)
-    return rows, source.rule, ignore
-
-
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "columns")
-
-
-def _array_pictures(images: NDArray[Any]) -> PictureRows:
-    from whitecrow.data.depth import to_bytes
-
-    pixels, depth = to_bytes(images)
-    names = tuple(f"picture {i}" for i in range(len(pixels)))
-    return PictureRows(
-        source="the array",
-        images=pixels,
-        paths=names,
-        kinds=("",) * len(names),
-        depth=depth,
-    )
-
-
-def _with_labels(rows: Any, given: Any) -> Any:
-    if given is None:
-        return rows
-    codes = labels.encode(given, n=len(rows))
-    return replace(rows, codes=codes if (codes != labels.UNLABELLED).any() else None)
 
 
 def _choice(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from whitecrow.choose import Choice
     from whitecrow.data.rows import PictureRows, TableRows
     from whitecrow.data.source import Reading, Source
-    from whitecrow.model import Fit, Model
+    from whitecrow.learning import Fit
+    from whitecrow.model import Model
     from whitecrow.notes import Note
 
 __all__ = [
@@ -184,9 +185,9 @@ class Opened(NamedTuple):
         auxiliary: str | None,
     ) -> Fit:
         """Fit the method and score the rows."""
-        from whitecrow import model
+        from whitecrow import learning
 
-        return model.fit(
+        return learning.fit(
             self.rows,
             choice,
             rule=self.source.rule,
@@ -200,11 +201,11 @@ class Opened(NamedTuple):
 
 def opened(data: str, reading: Reading, progress: Progress) -> Opened:
     """Read data to learn from."""
-    from whitecrow import model
+    from whitecrow import learning
     from whitecrow.data.source import open_source
 
     progress.stage(f"reading {data}")
-    source = open_source(data, model.for_training(reading))
+    source = open_source(data, learning.for_training(reading))
     return Opened(source, source.rows(), reading.read_as)
 
 

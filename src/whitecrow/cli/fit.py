@@ -20,7 +20,7 @@ from whitecrow.cli._options import (
 )
 
 if TYPE_CHECKING:
-    from whitecrow.model import Fit
+    from whitecrow.learning import Fit
 
 __all__ = ["EXAMPLE", "command"]
 

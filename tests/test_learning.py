@@ -10,7 +10,7 @@ from whitecrow.choose import choose
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError
-from whitecrow.model import fit, learnt_from
+from whitecrow.learning import fit, learnt_from
 
 KNN = choose("table", "knn", use_labels=True)
 SAD = choose("table", "deep_sad", use_labels=True, parameters={"epochs": "1"})

@@ -223,9 +223,12 @@ class Result:
 
     def to_arrow(self) -> pa.Table:
         """Give all rows with their score, rank, flag and reasons, in their order."""
-        if isinstance(self.rows, PictureRows):
-            return self._columns()
-        return self._columns(self.rows.frame.column_names)
+        table = self._columns()
+        if isinstance(self.rows, TableRows):
+            for name in self.rows.frame.column_names:
+                free = scores.free_name(name, table.column_names)
+                table = table.append_column(free, self.rows.frame.column(name))
+        return table
 
     def to_frame(self) -> Any:
         """Give all rows with their score, rank, flag and reasons as a pandas frame.

@@ -117,14 +117,16 @@ def columns(
     }
     if isinstance(rows, PictureRows):
         found["path"] = list(rows.paths)
-    names = [name for name in OURS if name in found]
     texts = {"path": pa.string(), "reasons": pa.string()}
-    arrays = [pa.array(found[name], type=texts.get(name)) for name in names]
+    arrays = {
+        name: pa.array(found[name], type=texts.get(name))
+        for name in OURS
+        if name in found
+    }
     if isinstance(rows, TableRows):
         for name in identifiers:
-            names.append(free_name(name, names))
-            arrays.append(rows.frame.column(name))
-    return pa.table(arrays, names=names)
+            arrays[free_name(name, arrays)] = rows.frame.column(name)
+    return pa.table(arrays)
 
 
 def free_name(name: str, taken: Any) -> str:

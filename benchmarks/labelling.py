@@ -33,7 +33,7 @@ from whitecrow.active import Event, Loop, Store, fitting
 from whitecrow.active.log import AGAIN
 from whitecrow.choose import choose
 from whitecrow.data.source import Reading, open_source
-from whitecrow.model import for_training
+from whitecrow.learning import for_training
 from whitecrow.web import exchange, finding, progress
 from whitecrow.web.session import Session, Settings
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval
 
-from whitecrow.detector import Detector, check_rows, fit_with_labels
+from whitecrow.detector import Detector, check_rows
 from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
 
 
@@ -400,45 +400,6 @@ def test_bad_rows_at_a_second_fit_leave_the_first(X):
         with pytest.raises(DataError):
             detector.fit(bad)
         assert_array_equal(detector.anomaly_score(X), before)
-
-
-# ------------------------------------------------------------------- labels that count
-
-
-def test_known_anomalies_are_not_learnt_as_normal(X):
-    y = np.full(200, np.nan)
-    y[:20], y[20:60] = 1, 0
-    X[:20] += 9
-    told = Blind()
-    scores = fit_with_labels(told, X, y)
-    assert_array_equal(scores, told.anomaly_score(X))
-    assert_array_equal(told.centre_, X[20:].mean(axis=0))
-    assert_array_equal(told.typical_, np.median(X[20:], axis=0))
-    assert "best F1 on 20 labelled anomalies" in told.threshold_source_
-    assert_array_equal(scores > told.threshold_, np.arange(200) < 20)
-
-
-def test_a_method_that_learns_from_labels_gets_them_all(X):
-    y = np.r_[np.ones(20), np.zeros(180)]
-    told = Distance()
-    fit_with_labels(told, X, y)
-    assert_array_equal(told.codes_, y)
-
-
-def test_labels_that_count_are_checked(X):
-    with pytest.raises(LabelError, match="all rows are labelled"), pytest.warns():
-        fit_with_labels(Blind(), X, np.ones(200))
-    with pytest.raises(LabelError, match="3 labels for 200"):
-        fit_with_labels(Blind(), X, [1, 0, 1])
-    assert "median" in _told(X, None).threshold_source_
-    masked = np.ma.masked_array(np.zeros(200), mask=np.arange(200) < 150)
-    assert "median" in _told(X, masked).threshold_source_
-
-
-def _told(X, y):
-    detector = Blind()
-    fit_with_labels(detector, X, y)
-    return detector
 
 
 # -------------------------------------------------------------------------- parameters

@@ -7,6 +7,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ WRAPPED = Method(
 )
 """What `whitecrow.wrap` gives, which has no name on the command line."""
 
-_TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
+_TRUTHS = dict.fromkeys(("true", "yes", "on"), True)
+_TRUTHS |= dict.fromkeys(("false", "no", "off"), False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,9 +287,8 @@ def _value(text: str, hint: Any, name: str) -> Any:
     members = _members(hint)
     for kind, parse in _PARSERS.items():
         if kind in members:
-            value = parse(text.strip(), members[kind])
-            if value is not _NO:
-                return value
+            with suppress(ValueError, KeyError):
+                return parse(text.strip(), members[kind])
     wanted = " or ".join(_NAMES.get(kind, str(kind)) for kind in members)
     raise ParameterError(f"--model.{name} must be {wanted}, not {text!r}")
 
@@ -302,50 +303,22 @@ def _members(hint: Any) -> dict[Any, Any]:
     return {typing.get_origin(hint) or hint: hint}
 
 
-_NO = object()
-
-
-def _none(text: str, _: Any) -> Any:
-    return None if text.lower() == "none" else _NO
-
-
-def _bool(text: str, _: Any) -> Any:
-    word = text.lower()
-    return word in _TRUE if word in _TRUE | _FALSE else _NO
-
-
-def _number(of: Callable[[str], Any]) -> Callable[[str, Any], Any]:
-    def parse(text: str, _: Any) -> Any:
-        try:
-            return of(text)
-        except ValueError:
-            return _NO
-
-    return parse
-
-
-def _literal(text: str, hint: Any) -> Any:
-    by_text = {str(value): value for value in typing.get_args(hint)}
-    return by_text.get(text, _NO)
-
-
-def _tuple(text: str, hint: Any) -> Any:
+def _tuple(text: str, hint: Any) -> tuple[Any, ...]:
     inner = next((a for a in typing.get_args(hint) if a is not Ellipsis), Any)
     parse = _PARSERS.get(inner, _PARSERS[float])
     cells = text.strip("()[]").removesuffix(",").split(",")
-    values = [parse(cell.strip(), inner) for cell in cells]
-    return _NO if any(value is _NO for value in values) else tuple(values)
+    return tuple(parse(cell.strip(), inner) for cell in cells)
 
 
-# In the order in which they are tried.
+# In the order in which they are tried; a text of another type is an error.
 _PARSERS: dict[Any, Callable[[str, Any], Any]] = {
-    type(None): _none,
-    bool: _bool,
-    int: _number(int),
-    float: _number(float),
+    type(None): lambda text, _: {"none": None}[text.lower()],
+    bool: lambda text, _: _TRUTHS[text.lower()],
+    int: lambda text, _: int(text),
+    float: lambda text, _: float(text),
     tuple: _tuple,
     list: _tuple,
-    typing.Literal: _literal,
+    typing.Literal: lambda text, hint: {str(v): v for v in typing.get_args(hint)}[text],
     str: lambda text, _: text,
 }
 _NAMES = {

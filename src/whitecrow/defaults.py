@@ -28,7 +28,7 @@ _CHOICES = {
 
 
 def default_method(kind: str, *, use_labels: bool = False) -> tuple[str, str]:
-    """The method for data of a kind, and why.
+    """Name the method for data of a kind, and say why.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ from whitecrow.errors import (
     UserError,
 )
 
-__all__ = ["Detector", "all_or_nothing", "check_rows", "fit_with_labels"]
+__all__ = ["Detector", "all_or_nothing", "check_rows"]
 
 Scores = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -385,57 +385,6 @@ def all_or_nothing(detector: Detector) -> Iterator[None]:
         detector.__dict__.clear()
         detector.__dict__.update(before)
         raise
-
-
-def fit_with_labels(
-    detector: Detector,
-    X: ArrayLike,
-    y: ArrayLike | None,
-    *,
-    auxiliary: ArrayLike | None = None,
-) -> Scores:
-    """Fit any method where the user wants labels to be used, and score the rows.
-
-    A method that does not learn from labels must not learn either that known anomalies
-    are normal: it is fitted on the other rows. All labels serve to set the threshold.
-
-    Parameters
-    ----------
-    detector : Detector
-        Of any kind; it is fitted in place.
-    X, y, auxiliary
-        As for `Detector.fit`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        Anomaly scores of all rows, those labelled as anomalies included.
-
-    Raises
-    ------
-    DataError, LabelError, ParameterError
-        As `Detector.fit`; LabelError also for labels that `fit` would not have read.
-
-    Examples
-    --------
-    >>> from whitecrow import KNN
-    >>> X = np.r_[np.random.default_rng(0).normal(size=(100, 2)), np.full((20, 2), 5.0)]
-    >>> y = np.r_[np.zeros(100), np.ones(20)]
-    >>> KNN().fit(X).anomaly_score(X[-1:]).round(1).tolist()
-    [1.8]
-    >>> fit_with_labels(KNN(), X, y)[-1:].round(1).tolist()
-    [6.6]
-    """
-    if detector.uses_labels:
-        return detector.fit_score(X, y, auxiliary=auxiliary)
-    with all_or_nothing(detector):
-        rows, none, outliers = detector._check_fit(X, None, auxiliary)
-        codes = labels.encode(y, n=len(rows))
-        _require_some_normal(codes, type(detector).__name__)
-        others = codes != labels.ANOMALY
-        detector.typical_ = _typical(rows[others])
-        detector._fit(rows[others], none[others], outliers)
-        return detector._set_threshold(rows, codes)
 
 
 def _require_some_normal(codes: labels.Codes, who: str) -> None:

@@ -228,7 +228,7 @@ def _held(
 def _with_others(
     text: str, column: str, rows: Sequence[int], reasons: Mapping[int, Sequence[Cause]]
 ) -> str:
-    """The text, with what nearly all rows of the group share beside it."""
+    """Complete the text with what nearly all rows of the group share beside it."""
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
         for reason in reasons[row]:
@@ -281,7 +281,7 @@ def by_episode(
 
 
 def moment_text(seconds: float, step: float = 1.0) -> str:
-    """A moment in UTC, as precise as the distance between two moments asks for.
+    """Write a moment in UTC, as precise as the distance between two moments asks for.
 
     Examples
     --------
@@ -337,7 +337,7 @@ def _stands_out(run: Rows, share: float, n_flagged: int) -> bool:
 
 
 def _joined(runs: Sequence[Rows], at: Floats) -> list[Rows]:
-    """Runs, with those that are one sparse episode put together."""
+    """Put runs together that are one sparse episode."""
     joined: list[Rows] = []
     for run in runs:
         if joined and _belong(joined[-1], run, at):
@@ -358,14 +358,14 @@ def _spacing(run: Rows) -> float:
 
 
 def _interval(at: Floats) -> float:
-    """The usual distance between two moments."""
+    """Find the usual distance between two moments."""
     steps = np.diff(at)
     steps = steps[steps > 0]
     return float(np.median(steps)) if len(steps) else 0.0
 
 
 def _runs_by_chance(n_flagged: int, share: float, gap: int) -> float:
-    """Runs that so many flagged rows make when they are scattered at random."""
+    """Count the runs that so many flagged rows make when scattered at random."""
     return float(n_flagged * (1 - share) ** gap)
 
 

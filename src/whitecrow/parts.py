@@ -25,7 +25,7 @@ TRUSTED = ("sklearn.tree._tree.Tree",)
 
 
 def dump(estimator: BaseEstimator) -> bytes:
-    """The bytes of a fitted estimator.
+    """Write a fitted estimator as bytes.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def dump(estimator: BaseEstimator) -> bytes:
 
 
 def undump(data: bytes) -> Any:
-    """The estimator that `dump` wrote.
+    """Read the estimator that `dump` wrote.
 
     Raises
     ------

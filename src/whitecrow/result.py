@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels
-from whitecrow.choose import Choice, choose
+from whitecrow import grouping, report, scores
+from whitecrow.choose import Choice, choose, choose_detector
 from whitecrow.data.kinds import grouped
 from whitecrow.data.kinds.words import number_text
-from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
 from whitecrow.files import out_folder
+from whitecrow.given import rows_of
+from whitecrow.learning import Fit, Stage, fit
 from whitecrow.metrics.quality import Quality, evaluate, percent
-from whitecrow.model import Fit, Model, Stage, fit
+from whitecrow.model import Model
 from whitecrow.notes import Note
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.grouping import Group
     from whitecrow.metrics.pixels import PixelQuality
     from whitecrow.reasons import Reason
 
@@ -151,6 +151,11 @@ class Result:
         """Whether each row is an anomaly by the threshold."""
         return np.asarray(self.scores > self.threshold)
 
+    @property
+    def n_flagged(self) -> int:
+        """How many rows are flagged."""
+        return int(self.flagged.sum())
+
     @cached_property
     def order(self) -> NDArray[np.intp]:
         """Positions of the rows, the highest score first."""
@@ -169,10 +174,8 @@ class Result:
         return self.fit.said
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[grouping.Group, ...]:
         """Flagged rows that share a reason or an episode in time, largest first."""
-        from whitecrow import grouping
-
         if isinstance(self.rows, PictureRows):
             return ()
         why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
@@ -220,21 +223,11 @@ class Result:
 
     def to_arrow(self) -> pa.Table:
         """Give all rows with their score, rank, flag and reasons, in their order."""
-        import pyarrow as pa
-
-        from whitecrow import scores
-
-        table = scores.columns(
-            self.rows,
-            self.scores,
-            self.threshold,
-            more=self._more(range(len(self.rows))),
-        )
+        table = self._columns()
         if isinstance(self.rows, TableRows):
             for name in self.rows.frame.column_names:
                 free = scores.free_name(name, table.column_names)
                 table = table.append_column(free, self.rows.frame.column(name))
-        assert isinstance(table, pa.Table)
         return table
 
     def to_frame(self) -> Any:
@@ -260,14 +253,10 @@ class Result:
         DataError
             When it cannot be written.
         """
-        from whitecrow import report
-
         report.write(self, Path(path))
         return Path(path)
 
     def _repr_html_(self) -> str:
-        from whitecrow import report
-
         return report.fragment(self)
 
     def __repr__(self) -> str:
@@ -275,8 +264,10 @@ class Result:
 
     def reading(self) -> str:
         """Say the result in one line."""
-        n_flagged, n, quality = int(self.flagged.sum()), len(self.rows), self.quality
-        text = f"{n_flagged:,} of {n:,} {self.rows.things} are flagged"
+        quality = self.quality
+        text = (
+            f"{self.n_flagged:,} of {len(self.rows):,} {self.rows.things} are flagged"
+        )
         if quality is not None and quality.precision is not None:
             text += (
                 f"; {quality.true_positives:,} of these are labelled anomalies "
@@ -330,7 +321,7 @@ class Result:
             "source": self.source,
             "kind": self.kind,
             "rows": len(self.rows),
-            "flagged": int(self.flagged.sum()),
+            "flagged": self.n_flagged,
             "method": self.choice.method.name,
             "chosen_because": self.choice.reason,
             "threshold": self.threshold,
@@ -342,7 +333,7 @@ class Result:
             "groups": [
                 {"text": one.text, "rows": len(one.rows)} for one in self.groups
             ],
-            "notes": [note_values(note) for note in self.notes],
+            "notes": [asdict(note) for note in self.notes],
             "encoding": encoding_of(self.model),
             "seed": self.choice.seed,
             "seconds": round(self.seconds, 3),
@@ -351,8 +342,6 @@ class Result:
 
     def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
         """Say of each number that is a reason at which end of the usual range it is."""
-        from whitecrow import grouping
-
         encoder, sides = self.model.encoder, {}
         if encoder is None or not rows:
             return {}
@@ -383,19 +372,20 @@ class Result:
         found |= {"line": lines[0]} if lines else {}
         return found | {"identifiers": self.who(row)}
 
-    def _more(self, rows: Sequence[int]) -> dict[str, Any]:
-        """Give the columns of ours that stand beside the scores."""
-        found: dict[str, Any] = {"rank": self.ranks[np.asarray(rows, dtype=np.intp)]}
-        found["reasons"] = [self._reason_text(row) for row in rows]
-        lines = None if isinstance(self.rows, PictureRows) else self.rows.lines(rows)
-        if lines is not None:
-            found["line"] = np.asarray(lines, dtype=np.int64)
-        return found
-
-    def _reason_text(self, row: int) -> str | None:
-        if row not in self.reasons:
-            return None
-        return "; ".join(map(str, self.reasons[row]))
+    def _columns(self, names: Sequence[str] = ()) -> pa.Table:
+        """Give all rows with what we say of them, and some columns of the data."""
+        more: dict[str, Any] = {"rank": self.ranks}
+        rows = range(len(self.rows))
+        more["reasons"] = [
+            "; ".join(map(str, self.reasons[row])) if row in self.reasons else None
+            for row in rows
+        ]
+        if isinstance(self.rows, TableRows):
+            lines = self.rows.lines(rows)
+            more |= {} if lines is None else {"line": np.asarray(lines, dtype=np.int64)}
+        return scores.columns(
+            self.rows, self.scores, self.threshold, identifiers=names, more=more
+        )
 
 
 def detect(
@@ -452,7 +442,7 @@ def detect(
     >>> found.quality.n_anomalies
     212
     """
-    rows, rule, known = _rows(data, labels, ignore)
+    rows, rule, known = rows_of(data, labels, ignore)
     choice = _choice(rows.kind, method, use_labels, contamination, random_state)
     if use_labels:
         check_labels(rows)
@@ -485,11 +475,9 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
     """
     if top < 0:
         raise ParameterError(f"--top {top} is negative; use 0 or a number of rows")
-    rows, scores = found.rows, found.scores
-    flagged = scores > found.model.threshold
-    order = np.argsort(-scores, kind="stable")
-    number = max(top, min(int(flagged.sum()), MOST_EXPLAINED)) if top else 0
-    explained = [int(row) for row in order[:number]]
+    ranked, rows = Result(fit=found, top=[], explained=[], reasons={}), found.rows
+    number = max(top, min(ranked.n_flagged, MOST_EXPLAINED)) if top else 0
+    explained = [int(row) for row in ranked.order[:number]]
     stage("explaining the flagged rows")
     reasons: dict[int, tuple[Reason, ...]] = {}
     if isinstance(rows, TableRows) and explained:
@@ -501,7 +489,7 @@ def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Re
         top=explained[:top],
         explained=explained,
         reasons=reasons,
-        quality=evaluate(rows.codes, scores, flagged),
+        quality=evaluate(rows.codes, found.scores, ranked.flagged),
         pixels=pixels,
     )
 
@@ -521,23 +509,12 @@ def write(
     DataError, ModelFileError
         When something cannot be written.
     """
-    from whitecrow import scores
-
     place = out_folder(folder)
     found = replace(found, folder=place)
     stage("writing the files")
     found.model.save(place / MODEL)
-    everything = range(len(found.rows))
-    table = scores.columns(
-        found.rows,
-        found.scores,
-        found.threshold,
-        identifiers=found.identifiers,
-        more=found._more(everything),
-    )
-    scores.write_table(place / SCORES, table)
-    flagged = np.flatnonzero(found.flagged)
-    ranked = flagged[np.argsort(found.ranks[flagged])]
+    scores.write_table(place / SCORES, found._columns(found.identifiers))
+    ranked = found.order[found.flagged[found.order]]
     scores.write_table(place / FLAGGED, found.to_arrow().take(ranked))
     found.report(place / REPORT)
     return found
@@ -552,92 +529,12 @@ def check_labels(rows: TableRows | PictureRows) -> None:
         )
 
 
-def note_values(note: Note) -> dict[str, Any]:
-    """Give a note as plain values."""
-    return {
-        "text": note.text,
-        "level": note.level,
-        "column": note.column,
-        "remedy": note.remedy,
-    }
-
-
 def encoding_of(model: Model) -> list[str]:
     """Say what became of the columns, one sentence for all that are alike."""
     return [] if model.encoder is None else grouped(model.encoder.decisions_)
 
 
 # ------------------------------------------------------------------------- helpers
-
-
-def _rows(
-    data: Any, given: Any, ignore: Sequence[str]
-) -> tuple[TableRows | PictureRows, Labelling, Sequence[str]]:
-    """Open what a caller in Python has."""
-    from whitecrow.data.source import Reading, TableSource, open_source
-
-    column = given if isinstance(given, str) else None
-    if isinstance(data, str | Path):
-        reading = Reading(labels=Labelling(column=column), ignore=tuple(ignore))
-        source = open_source(str(data), reading)
-        known = source.ignore if isinstance(source, TableSource) else ()
-        rows = source.rows()
-        return _with_labels(rows, None if column else given), source.rule, known
-    array = np.asarray(data) if not _is_frame(data) else None
-    if array is not None and array.ndim == 4:
-        return _with_labels(_array_pictures(array), given), Labelling(), ()
-    return _frame_rows(data, array, given, column, tuple(ignore))
-
-
-def _frame_rows(
-    data: Any,
-    array: NDArray[Any] | None,
-    given: Any,
-    column: str | None,
-    ignore: tuple[str, ...],
-) -> tuple[TableRows, Labelling, Sequence[str]]:
-    from whitecrow.data.formats import InMemory
-    from whitecrow.data.kinds import as_table
-    from whitecrow.data.source import TableSource, check_columns
-
-    frame = as_table(data if array is None else array)
-    check_columns(ignore, frame.column_names, "the frame", "ignore")
-    if column is not None:
-        check_columns([column], frame.column_names, "the frame", "labels")
-    source = TableSource(
-        name="the frame",
-        file=InMemory(Path("frame"), frame),
-        rule=Labelling(column=column),
-        ignore=ignore,
-    )
-    rows = _with_labels(source.rows(), None if column else given)
-    assert isinstance(rows, TableRows)
-    return rows, source.rule, ignore
-
-
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "columns")
-
-
-def _array_pictures(images: NDArray[Any]) -> PictureRows:
-    from whitecrow.data.depth import to_bytes
-
-    pixels, depth = to_bytes(images)
-    names = tuple(f"picture {i}" for i in range(len(pixels)))
-    return PictureRows(
-        source="the array",
-        images=pixels,
-        paths=names,
-        kinds=("",) * len(names),
-        depth=depth,
-    )
-
-
-def _with_labels(rows: Any, given: Any) -> Any:
-    if given is None:
-        return rows
-    codes = labels.encode(given, n=len(rows))
-    return replace(rows, codes=codes if (codes != labels.UNLABELLED).any() else None)
 
 
 def _choice(
@@ -651,8 +548,6 @@ def _choice(
             contamination=str(contamination),
             seed=seed,
         )
-    from whitecrow.choose import choose_detector
-
     return choose_detector(kind, method)
 
 

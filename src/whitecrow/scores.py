@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from whitecrow.data.kinds.words import cell_of, in_full
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError
 from whitecrow.files import replacing
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["SUFFIXES", "check_format", "columns", "write_table", "writing"]
 
@@ -23,7 +24,7 @@ SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", ".tsv")
 OURS = ("row", "line", "path", "anomaly_score", "rank", "is_anomaly", "reasons")
 """Names of our own columns; a column of the data that is called so gets a mark."""
 
-Write = Callable[["pa.Table"], None]
+Write = Callable[[pa.Table], None]
 
 
 def check_format(path: str | Path) -> None:
@@ -108,17 +109,20 @@ def columns(
         `row` (counted from 0), `path` of pictures, `anomaly_score`, `is_anomaly`, and
         the others; our columns in a fixed order, then the identifiers.
     """
-    import pyarrow as pa
-
     found: dict[str, Any] = {
-        "row": _numbers(rows),
+        "row": np.arange(len(rows)) if rows.numbers is None else rows.numbers,
         "anomaly_score": scores,
         "is_anomaly": scores > threshold,
         **(more or {}),
     }
     if isinstance(rows, PictureRows):
         found["path"] = list(rows.paths)
-    arrays = {name: _array(name, found[name]) for name in OURS if name in found}
+    texts = {"path": pa.string(), "reasons": pa.string()}
+    arrays = {
+        name: pa.array(found[name], type=texts.get(name))
+        for name in OURS
+        if name in found
+    }
     if isinstance(rows, TableRows):
         for name in identifiers:
             arrays[free_name(name, arrays)] = rows.frame.column(name)
@@ -136,24 +140,10 @@ def free_name(name: str, taken: Any) -> str:
     return f"{name} (data)" if name in OURS or name in taken else name
 
 
-def _numbers(rows: TableRows | PictureRows) -> NDArray[np.int64]:
-    return np.arange(len(rows)) if rows.numbers is None else rows.numbers
-
-
-def _array(name: str, values: Any) -> Any:
-    import pyarrow as pa
-
-    kind = pa.string() if name in {"path", "reasons"} else None
-    return pa.array(values, type=kind)
-
-
 class _Text:
     """A delimited file that grows by tables."""
 
     def __init__(self, path: Path, name: str, schema: Any) -> None:
-        import pyarrow as pa
-        import pyarrow.csv as pa_csv
-
         packed = "gzip" if name.endswith(".gz") else None
         self._stream = pa.output_stream(str(path), compression=packed)
         options = pa_csv.WriteOptions(
@@ -191,8 +181,6 @@ def as_text(table: pa.Table) -> pa.Table:
 
 def _cell_type(kind: pa.DataType) -> pa.DataType:
     """Give the type that cells of a type have in delimited text."""
-    import pyarrow as pa
-
     is_a = pa.types
     if is_a.is_dictionary(kind):
         return _cell_type(kind.value_type)
@@ -206,16 +194,10 @@ def _cell_type(kind: pa.DataType) -> pa.DataType:
 
 def _casts(kind: pa.DataType) -> bool:
     """Whether Arrow writes the cells of a category as they are."""
-    import pyarrow as pa
-
     return pa.types.is_dictionary(kind) and kind.value_type == _cell_type(kind)
 
 
 def _in_full(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    from whitecrow.data.kinds.words import cell_of, in_full
-
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     maps = pa.types.is_map(column.type)
@@ -225,8 +207,6 @@ def _in_full(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _opened(path: Path, name: str, schema: Any) -> Any:
-    import pyarrow.parquet as pq
-
     if name.endswith((".parquet", ".pq")):
         return pq.ParquetWriter(path, schema, compression="zstd")
     return _Text(path, name, schema)

@@ -180,7 +180,6 @@ class _Total:
             values = np.concatenate(self.scores)
             flagged = values > self.model.threshold
             quality = evaluate(np.concatenate(self.codes), values, flagged)
-        share = self.model.info.get("flagged_share")
         return Scored(
             n_rows=self.n_rows,
             n_flagged=self.n_flagged,
@@ -188,7 +187,7 @@ class _Total:
             quality=quality,
             seen_labels=seen and quality is not None,
             notes=tuple(self.notes),
-            training_share=share,
+            training_share=self.model.info.get("flagged_share"),
             drift=self.drift,
         )
 
@@ -259,9 +258,7 @@ def explain(
                 "counted from 0"
             )
     values = model.detector.anomaly_score(model.encode(data))
-    chosen = list(rows) or [
-        int(row) for row in np.argsort(-values, kind="stable")[:top]
-    ]
+    chosen = list(rows) or np.argsort(-values, kind="stable")[:top].tolist()
     texts = model.texts(data.take(chosen))
     lines = data.lines(chosen) if isinstance(data, TableRows) else None
     names = [data.name(row) for row in chosen]

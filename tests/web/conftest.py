@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from whitecrow.choose import choose
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.source import Reading, open_source
-from whitecrow.model import for_training
+from whitecrow.learning import for_training
 from whitecrow.web.session import Session, Settings
 
 

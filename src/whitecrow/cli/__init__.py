@@ -1,8 +1,8 @@
 """The command line: `whitecrow COMMAND`.
 
-One file a command; what a command does is in `whitecrow.result`, `model` and `scoring`.
-Whatever a user can put right is one line on stderr and exit code 2; anything else keeps
-its traceback.
+One file a command; what a command does is in `whitecrow.result`, `learning` and
+`scoring`. Whatever a user can put right is one line on stderr and exit code 2; anything
+else keeps its traceback.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from whitecrow.errors import UserError
 
 __all__ = ["app", "main"]
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141  # what the shell reports for a program that SIGPIPE ended
 
 app = App(

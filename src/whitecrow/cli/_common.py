@@ -1,4 +1,4 @@
-"""What the commands share: options, messages, progress. Imports nothing heavy."""
+"""What the commands share: messages, progress, a fit. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,39 +6,36 @@ import json
 import logging
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 
 from whitecrow.cli import _wording
 
 if TYPE_CHECKING:
     from whitecrow.choose import Choice
-    from whitecrow.data.source import Reading
-    from whitecrow.model import Fit, Model
+    from whitecrow.data.rows import PictureRows, TableRows
+    from whitecrow.data.source import Reading, Source
+    from whitecrow.learning import Fit
+    from whitecrow.model import Model
     from whitecrow.notes import Note
 
 __all__ = [
-    "Data",
-    "Flag",
-    "Json",
-    "LabelOptions",
-    "MethodOptions",
+    "Opened",
     "Output",
     "Progress",
-    "Quiet",
-    "ReadAs",
     "add",
     "command_line",
     "complain",
     "epilogue",
+    "inputs",
     "interrupted",
     "log_on_stderr",
+    "opened",
     "show_warning",
 ]
 
@@ -46,142 +43,6 @@ USER_ERROR = 2
 INTERRUPTED = 130
 MOST_NOTES = 30
 """Sentences about ordinary columns; those that may matter are all shown."""
-
-
-def _check_data(type_: object, given: str) -> None:
-    """Refuse an option that does not exist where data are expected."""
-    if given.startswith("-") and given != "-" and not Path(given).exists():
-        raise ValueError(_wording.NO_OPTION)
-
-
-# `Annotated` types of arguments that several commands have. What begins with a hyphen
-# may be data, since `-` is standard input.
-Data = Annotated[str, Parameter(allow_leading_hyphen=True, validator=_check_data)]
-Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
-Quiet = Annotated[
-    bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)
-]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class MethodOptions:
-    """Options that say how to detect.
-
-    Attributes
-    ----------
-    method
-        A name from `whitecrow methods`; chosen by the data if not given.
-    model
-        A parameter of the method, as in `--model.epochs 20` or `--model.hidden 64,32`;
-        `whitecrow methods NAME` lists them.
-    preset
-        Settings of a publication, such as `paper`.
-    contamination
-        Expected share of anomalies: `auto`, or up to 0.5.
-    seed
-        The same seed gives the same scores.
-    """
-
-    method: str | None = None
-    model: Annotated[
-        dict[str, str], Parameter(allow_leading_hyphen=True, show_default=False)
-    ] = field(default_factory=dict)
-    preset: str | None = None
-    contamination: str = "auto"
-    seed: int = 0
-
-    def choose(self, kind: str, *, use_labels: bool) -> Choice:
-        """Choose the method for data of this kind, with its settings."""
-        from whitecrow import choose
-
-        return choose.choose(
-            kind,
-            self.method,
-            use_labels=use_labels,
-            parameters=self.model,
-            preset=self.preset,
-            contamination=self.contamination,
-            seed=self.seed,
-        )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class LabelOptions:
-    """Options that say how to read the data and where labels are.
-
-    Attributes
-    ----------
-    label_column
-        The column with labels: 1 anomaly, 0 normal, empty unlabelled.
-    labels
-        Another convention: `deep-sad` (-1 anomaly, 0 unlabelled, 1 normal),
-        `sklearn-semi` (-1 unlabelled), `outlier-predict` (-1 anomaly, 1 normal).
-    anomaly_value
-        The label that means an anomaly; `'!normal'` for all but `normal`. May be
-        given several times.
-    ignore
-        Columns to leave out, separated by commas.
-    sheet
-        The sheet of a workbook, by name or number; by default the first with data.
-    """
-
-    label_column: str | None = None
-    labels: str | None = None
-    anomaly_value: Annotated[
-        tuple[str, ...],
-        Parameter(allow_leading_hyphen=True, negative="", show_default=False),
-    ] = ()
-    ignore: Annotated[str, Parameter(show_default=False)] = ""
-    sheet: str | None = None
-
-    def reading(
-        self, read_as: Sequence[str] = (), picture_size: int | None = None
-    ) -> Reading:
-        """Say the same to whoever opens the data."""
-        from whitecrow.data.labelling import Labelling
-        from whitecrow.data.source import Reading
-
-        return Reading(
-            labels=Labelling(
-                column=self.label_column,
-                convention=self.labels,
-                anomaly_values=self.anomaly_value,
-            ),
-            ignore=tuple(filter(None, map(str.strip, self.ignore.split(",")))),
-            read_as=dict(map(_pair, read_as)),
-            sheet=self.sheet,
-            picture_size=picture_size,
-        )
-
-    @property
-    def given(self) -> bool:
-        """Whether the user said anything about labels."""
-        return bool(self.label_column or self.labels or self.anomaly_value)
-
-
-ReadAs = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--read-as",
-        allow_leading_hyphen=True,
-        negative="",
-        show_default=False,
-    ),
-]
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from whitecrow.errors import ParameterError
-
-    column, equals, how = text.rpartition("=")
-    if not equals or not column or not how:
-        raise ParameterError(
-            f"--read-as {text!r} is not COLUMN=HOW, as in --read-as 'when=month-first'"
-        )
-    return column, how
 
 
 class Progress:
@@ -214,6 +75,11 @@ class Progress:
             sys.stderr.flush()
         self._stage = what
 
+    def epoch(self, epoch: int, record: dict[str, Any]) -> None:
+        """Show an epoch of a training; see `whitecrow.watching`."""
+        loss = f": loss {record['loss']:.4g}" if "loss" in record else ""
+        self(f"{record['method']}, {record['stage']}{loss}", epoch, record["epochs"])
+
 
 class Output:
     """Where a command speaks: text on stdout, or with `--json` one object there.
@@ -228,6 +94,12 @@ class Output:
         """Write a line for people."""
         if not self.as_json:
             sys.stdout.write(text + "\n")
+
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """Write what is known, a line each."""
+        for what, value in facts.items():
+            if value:
+                self.line(f"  {what}: {value}")
 
     def flush(self) -> None:
         """Let readers of a pipe have the lines before a command that waits."""
@@ -279,19 +151,69 @@ class Output:
         with progress.Progress(*columns, console=console, transient=True) as bars:
             yield Progress(bars)
 
+    @contextmanager
+    def training(self) -> Iterator[Progress]:
+        """Show how far the command is, and every epoch of its trainings."""
+        from whitecrow import watching
 
-@contextmanager
-def training_progress(progress: Progress) -> Iterator[None]:
-    """Report the epochs of every training inside the block."""
-    from whitecrow import watching
+        with self.progress() as progress, watching.on_log(progress.epoch):
+            yield progress
 
-    def report(epoch: int, record: dict[str, Any]) -> None:
-        loss = f": loss {record['loss']:.4g}" if "loss" in record else ""
-        what = f"{record['method']}, {record['stage']}{loss}"
-        progress(what, epoch, record["epochs"])
 
-    with watching.on_log(report):
-        yield
+class Opened(NamedTuple):
+    """Data that a command learns from.
+
+    Attributes
+    ----------
+    source : Source
+    rows : TableRows or PictureRows
+        All of them.
+    read_as : mapping of str to str
+        How to read columns.
+    """
+
+    source: Source
+    rows: TableRows | PictureRows
+    read_as: Mapping[str, str]
+
+    def fit(
+        self,
+        choice: Choice,
+        progress: Progress,
+        *,
+        use_labels: bool,
+        auxiliary: str | None,
+    ) -> Fit:
+        """Fit the method and score the rows."""
+        from whitecrow import learning
+
+        return learning.fit(
+            self.rows,
+            choice,
+            rule=self.source.rule,
+            use_labels=use_labels,
+            ignore=self.source.ignore,
+            read_as=self.read_as,
+            auxiliary=auxiliary,
+            stage=progress.stage,
+        )
+
+
+def opened(data: str, reading: Reading, progress: Progress) -> Opened:
+    """Read data to learn from."""
+    from whitecrow import learning
+    from whitecrow.data.source import open_source
+
+    progress.stage(f"reading {data}")
+    source = open_source(data, learning.for_training(reading))
+    return Opened(source, source.rows(), reading.read_as)
+
+
+def inputs(*names: str | None) -> list[Path]:
+    """List the files behind data that a command reads, and must not write over."""
+    from whitecrow.data.source import paths_of
+
+    return [path for name in names if name for path in paths_of(name)]
 
 
 def add(app: App, *modules: ModuleType) -> None:
@@ -380,8 +302,6 @@ def stem_of(data: str) -> str:
     >>> stem_of("measurements/pumps.csv.gz"), stem_of("-")
     ('pumps', 'data')
     """
-    from pathlib import Path
-
     return Path(data).name.split(".")[0].replace("*", "").strip("-_ ") or "data"
 
 

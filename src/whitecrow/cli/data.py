@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from whitecrow.cli._common import Flag, Json, Output, epilogue
+from whitecrow.cli._common import Output, epilogue
+from whitecrow.cli._options import Flag, Json
 
 if TYPE_CHECKING:
     from whitecrow.data.catalog import Entry
@@ -24,13 +25,7 @@ command = App(
 
 @command.command(name="list", help_epilogue=epilogue("whitecrow data list"))
 def list_(*, json: Json = False) -> None:
-    """List all data sets.
-
-    Parameters
-    ----------
-    json
-        Print one JSON object instead of text.
-    """
+    """List all data sets."""
     from whitecrow.data import catalog
 
     out = Output(as_json=json)
@@ -47,7 +42,7 @@ def list_(*, json: Json = False) -> None:
     out.result(
         {
             "sets": [
-                _plain(entry) | {"available": here}
+                asdict(entry) | {"available": here}
                 for entry, here in zip(entries, available, strict=True)
             ]
         }
@@ -62,8 +57,6 @@ def show(name: str, /, *, json: Json = False) -> None:
     ----------
     name
         A name from `whitecrow data list` or `whitecrow data prepare`.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow.data import catalog, prepare
 
@@ -85,10 +78,8 @@ def show(name: str, /, *, json: Json = False) -> None:
         "available": _where(entry, here),
         "note": entry.hint,
     }
-    for what, value in facts.items():
-        if value:
-            out.line(f"  {what}: {value}")
-    out.result(_plain(entry) | {"available": here})
+    out.facts(facts)
+    out.result(asdict(entry) | {"available": here})
 
 
 @command.command(help_epilogue=epilogue("whitecrow data get digits"))
@@ -101,8 +92,6 @@ def get(name: str, /, *, json: Json = False) -> None:
     ----------
     name
         A name from `whitecrow data list` or `whitecrow data prepare`.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow.data import catalog, prepare
     from whitecrow.data.entry import SKLEARN
@@ -114,14 +103,14 @@ def get(name: str, /, *, json: Json = False) -> None:
     entry = catalog.get(name)
     if entry.where == SKLEARN:
         out.line(f"{entry.name} comes with scikit-learn; use it by its name")
-        out.result(_plain(entry) | {"path": None})
+        out.result(asdict(entry) | {"path": None})
         return
     with out.progress() as progress:
         progress(f"looking for {entry.name}", 0, None)
         path = catalog.path(entry.name, check=True)
     out.line(f"{entry.name}: {path} (sha256 checked)")
     out.line(f"terms: {entry.terms} ({entry.license})")
-    out.result(_plain(entry) | {"path": str(path)})
+    out.result(asdict(entry) | {"path": str(path)})
 
 
 @command.command(name="prepare", help_epilogue=epilogue("whitecrow data prepare"))
@@ -168,8 +157,6 @@ def prepare_(
         Let `category` be the single attack, not its family.
     seed
         For thinning out the attacks of kddrev.
-    json
-        Print one JSON object instead of text.
     """
     out = Output(as_json=json)
     if name is None:
@@ -217,8 +204,7 @@ def _show_layout(layout: Layout, out: Output) -> None:
         f"-o {layout.name}.parquet",
     }
     out.line(f"{layout.name}: {layout.title}, to be prepared from original files")
-    for what, value in facts.items():
-        out.line(f"  {what}: {value}")
+    out.facts(facts)
     out.result({"name": layout.name, "title": layout.title} | facts)
 
 
@@ -246,7 +232,3 @@ def _where(entry: Entry, available: bool) -> str:
     if available:
         return "yes"
     return "download" if entry.url else "by hand"
-
-
-def _plain(entry: Entry) -> dict[str, Any]:
-    return asdict(entry)

@@ -7,13 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from whitecrow.cli import detect
-from whitecrow.cli._common import (
-    Json,
-    LabelOptions,
-    MethodOptions,
-    Output,
-    command_line,
-)
+from whitecrow.cli._common import Output, command_line
+from whitecrow.cli._options import Json, LabelOptions, MethodOptions
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -37,8 +32,6 @@ def command(
         A folder for report.html, flagged.csv, scores.parquet and model.crow.
     seed
         The same seed gives the same scores.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow import files
     from whitecrow.data import demo

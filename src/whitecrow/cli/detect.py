@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import (
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import (
+    Auxiliary,
     Data,
     Flag,
+    Into,
     Json,
     LabelOptions,
     MethodOptions,
-    Output,
+    PictureSize,
     Quiet,
     ReadAs,
 )
@@ -30,15 +31,13 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[
-        str | None, Parameter(name=["--output", "-o"], show_default=False)
-    ] = None,
+    output: Into = None,
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
     use_labels: Flag = False,
-    auxiliary: str | None = None,
-    picture_size: int | None = None,
+    auxiliary: Auxiliary = None,
+    picture_size: PictureSize = None,
     top: int = 20,
     json: Json = False,
     quiet: Quiet = False,
@@ -61,41 +60,22 @@ def command(
         several times.
     use_labels
         Learn from the labels too; otherwise they serve the evaluation only.
-    auxiliary
-        Outliers from elsewhere, for methods that train against them.
-    picture_size
-        Side in pixels that pictures are scaled to.
     top
         How many rows to explain at least; flagged rows are explained up to 1,000.
-    json
-        Print one JSON object instead of text.
-    quiet
-        Do not show progress.
     """
-    from whitecrow import files, model, result
-    from whitecrow.data.source import open_source, paths_of
+    from whitecrow import files, result
 
     out = Output(as_json=json, quiet=quiet)
     place = output or _common.default_folder(data, "anomalies")
-    read = [*paths_of(data), *(paths_of(auxiliary) if auxiliary else ())]
-    files.out_folder(place, result.FILES, read)
-    reading = labels.reading(read_as, picture_size)
-    with out.progress() as progress, _common.training_progress(progress):
-        progress.stage(f"reading {data}")
-        source = open_source(data, model.for_training(reading))
-        rows = source.rows()
-        choice = method.choose(rows.kind, use_labels=use_labels)
+    files.out_folder(place, result.FILES, _common.inputs(data, auxiliary))
+    with out.training() as progress:
+        reading = labels.reading(read_as, picture_size)
+        opened = _common.opened(data, reading, progress)
+        choice = method.choose(opened.rows.kind, use_labels=use_labels)
         if use_labels:
-            result.check_labels(rows)
-        fitted = model.fit(
-            rows,
-            choice,
-            rule=source.rule,
-            use_labels=use_labels,
-            ignore=source.ignore,
-            read_as=reading.read_as,
-            auxiliary=auxiliary,
-            stage=progress.stage,
+            result.check_labels(opened.rows)
+        fitted = opened.fit(
+            choice, progress, use_labels=use_labels, auxiliary=auxiliary
         )
         found = result.judged(fitted, top=top, stage=progress.stage)
         found = result.write(found, place, progress.stage)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from whitecrow.cli._common import Flag, Json, Output
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import Flag, Json
 from whitecrow.errors import UserError
 
 __all__ = ["EXAMPLE", "command"]
@@ -35,15 +36,12 @@ def command(*, timings: Flag = False, json: Json = False) -> None:
     timings
         Measure the CPU seconds of start-up beside their limits; exit code 2 if one
         is exceeded.
-    json
-        Print one JSON object instead of text.
     """
     out = Output(as_json=json)
     found = {"versions": _versions(), "machine": _machine(), "data": _data()}
     for title, facts in found.items():
         out.line(title)
-        for name, value in facts.items():
-            out.line(f"  {name}: {value}")
+        out.facts(facts)
     measured = {name: _cpu_seconds(_CODE[name]) for name in LIMITS} if timings else {}
     for name, seconds in measured.items():
         verdict = "ok" if seconds <= LIMITS[name] else "TOO SLOW"

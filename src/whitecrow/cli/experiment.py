@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from whitecrow.cli._common import Flag, Json, Output, epilogue
+from whitecrow.cli._common import Output, epilogue
+from whitecrow.cli._options import Flag, Json
 
 if TYPE_CHECKING:
     from whitecrow.experiments.plan import Task
@@ -62,8 +63,6 @@ def run(
         Run stored failures again.
     test_only
         Fit nothing: evaluate the models that a run with `store_models = true` kept.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow.experiments import plan
     from whitecrow.experiments import run as runner
@@ -117,8 +116,6 @@ def report(
         Folder of the records; `results/NAME` if not given.
     markdown
         Write the page here instead of printing it, and its numbers beside it as CSV.
-    json
-        Print one JSON object instead of text.
     """
     experiment, tasks, store = _open(file, output)
     say = Output(as_json=json)
@@ -139,8 +136,6 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
     ----------
     folder
         Where to look.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow.errors import DataError
     from whitecrow.experiments import plan, spec
@@ -209,7 +204,7 @@ def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
 
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
-    """The page, and its numbers as CSV beside it."""
+    """Write the page, and its numbers as CSV beside it."""
     from whitecrow.experiments import curves, ranking
     from whitecrow.experiments import report as reports
     from whitecrow.files import replacing
@@ -248,7 +243,7 @@ def _show(
 
 
 def _records(store: Any, tasks: list[Task]) -> list[dict[str, Any]]:
-    """What is done, under the names that the file has for it now."""
+    """Collect what is done, under the names that the file has for it now."""
     done = [task for task in tasks if store.has(task.key)]
     return [store.get(task.key) | {"label": task.label} for task in done]
 

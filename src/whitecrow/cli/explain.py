@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from whitecrow.cli._common import Data, Json, LabelOptions, Output
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import Data, Json, LabelOptions
 
 if TYPE_CHECKING:
     from whitecrow.scoring import Explained
@@ -46,8 +47,6 @@ def command(
         Positions of rows, counted from 0; several may be given.
     top
         Without --row: explain so many of the rows with the highest scores.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow import scoring
     from whitecrow.model import Model

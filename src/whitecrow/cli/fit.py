@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import (
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import (
+    Auxiliary,
     Data,
+    Into,
     Json,
     LabelOptions,
     MethodOptions,
-    Output,
+    PictureSize,
     Quiet,
     ReadAs,
 )
 
 if TYPE_CHECKING:
-    from whitecrow.model import Fit
+    from whitecrow.learning import Fit
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -29,14 +31,12 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[
-        str | None, Parameter(name=["--output", "-o"], show_default=False)
-    ] = None,
+    output: Into = None,
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
-    auxiliary: str | None = None,
-    picture_size: int | None = None,
+    auxiliary: Auxiliary = None,
+    picture_size: PictureSize = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -55,39 +55,18 @@ def command(
     read_as
         How to read a column, as in `--read-as when=month-first`; see
         `whitecrow detect --help`. May be given several times.
-    auxiliary
-        Outliers from elsewhere, for methods that train against them.
-    picture_size
-        Side in pixels that pictures are scaled to.
-    json
-        Print one JSON object instead of text.
-    quiet
-        Do not show progress.
     """
-    from whitecrow import files, model
-    from whitecrow.data.source import open_source, paths_of
+    from whitecrow import files
 
     out = Output(as_json=json, quiet=quiet)
-    read = [*paths_of(data), *(paths_of(auxiliary) if auxiliary else ())]
     output = output or f"{_common.stem_of(data)}.crow"
-    files.check_writable(output, read)
-    reading = labels.reading(read_as, picture_size)
-    with out.progress() as progress, _common.training_progress(progress):
-        progress.stage(f"reading {data}")
-        source = open_source(data, model.for_training(reading))
-        rows = source.rows()
-        wanted = labels.given and rows.codes is not None
-        choice = method.choose(rows.kind, use_labels=wanted)
-        fitted = model.fit(
-            rows,
-            choice,
-            rule=source.rule,
-            use_labels=True,
-            ignore=source.ignore,
-            read_as=reading.read_as,
-            auxiliary=auxiliary,
-            stage=progress.stage,
-        )
+    files.check_writable(output, _common.inputs(data, auxiliary))
+    with out.training() as progress:
+        reading = labels.reading(read_as, picture_size)
+        opened = _common.opened(data, reading, progress)
+        wanted = labels.given and opened.rows.codes is not None
+        choice = method.choose(opened.rows.kind, use_labels=wanted)
+        fitted = opened.fit(choice, progress, use_labels=True, auxiliary=auxiliary)
         progress.stage("writing the model")
         fitted.model.save(output)
     _say(fitted, output, out)
@@ -102,7 +81,7 @@ def _say(found: Fit, output: str, out: Output) -> None:
 
 
 def _values(found: Fit, output: str) -> dict[str, Any]:
-    from whitecrow.result import encoding_of, note_values
+    from whitecrow.result import encoding_of
 
     detector = found.model.detector
     return {
@@ -114,7 +93,7 @@ def _values(found: Fit, output: str) -> dict[str, Any]:
         "labels_used": found.labels_used,
         "threshold": found.model.threshold,
         "threshold_source": detector.threshold_source_,
-        "notes": [note_values(note) for note in found.said],
+        "notes": [asdict(note) for note in found.said],
         "encoding": encoding_of(found.model),
         "seed": found.choice.seed,
         "seconds": round(found.seconds, 3),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import (
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import (
     Data,
     Flag,
+    Into,
     LabelOptions,
     MethodOptions,
-    Output,
+    PictureSize,
     ReadAs,
 )
 
@@ -31,9 +31,7 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[
-        str | None, Parameter(name=["--output", "-o"], show_default=False)
-    ] = None,
+    output: Into = None,
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
@@ -42,7 +40,7 @@ def command(
     annotator: str = "me",
     use_labels: Flag = False,
     ask_again: int = 20,
-    picture_size: int | None = None,
+    picture_size: PictureSize = None,
     host: str = "127.0.0.1",
     port: int = 0,
     no_browser: Flag = False,
@@ -76,8 +74,6 @@ def command(
     ask_again
         After so many questions, ask one again that was answered long ago, without its
         answer, to see how sure the answers are; 0 asks nothing twice.
-    picture_size
-        Side in pixels that pictures are scaled to.
     host
         The address to listen on; the default is reachable from this machine only.
     port
@@ -85,20 +81,17 @@ def command(
     no_browser
         Print the address of the page, and open nothing.
     """
-    from whitecrow import files, model
-    from whitecrow.data.source import open_source, paths_of
+    from whitecrow import files
     from whitecrow.web import serving
     from whitecrow.web.session import Session, Settings
 
     out = Output()
     place = output or _common.default_folder(data, "labels")
-    folder = files.out_folder(place, WRITTEN, paths_of(data))
+    folder = files.out_folder(place, WRITTEN, _common.inputs(data))
     reading = labels.reading(read_as, picture_size)
     with serving.listen(host, port) as address, ExitStack() as closing:
-        with out.progress() as progress, _common.training_progress(progress):
-            progress.stage(f"reading {data}")
-            source = open_source(data, model.for_training(reading))
-            rows = source.rows()
+        with out.training() as progress:
+            source, rows, columns = _common.opened(data, reading, progress)
             # What learns from labelled pictures takes minutes for a fit.
             choice = method.choose(rows.kind, use_labels=rows.kind == "table")
             settings = Settings(
@@ -109,7 +102,7 @@ def command(
                 use_labels=use_labels,
                 ask_again=ask_again or None,
                 ignore=source.ignore,
-                read_as=reading.read_as,
+                read_as=columns,
             )
             session = Session(rows, choice, settings)
             closing.callback(session.close)

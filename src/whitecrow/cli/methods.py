@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from whitecrow.cli._common import Json, Output
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import Json
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -22,8 +23,6 @@ def command(name: str | None = None, /, *, json: Json = False) -> None:
     ----------
     name
         A method whose parameters to show.
-    json
-        Print one JSON object instead of text.
     """
     from whitecrow.detectors._table import method, methods
 

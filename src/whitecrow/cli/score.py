@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import Parameter
+from typing import TYPE_CHECKING
 
 from whitecrow.cli import _common
-from whitecrow.cli._common import Data, Json, LabelOptions, Output, Quiet
+from whitecrow.cli._common import Output
+from whitecrow.cli._options import Data, Into, Json, LabelOptions, Quiet
 
 if TYPE_CHECKING:
     from whitecrow.metrics.quality import Quality
@@ -27,9 +26,7 @@ def command(
     data: Data,
     /,
     *,
-    output: Annotated[
-        str | None, Parameter(name=["--output", "-o"], show_default=False)
-    ] = None,
+    output: Into = None,
     labels: LabelOptions = LabelOptions(),
     json: Json = False,
     quiet: Quiet = False,
@@ -50,10 +47,6 @@ def command(
     output
         A file for the scores: .csv, .csv.gz, .tsv or .parquet; by default named after
         the data, as in pumps-scores.csv for pumps.csv.
-    json
-        Print one JSON object instead of text.
-    quiet
-        Do not show progress.
     """
     from whitecrow import files, scores, scoring
     from whitecrow.data.source import paths_of

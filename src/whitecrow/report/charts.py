@@ -34,6 +34,12 @@ SPANS = 240  # of a time axis
 LONG_TAIL = 25.0
 
 
+def _percent(value: float, low: float, high: float) -> float:
+    """Place a value between two ends, in percent; in the middle where they are one."""
+    at = 100 * (value - low) / (high - low) if high > low else 50.0
+    return float(np.clip(at, 0.0, 100.0))
+
+
 @dataclass(frozen=True)
 class Histogram:
     """Scores as bars with counts on a log axis; positions in percent of the chart.
@@ -68,8 +74,7 @@ class Histogram:
         """Position of a score in percent, within the chart."""
         if self.is_log:
             score = float(np.log(score)) if score > 0 else self.low
-        at = 100 * (score - self.low) / (self.high - self.low)
-        return float(np.clip(at, 0.0, 100.0))
+        return _percent(score, self.low, self.high)
 
 
 def histogram(
@@ -135,9 +140,7 @@ class Strip:
 
     def place(self, value: float) -> float:
         """Position of a number in percent, within the chart."""
-        span = self.high - self.low
-        at = 100 * (value - self.low) / span if span > 0 else 50.0
-        return float(np.clip(at, 0.0, 100.0))
+        return _percent(value, self.low, self.high)
 
     def is_beyond(self, value: float) -> bool:
         """Whether a number lies outside the chart."""
@@ -179,7 +182,7 @@ def strip_of(values: Floats, usual: tuple[float, float]) -> Strip:
 
 
 def _wide_enough(low: float, high: float, bins: int) -> tuple[float, float]:
-    """The ends, moved apart where floats between them are too few for so many bins."""
+    """Move the ends apart where floats between them are too few for so many bins."""
     least = 4 * bins * max(float(np.spacing(max(abs(low), abs(high)))), 1e-300)
     if high - low >= least:
         return low, high
@@ -258,8 +261,7 @@ class Timeline:
 
     def place(self, seconds: float) -> float:
         """Position of a moment in percent, within the chart."""
-        at = 100 * (seconds - self.start) / (self.step * len(self.counts))
-        return float(np.clip(at, 0.0, 100.0))
+        return _percent(seconds, self.start, self.start + self.step * len(self.counts))
 
 
 def timeline(
@@ -320,7 +322,7 @@ def _highest(spans: NDArray[np.int_], values: Floats) -> Floats:
 
 
 def _medians(spans: NDArray[np.int_], values: Floats) -> Floats:
-    """The median of the values of each span, NaN where there are none."""
+    """Find the median of the values of each span, NaN where there are none."""
     order = np.lexsort((values, spans))
     ends = np.searchsorted(spans[order], np.arange(SPANS + 1))
     middles = (ends[:-1] + ends[1:]) // 2
@@ -348,9 +350,7 @@ def _dots(top: Floats) -> str:
 
 def _edges(values: Floats, at: float) -> Floats:
     """Bins of equal width, one of whose edges is the threshold where it can be."""
-    low, high = float(values.min()), float(values.max())
-    high = max(high, at)
-    low = min(low, at)
+    low, high = min(float(values.min()), at), max(float(values.max()), at)
     if high <= low:
         return np.linspace(*_wide_enough(low - 0.5, high + 0.5, BINS), BINS + 1)
     if (wide := _wide_enough(low, high, BINS)) != (low, high):

@@ -49,47 +49,23 @@ class NoteView:
     command: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class GroupView:
-    """A group of rows as a button that shows only them."""
-
-    index: int
-    text: str
-    n: int
-    width: float
-    kind: str
-    reach: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnView:
-    """One column: its values, how it was read, and how often it is a reason."""
-
-    name: str
-    kind: str
-    action: str
-    detail: str
-    remedy: NoteView | None
-    usual: str
-    missing: str
-    strip: str
-    n: int
-    width: float
-
-
 def page(result: Result) -> dict[str, Any]:
     """Collect all values that the templates show."""
     bars = histogram(result)
     found = cuts(result, bars)
-    special = _special(result)
-    data = special.pop("data", {}) | {"cuts": found, "things": _things(result)}
+    rows = result.rows
+    if isinstance(rows, PictureRows):
+        special = picture_view(result, rows)
+    else:
+        special = _table(result, rows)
+    data = special.pop("data", {}) | {"cuts": found, "things": result.rows.things}
     return {
         "title": f"{Path(result.source).name}: anomalies",
-        "things": _things(result),
+        "things": result.rows.things,
         "kind": result.kind,
         "source": result.source,
         "n_rows": len(result.scores),
-        "n_flagged": int(result.flagged.sum()),
+        "n_flagged": result.n_flagged,
         "share": percent(float(result.flagged.mean())),
         "method": _method(result),
         "threshold": score_text(result.threshold, spread(result.scores)),
@@ -118,14 +94,6 @@ def page(result: Result) -> dict[str, Any]:
     }
 
 
-def _special(result: Result) -> dict[str, Any]:
-    """What only a table has, or only pictures."""
-    rows = result.rows
-    if isinstance(rows, PictureRows):
-        return picture_view(result, rows)
-    return _table(result, rows)
-
-
 def summary(result: Result) -> dict[str, Any]:
     """Collect the values of a short piece for a notebook."""
     width = spread(result.scores)
@@ -140,10 +108,10 @@ def summary(result: Result) -> dict[str, Any]:
         for rank, row in enumerate(result.top[:FRAGMENT_ROWS], start=1)
     ]
     return {
-        "things": _things(result),
+        "things": result.rows.things,
         "kind": result.kind,
         "n_rows": len(result.scores),
-        "n_flagged": int(result.flagged.sum()),
+        "n_flagged": result.n_flagged,
         "method": result.choice.method.class_name,
         "threshold": score_text(result.threshold, width),
         "threshold_source": result.threshold_source,
@@ -155,10 +123,6 @@ def summary(result: Result) -> dict[str, Any]:
         ],
         "rows": rows,
     }
-
-
-def _things(result: Result) -> str:
-    return "pictures" if result.kind == "picture" else "rows"
 
 
 def _method(result: Result) -> dict[str, Any]:
@@ -214,8 +178,8 @@ def _table(result: Result, rows: TableRows) -> dict[str, Any]:
     groups = _groups(result, view)
     return {
         "view": view,
-        "groups": [one for one in groups if one.kind == "reason"],
-        "episodes": [one for one in groups if one.kind == "episode"],
+        "groups": [one for one in groups if one["kind"] == "reason"],
+        "episodes": [one for one in groups if one["kind"] == "episode"],
         "first_groups": FIRST_GROUPS,
         "columns": columns,
         "first_columns": FIRST_COLUMNS,
@@ -225,46 +189,45 @@ def _table(result: Result, rows: TableRows) -> dict[str, Any]:
     }
 
 
-def _groups(result: Result, view: TableView) -> list[GroupView]:
+def _groups(result: Result, view: TableView) -> list[dict[str, Any]]:
     most = max((len(group.rows) for group in result.groups), default=1)
     return [
-        GroupView(
-            index=index,
-            text=group.text,
-            n=len(group.rows),
-            width=100 * len(group.rows) / most,
-            kind="episode" if group.column is None else "reason",
-            reach=len(view.data["groups"][index]),
-        )
+        {
+            "index": index,
+            "text": group.text,
+            "n": len(group.rows),
+            "width": 100 * len(group.rows) / most,
+            "kind": "episode" if group.column is None else "reason",
+            "reach": len(view.data["groups"][index]),
+        }
         for index, group in enumerate(result.groups)
     ]
 
 
-def _columns(result: Result, view: TableView) -> list[ColumnView]:
-    """The columns, those that cause most flags first."""
+def _columns(result: Result, view: TableView) -> list[dict[str, Any]]:
+    """List the columns, those that cause most flags first."""
     encoder = result.model.encoder
     assert encoder is not None
     most = max(view.counts.values(), default=1)
-    found = []
+    found: list[dict[str, Any]] = []
     for one in encoder.decisions_:
         summary = encoder.summaries_.get(one.column, {})
         missing = summary.get("missing", 0.0)
-        remedy = getattr(one, "remedy", "")
         found.append(
-            ColumnView(
-                name=one.column,
-                kind=one.kind,
-                action=one.action,
-                detail=one.detail,
-                remedy=note_view("", remedy) if remedy else None,
-                usual=usual_text(summary),
-                missing=percent(missing) if missing else "",
-                strip=view.symbols.get(one.column, ""),
-                n=view.counts[one.column],
-                width=100 * view.counts[one.column] / most,
-            )
+            {
+                "name": one.column,
+                "kind": one.kind,
+                "action": one.action,
+                "detail": one.detail,
+                "remedy": note_view("", one.remedy) if one.remedy else None,
+                "usual": usual_text(summary),
+                "missing": percent(missing) if missing else "",
+                "strip": view.symbols.get(one.column, ""),
+                "n": view.counts[one.column],
+                "width": 100 * view.counts[one.column] / most,
+            }
         )
-    found.sort(key=lambda column: -column.n)
+    found.sort(key=lambda column: -column["n"])
     return found[:MOST_COLUMNS]
 
 
@@ -272,7 +235,7 @@ def _columns(result: Result, view: TableView) -> list[ColumnView]:
 
 
 def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The time axis for the template, and what its script needs."""
+    """Draw the time axis for the template, and what its script needs."""
     encoder = result.model.encoder
     assert encoder is not None
     column, moments = encoder.moment_, result.moments

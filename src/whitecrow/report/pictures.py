@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,28 +17,13 @@ if TYPE_CHECKING:
     from whitecrow.data.rows import PictureRows
     from whitecrow.result import Result
 
-__all__ = ["Tile", "is_small", "picture_view"]
+__all__ = ["is_small", "picture_view"]
 
 MOST_TILES = 60
 NORMAL_TILES = 6
 BUDGET = 2_600_000  # characters of all tiles
 # Tiles whose heat maps are computed at once.
 BLOCK = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tile:
-    """One of the pictures with the highest scores."""
-
-    rank: int
-    row: int
-    folder: str
-    name: str
-    score: str
-    flagged: bool
-    truth: str
-    picture: str
-    heat: str
 
 
 def picture_view(result: Result, rows: PictureRows) -> dict[str, Any]:
@@ -53,7 +37,7 @@ def picture_view(result: Result, rows: PictureRows) -> dict[str, Any]:
     """
     images = rows.images
     tiles = _tiles(result, rows, _wanted(result))
-    seen = {tile.row for tile in tiles}
+    seen = {tile["row"] for tile in tiles}
     calm = [int(row) for row in result.order[::-1][:NORMAL_TILES] if row not in seen]
     paths = rows.paths
     return {
@@ -72,20 +56,22 @@ def is_small(images: NDArray[np.uint8]) -> bool:
 
 
 def _wanted(result: Result) -> list[int]:
-    """The flagged pictures, or the highest ones, as many as fit on a page."""
-    n = min(MOST_TILES, max(len(result.top), int(result.flagged.sum())))
+    """Choose the flagged pictures, or the highest ones, as many as fit on a page."""
+    n = min(MOST_TILES, max(len(result.top), result.n_flagged))
     return [int(row) for row in result.order[: n if result.top else 0]]
 
 
-def _tiles(result: Result, rows: PictureRows, wanted: Sequence[int]) -> list[Tile]:
-    tiles: list[Tile] = []
+def _tiles(
+    result: Result, rows: PictureRows, wanted: Sequence[int]
+) -> list[dict[str, Any]]:
+    tiles: list[dict[str, Any]] = []
     total = 0
     for start in range(0, len(wanted), BLOCK):
         part = list(wanted[start : start + BLOCK])
         heats: Any = result.model.detector.explain(rows.images[part])
         for row, heat in zip(part, heats, strict=True):
-            tile = _tile(result, rows, row, heat, rank=len(tiles) + 1)
-            total += len(tile.picture) + len(tile.heat)
+            tile = _tile(result, rows, row, heat)
+            total += len(tile["picture"]) + len(tile["heat"])
             if total > BUDGET:
                 return tiles
             tiles.append(tile)
@@ -93,32 +79,28 @@ def _tiles(result: Result, rows: PictureRows, wanted: Sequence[int]) -> list[Til
 
 
 def _tile(
-    result: Result,
-    rows: PictureRows,
-    row: int,
-    heat: NDArray[np.float64],
-    *,
-    rank: int,
-) -> Tile:
+    result: Result, rows: PictureRows, row: int, heat: NDArray[np.float64]
+) -> dict[str, Any]:
     folder, slash, name = rows.paths[row].rpartition("/")
     truth = truth_of(result, row)
-    return Tile(
-        rank=rank,
-        row=row,
-        folder=folder + slash,
-        name=name,
-        score=score_text(float(result.scores[row]), spread(result.scores)),
-        flagged=bool(result.flagged[row]),
-        truth=truth and (rows.kinds[row] or truth),
-        picture=_picture(rows, row),
-        heat=thumbnails.heat_uri(heat),
-    )
+    return {
+        "rank": int(result.ranks[row]),
+        "row": row,
+        "folder": folder + slash,
+        "name": name,
+        "score": score_text(float(result.scores[row]), spread(result.scores)),
+        "flagged": bool(result.flagged[row]),
+        "truth": truth and (rows.kinds[row] or truth),
+        "picture": _picture(rows, row),
+        "heat": thumbnails.uri(*thumbnails.heat(heat)),
+    }
 
 
 def _picture(rows: PictureRows, row: int, *, side: int = thumbnails.SIDE) -> str:
-    return thumbnails.picture_uri(
+    picture = thumbnails.picture(
         rows.images[row], rows.file(row), side=side, depth=rows.depth
     )
+    return thumbnails.uri(*picture)
 
 
 def _size(images: NDArray[np.uint8]) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from whitecrow.report.charts import Strip
     from whitecrow.result import Result
 
-__all__ = ["ReasonView", "RowView", "TableView", "bits_of", "table_view", "truth_of"]
+__all__ = ["TableView", "bits_of", "table_view", "truth_of"]
 
 MOST_ROWS = 1000
 MOST_VALUES = 80  # in the list of all values of a row, as it is without the script
@@ -38,42 +38,12 @@ LONGEST_CELLS = (80, 40, 24)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReasonView:
-    """One reason: its text, and a column's strip with the value's place."""
-
-    column: str
-    text: str
-    usual: str
-    bits: tuple[str, ...]
-    share: int
-    width: float
-    strip: str
-    mark: strips.Mark
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowView:
-    """One of the rows with the highest scores."""
-
-    rank: int
-    row: int
-    line: int | None
-    names: tuple[tuple[str, str], ...]
-    score: str
-    width: float
-    flagged: bool
-    truth: str
-    reasons: tuple[ReasonView, ...]
-    values: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class TableView:
     """What the page shows of a table.
 
     Attributes
     ----------
-    rows : list of RowView
+    rows : list of dict
         The first ones.
     n_rows : int
         All rows that the page can show.
@@ -91,7 +61,7 @@ class TableView:
         For the script.
     """
 
-    rows: list[RowView]
+    rows: list[dict[str, Any]]
     n_rows: int
     strips: dict[str, Strip]
     symbols: dict[str, str]
@@ -139,7 +109,7 @@ def table_view(
 
 
 def truth_of(result: Result, row: int) -> str:
-    """The label of a row in a word; "" if it has none."""
+    """Give the label of a row in a word; "" if it has none."""
     codes = result.rows.codes
     if codes is None or codes[row] == labels.UNLABELLED:
         return ""
@@ -210,26 +180,26 @@ class _Maker:
             dict.fromkeys([*(n for n in first if n in self.cells), *self.cells])
         )
 
-    def row(self, place: int) -> RowView:
+    def row(self, place: int) -> dict[str, Any]:
         row = self.rows[place]
         order = dict.fromkeys([*self.identifiers, *self.cells])
-        return RowView(
-            rank=place + 1,
-            row=self.table.position(row),
-            line=self.lines[place] if self.lines else None,
-            names=tuple(
+        return {
+            "rank": place + 1,
+            "row": self.table.position(row),
+            "line": self.lines[place] if self.lines else None,
+            "names": [
                 (name, self.cells[name][place])
                 for name in self.identifiers[:MOST_IDENTIFIERS]
-            ),
-            score=self.score(row),
-            width=self.width(row),
-            flagged=bool(self.result.flagged[row]),
-            truth=truth_of(self.result, row),
-            reasons=tuple(
+            ],
+            "score": self.score(row),
+            "width": self.width(row),
+            "flagged": bool(self.result.flagged[row]),
+            "truth": truth_of(self.result, row),
+            "reasons": [
                 self.reason(place, one) for one in self.result.reasons.get(row, ())
-            ),
-            values={name: self.cells[name][place] for name in [*order][:MOST_VALUES]},
-        )
+            ],
+            "values": {n: self.cells[n][place] for n in [*order][:MOST_VALUES]},
+        }
 
     def score(self, row: int) -> str:
         return score_text(float(self.result.scores[row]), self.spread)
@@ -238,17 +208,17 @@ class _Maker:
         (low, high), score = self.ends, float(self.result.scores[row])
         return 100 * max(score - low, 0.0) / ((high - low) or 1.0)
 
-    def reason(self, place: int, reason: Reason) -> ReasonView:
-        return ReasonView(
-            column=reason.column,
-            text=reason.text,
-            usual=reason.usual,
-            bits=bits_of(reason.usual),
-            share=round(100 * reason.share),
-            width=100 * reason.share / self.most,
-            strip=self.symbol(reason.column) if reason.column in self.drawn else "",
-            mark=self.mark(place, reason),
-        )
+    def reason(self, place: int, reason: Reason) -> dict[str, Any]:
+        return {
+            "column": reason.column,
+            "text": reason.text,
+            "usual": reason.usual,
+            "bits": bits_of(reason.usual),
+            "share": round(100 * reason.share),
+            "width": 100 * reason.share / self.most,
+            "strip": self.symbol(reason.column) if reason.column in self.drawn else "",
+            "mark": self.mark(place, reason),
+        }
 
     def mark(self, place: int, reason: Reason) -> strips.Mark:
         strip = self.drawn.get(reason.column)

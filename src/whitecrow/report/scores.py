@@ -45,14 +45,14 @@ def spread(scores: NDArray[np.float64]) -> float:
 
 
 def histogram(result: Result) -> charts.Histogram:
-    """The distribution of the scores, with the labelled anomalies."""
+    """Draw the distribution of the scores, with the labelled anomalies."""
     codes = result.rows.codes
     odd = None if codes is None else codes == labels.ANOMALY
     return charts.histogram(result.scores, result.threshold, odd)
 
 
 def cuts(result: Result, drawn: charts.Histogram) -> dict[str, Any] | None:
-    """What other thresholds would flag, for the slider; None with too few rows.
+    """Count what other thresholds would flag, for the slider; None with too few rows.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def cuts(result: Result, drawn: charts.Histogram) -> dict[str, Any] | None:
 
 
 def static_cuts(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """A few of the thresholds of `cuts`, for a table that needs no script."""
+    """Pick a few of the thresholds of `cuts`, for a table that needs no script."""
     rows = []
     for share in _TABLE:
         if share not in found["shares"]:

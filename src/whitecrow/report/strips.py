@@ -103,15 +103,12 @@ def place_in(strip: charts.Strip | None, value: Any, number: float) -> Mark:
         return Mark(None, "" if bar else "right", bar)
     if np.isnan(number):
         return Mark(None, "", None)
-    if strip.is_beyond(number):
-        return Mark(
-            strip.place(number), "right" if number > strip.high else "left", None
-        )
-    return Mark(strip.place(number), "", None)
+    side = "right" if number > strip.high else "left"
+    return Mark(strip.place(number), side if strip.is_beyond(number) else "", None)
 
 
 def usual_text(summary: Mapping[str, Any] | None) -> str:
-    """The usual values of a column in a few words."""
+    """Say the usual values of a column in a few words."""
     if not summary:
         return ""
     if shares := summary.get("shares"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +14,11 @@ from PIL import Image
 from whitecrow.data.decoding import preview
 from whitecrow.errors import DataError
 
-__all__ = ["heat", "heat_uri", "picture", "picture_uri"]
+__all__ = ["heat", "picture", "uri"]
 
 SIDE = 224
 # The page's colour for what is odd, in its light and its dark version.
 RED, GREEN, BLUE = 232, 93, 31
-
-
-def picture_uri(
-    pixels: NDArray[np.uint8],
-    file: Path | None = None,
-    *,
-    side: int = SIDE,
-    depth: tuple[float, float] | None = None,
-) -> str:
-    """The same as `picture`, for a page that holds all it shows."""
-    return _uri(*picture(pixels, file, side=side, depth=depth))
-
-
-def heat_uri(values: NDArray[np.float64]) -> str:
-    """The same as `heat`, for a page that holds all it shows."""
-    return _uri(*heat(values))
 
 
 def picture(
@@ -43,7 +28,7 @@ def picture(
     side: int = SIDE,
     depth: tuple[float, float] | None = None,
 ) -> tuple[str, bytes]:
-    """A picture as JPEG or, if it is tiny, as PNG: media type and content.
+    """Write a picture as JPEG or, if it is tiny, as PNG: media type and content.
 
     Parameters
     ----------
@@ -66,7 +51,7 @@ def picture(
 
 
 def heat(values: NDArray[np.float64]) -> tuple[str, bytes]:
-    """A heat map as a PNG of one colour whose opacity is the heat.
+    """Draw a heat map as a PNG of one colour whose opacity is the heat.
 
     Parameters
     ----------
@@ -92,19 +77,14 @@ def _shown(
     side: int,
     depth: tuple[float, float] | None,
 ) -> Image.Image:
-    if file is None:
-        return _image(pixels)
-    try:
-        return preview(file, side=side, depth=depth)
-    except DataError:  # the file is gone; what the detector saw is here
-        return _image(pixels)
-
-
-def _image(pixels: NDArray[np.uint8]) -> Image.Image:
+    if file is not None:
+        with suppress(DataError):  # the file is gone; what the detector saw is here
+            return preview(file, side=side, depth=depth)
     if len(pixels) == 1:
         return Image.fromarray(pixels[0])
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
-def _uri(kind: str, content: bytes) -> str:
+def uri(kind: str, content: bytes) -> str:
+    """Write a picture as text, for a page that holds all it shows."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

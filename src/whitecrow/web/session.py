@@ -33,7 +33,8 @@ from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError, LabelError, UserError
 from whitecrow.files import replacing
-from whitecrow.model import Fit, Model, facts
+from whitecrow.learning import Fit, facts
+from whitecrow.model import Model
 from whitecrow.notes import LOUD, Note, gathered
 from whitecrow.report import content
 from whitecrow.watching import on_log

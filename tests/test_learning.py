@@ -10,7 +10,7 @@ from whitecrow.choose import choose
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import DataError
-from whitecrow.model import fit, learnt_from
+from whitecrow.learning import fit, learnt_from
 
 KNN = choose("table", "knn", use_labels=True)
 SAD = choose("table", "deep_sad", use_labels=True, parameters={"epochs": "1"})
@@ -81,7 +81,7 @@ def test_pictures_without_a_train_folder_are_all_learnt_from() -> None:
 
 def test_rows_that_are_left_out_are_scored_too_and_the_file_says_so() -> None:
     codes = np.zeros(60, np.int8)
-    codes[:6] = 1
+    codes[:20] = 1
     rows = table(codes, 60)
     rule = Labelling(column="y")
     found = fit(rows, KNN, rule=rule, use_labels=True)
@@ -90,6 +90,7 @@ def test_rows_that_are_left_out_are_scored_too_and_the_file_says_so() -> None:
     assert found.labels_used
     assert found.model.info["labels_used"] is True
     assert found.model.labelling == rule
+    assert "best F1 on 20 labelled anomalies" in found.model.detector.threshold_source_
     assert found.model.encoder is not None
-    assert found.model.encoder.summaries_["x"]["rows"] == 54
+    assert found.model.encoder.summaries_["x"]["rows"] == 40
     assert not fit(rows, KNN, rule=rule).labels_used

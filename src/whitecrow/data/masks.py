@@ -12,7 +12,7 @@ from PIL import Image
 from whitecrow import labels as conventions
 from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import Size, head, open_picture, reason, room
-from whitecrow.data.layout import holds_masks, is_part, pairs, without_masks
+from whitecrow.data.folders import holds_masks, is_part, pairs, without_masks
 from whitecrow.data.pictures import named, suffixed
 from whitecrow.errors import DataError
 

@@ -1,7 +1,7 @@
 """Folders of pictures as one array of bytes, with what their folders say.
 
 Pictures come out in the order of their paths, all of one size and mode. What the
-folders mean is decided in `layout`, how more than 8 bits become bytes in `depth`.
+folders mean is decided in `folders`, how more than 8 bits become bytes in `depth`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from whitecrow.data.decoding import (
     Size,
     shown,
 )
-from whitecrow.data.layout import TRAIN, Layout, is_part, layout, without_masks
+from whitecrow.data.folders import TRAIN, Meaning, is_part, meaning, without_masks
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
@@ -112,7 +112,7 @@ def read_pictures(
 def _put_together(
     folder: Path,
     files: Sequence[Path],
-    said: Layout,
+    said: Meaning,
     images: NDArray[np.uint8],
     failures: list[str],
     notes: list[str],
@@ -219,7 +219,7 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
 
 def _found(
     folder: Path, files: Sequence[Path] | None
-) -> tuple[list[Path], Layout, list[str]]:
+) -> tuple[list[Path], Meaning, list[str]]:
     """The pictures to read, what their folders say, and notes."""
     notes: list[str] = []
     listed = _listed(folder, notes) if files is None else list(files)
@@ -230,7 +230,7 @@ def _found(
     elif masks:
         rows = masks
     listed, paths = [listed[r] for r in rows], [paths[r] for r in rows]
-    said = layout([shown(Path(p)) for p in paths], folder=shown(named(folder)))
+    said = meaning([shown(Path(p)) for p in paths], folder=shown(named(folder)))
     return [listed[row] for row in said.rows], said, notes
 
 

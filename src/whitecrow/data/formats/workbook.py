@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from whitecrow.data.formats import layout
+from whitecrow.data.formats import header
 from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.names import unique
@@ -195,7 +195,7 @@ def _last(row: Row) -> int:
 def _is_table(rows: list[Row]) -> bool:
     """Whether a sheet holds rows below names, or numbers, rather than a cover."""
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
-    found = layout.find(sample, range(1, len(sample) + 1))
+    found = header.find(sample, range(1, len(sample) + 1))
     return found.first < len(sample) and (
         len(found.names) > 1 or any(not isinstance(r[0], str) for r in rows)
     )
@@ -207,7 +207,7 @@ def _table(
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
     pairs = enumerate(pairwise(lines[:200]), 1)
     gaps = {i for i, (a, b) in pairs if b > a + 1}
-    found = layout.find(sample, lines, gaps)
+    found = header.find(sample, lines, gaps)
     width = max([_last(row) for row in rows[found.first :]], default=0)
     names = found.names
     if width > len(names):  # a column without a name whose cells come late

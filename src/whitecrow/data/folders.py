@@ -24,15 +24,20 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
-    "Layout",
+    "Meaning",
     "holds_masks",
     "is_part",
-    "layout",
+    "meaning",
     "pairs",
     "without_masks",
 ]
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 # Words are compared without case and punctuation: "n.i.O." is "nio".
 _PARTS = {
@@ -40,72 +45,21 @@ _PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "validate"), VALIDATION),
     **dict.fromkeys(("test", "testing", "testset"), TEST),
 }
-_GOOD = frozenset(
-    (
-        "good",
-        "ok",
-        "okay",
-        "normal",
-        "normals",
-        "pass",
-        "passed",
-        "healthy",
-        "io",
-        "gut",
-        "defectfree",
-        "nodefect",
-        "nodefects",
-        "nondefective",
-        "undamaged",
-        "flawless",
-        "anomalyfree",
-        "fehlerfrei",
-    )
+_GOOD = _words(
+    "good ok okay normal normals pass passed healthy io gut defectfree nodefect "
+    "nodefects nondefective undamaged flawless anomalyfree fehlerfrei"
 )
-_BAD = frozenset(
-    (
-        "bad",
-        "ng",
-        "nok",
-        "notok",
-        "ko",
-        "nio",
-        "defect",
-        "defects",
-        "defective",
-        "fail",
-        "failed",
-        "failure",
-        "faulty",
-        "fault",
-        "anomaly",
-        "anomalies",
-        "anomalous",
-        "abnormal",
-        "damaged",
-        "reject",
-        "rejected",
-        "scrap",
-        "schlecht",
-        "fehler",
-    )
+_BAD = _words(
+    "bad ng nok notok ko nio defect defects defective fail failed failure faulty "
+    "fault anomaly anomalies anomalous abnormal damaged reject rejected scrap "
+    "schlecht fehler"
 )
-_UNKNOWN = frozenset(("unlabelled", "unlabeled", "unknown", "unsorted"))
-_PICTURES = frozenset(("image", "images", "img", "imgs", "picture", "pictures"))
-_MASKS = frozenset(("groundtruth",))
+_UNKNOWN = _words("unlabelled unlabeled unknown unsorted")
+_PICTURES = _words("image images img imgs picture pictures")
+_MASKS = _words("groundtruth")
 # Masks only if their pictures are there too: there are pictures of labels and masks.
-_MAYBE_MASKS = frozenset(
-    (
-        "gt",
-        "gts",
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "annotation",
-        "annotations",
-        "segmentation",
-    )
+_MAYBE_MASKS = _words(
+    "gt gts mask masks label labels annotation annotations segmentation"
 )
 _ENDING = re.compile(
     r"(?i)[ _.-](?:mask|gt|label|ground[ _-]?truth|segmentation|seg|annotation)$"
@@ -116,7 +70,7 @@ Key = tuple[Parts, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class Meaning:
     """What paths say about each picture.
 
     Attributes
@@ -140,7 +94,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
+def meaning(paths: Sequence[str], *, folder: str = "") -> Meaning:
     """Read parts, kinds and labels off the folders of pictures.
 
     Parameters
@@ -157,7 +111,7 @@ def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
 
     Examples
     --------
-    >>> found = layout(["Train/OK/1.png", "Test/OK/2.png", "Test/dent/3.png"])
+    >>> found = meaning(["Train/OK/1.png", "Test/OK/2.png", "Test/dent/3.png"])
     >>> found.parts, found.kinds, found.codes.tolist()
     (('train', 'test', 'test'), ('OK', 'OK', 'dent'), [0, 0, 1])
     """
@@ -180,7 +134,7 @@ def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
         kinds = _kinds(folders, level, notes)
     kinds = tuple("" if _word(kind) in _UNKNOWN else kind for kind in kinds)
     codes = _codes(parts, kinds, notes)
-    return Layout(rows, parts, kinds, codes, (*_counts(parts, kinds), *notes))
+    return Meaning(rows, parts, kinds, codes, (*_counts(parts, kinds), *notes))
 
 
 def is_part(folder: str) -> bool:

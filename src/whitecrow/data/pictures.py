@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from whitecrow import labels as conventions
 from whitecrow.data import decoding
 from whitecrow.data import depth as depths
-from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import (
     GREY,
     GREY_AND_ALPHA,
@@ -32,6 +31,7 @@ from whitecrow.data.decoding import (
     shown,
 )
 from whitecrow.data.folders import TRAIN, Meaning, is_part, meaning, without_masks
+from whitecrow.data.rows import PictureRows, if_any
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
@@ -57,7 +57,7 @@ def read_pictures(
     picture_size: int | Size | None = None,
     largest_side: int = LARGEST_SIDE,
     depth: depths.Depth | None = None,
-) -> Pictures:
+) -> PictureRows:
     """Read all pictures of a folder, or some of them, as one array.
 
     Parameters
@@ -74,12 +74,12 @@ def read_pictures(
         See `picture_size`.
     depth : (low, high), optional
         The values of pictures of more than 8 bits that become 0 and 255, as
-        `Pictures.depth` of an earlier call has them. Without it, they are found from
+        `depth` of an earlier call has them. Without it, they are found from
         the pictures of `train`, if there are any, or from all; see `depth.to_bytes`.
 
     Returns
     -------
-    Pictures
+    PictureRows
         Broken files are left out and named in `skipped`.
 
     Raises
@@ -117,7 +117,7 @@ def _put_together(
     failures: list[str],
     notes: list[str],
     depth: depths.Depth | None,
-) -> Pictures:
+) -> PictureRows:
     """The pictures that could be read, with what is known of each."""
     paths = [shown(path.relative_to(folder)) for path in files]
     bad = {row: failures[row] for row in range(len(files)) if failures[row]}
@@ -126,11 +126,11 @@ def _put_together(
     good = [row for row in range(len(files)) if row not in bad]
     if bad:
         notes.append(f"broken and skipped: {len(bad)} of {len(files)} pictures")
-    return Pictures(
+    return PictureRows(
         images=images if not bad else images[good],
         paths=tuple(paths[row] for row in good),
         kinds=tuple(said.kinds[row] for row in good),
-        labels=said.codes[good],
+        codes=if_any(said.codes[good]),
         skipped=tuple((paths[row], reason) for row, reason in bad.items()),
         source=shown(folder),
         notes=(_summary(len(good), images.shape), *notes, *said.notes),
@@ -151,7 +151,7 @@ def training_rows(
     Parameters
     ----------
     parts, kinds : sequence of str
-        As in `Pictures`.
+        As in `PictureRows`.
     codes : ndarray of int8, shape (n,)
         Labels of the pictures.
 

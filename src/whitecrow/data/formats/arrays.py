@@ -16,13 +16,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from whitecrow import labels as conventions
-from whitecrow.data.content import GOOD, Pictures, labels_of
 from whitecrow.data.formats import matlab
 from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import InMemory
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
 __all__ = ["read_mat", "read_npy", "read_npz"]
@@ -36,7 +35,7 @@ _DATA_NAME = re.compile(r"(X|x|images?|data)$")
 _LABEL_NAME = re.compile(r"(y|labels?|targets?)$")
 
 
-def read_npz(file: Bytes) -> InMemory | Pictures:
+def read_npz(file: Bytes) -> InMemory | PictureRows:
     """Read an `.npz` archive, never unpickling anything.
 
     Raises
@@ -50,12 +49,12 @@ def read_npz(file: Bytes) -> InMemory | Pictures:
     return _from_arrays(file.shown, _decoded(file, "npz", _load_npz))
 
 
-def read_npy(file: Bytes) -> InMemory | Pictures:
+def read_npy(file: Bytes) -> InMemory | PictureRows:
     """Read an array: (n, d) is a table, (n, h, w) or (n, h, w, 3) of uint8 pictures."""
     return _from_arrays(file.shown, {"X": _decoded(file, "npy", _load_npy)})
 
 
-def read_mat(file: Bytes) -> InMemory | Pictures:
+def read_mat(file: Bytes) -> InMemory | PictureRows:
     """Read a MATLAB file up to version 7 with `X` and, optionally, `y`.
 
     Raises
@@ -114,7 +113,7 @@ def _load_npy(path: Path) -> Array:
 # ------------------------------------------------------------- finding the parts
 
 
-def _from_arrays(source: str, arrays: Arrays) -> InMemory | Pictures:
+def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
     parts = _parts(source, arrays)
     notes: tuple[str, ...] = ()
     if len(parts) > 1:
@@ -250,13 +249,13 @@ def _pictures(
     names: tuple[str, ...],
     class_names: Array | None,
     notes: tuple[str, ...],
-) -> Pictures:
+) -> PictureRows:
     images = _channels_first(source, X)
     kinds = ("",) * len(images) if y is None else _kinds(y, class_names)
-    codes = np.full(len(images), conventions.UNLABELLED)
+    codes = None
     if y is not None and _is_binary(y):
-        kinds = tuple(GOOD if value == 0 else "anomaly" for value in y.tolist())
-        codes = labels_of(kinds)
+        kinds = tuple("anomaly" if value else "good" for value in y.tolist())
+        codes = y.astype(np.int8)
         notes = (*notes, "labels are 0 and 1, read as normal and anomaly")
     elif y is not None:
         notes = (
@@ -266,7 +265,14 @@ def _pictures(
         )
     n, c, h, w = images.shape
     found = f"{n} pictures of {h} x {w} pixels, {'grey' if c == 1 else 'colour'}"
-    return Pictures(images, names, kinds, codes, (), source, (found, *notes))
+    return PictureRows(
+        source=source,
+        images=images,
+        paths=names,
+        kinds=kinds,
+        codes=codes,
+        notes=(found, *notes),
+    )
 
 
 def _channels_first(source: str, X: Array) -> NDArray[np.uint8]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-from whitecrow.data.content import MISSING_WORDS
+__all__ = ["MISSING_WORDS", "VALUES", "is_missing", "is_unit", "kind_of"]
 
-__all__ = ["VALUES", "is_missing", "is_unit", "kind_of"]
+MISSING_WORDS = (
+    *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"),
+    *("null", "NULL", "None", "none"),
+)
+"""Cells that mean "no value" in text files."""
 
 VALUES = ("number", "quantity", "moment")
 """What `kind_of` says of cells that are no names."""

@@ -16,12 +16,13 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from whitecrow.data import catalog, formats, places
-from whitecrow.data.content import MISSING_WORDS, Pictures
 from whitecrow.data.formats import TableFile
 from whitecrow.data.formats.dialect import SEPARATORS
 from whitecrow.data.formats.ragged import refusal
 from whitecrow.data.formats.streams import BROKEN, Bytes, Text, unreadable
+from whitecrow.data.formats.units import MISSING_WORDS
 from whitecrow.data.prepare.layout import Columns, Layout
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
 __all__ = ["Source", "batches", "paths", "sources"]
@@ -281,7 +282,7 @@ def _ragged(file: Bytes, width: int) -> DataError:
 
 def _matrix(path: Path) -> TableFile:
     data = formats.open_file(path)
-    if isinstance(data, Pictures) or data.label_column is None:
+    if isinstance(data, PictureRows) or data.label_column is None:
         raise DataError(f"{path}: no arrays X and y in it")
     return data
 

@@ -198,7 +198,6 @@ def test_files_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert file.read().to_pydict() == {"x": ["1", "2", "3"], "y": ["2", "2", "0.5"]}
     assert file.notes[0] == "2 files: a.csv from row 0, b.csv from row 2"
     assert file.lines([2, 0, 1]) == [2, 2, 4]
-    assert file.part_of(2).path.name == "b.csv"
     assert [batch.num_rows for batch in file.batches(2)] == [2, 1]
 
 

@@ -122,7 +122,11 @@ def _put_together(
     paths = [shown(path.relative_to(folder)) for path in files]
     bad = {row: failures[row] for row in range(len(files)) if failures[row]}
     if len(bad) == len(files):
-        raise _nothing_readable(folder, paths, bad)
+        row, reason = next(iter(bad.items()))
+        raise DataError(
+            f"{shown(folder)}: none of {len(paths)} pictures can be read; "
+            f"{paths[row]}: {reason}"
+        )
     good = [row for row in range(len(files)) if row not in bad]
     if bad:
         notes.append(f"broken and skipped: {len(bad)} of {len(files)} pictures")
@@ -495,14 +499,6 @@ def _deep_notes(
         note,
         f"values beyond that are cut off: in {beyond} of {len(deep)} pictures",
     ]
-
-
-def _nothing_readable(folder: Path, paths: list[str], bad: dict[int, str]) -> DataError:
-    row, reason = next(iter(bad.items()))
-    return DataError(
-        f"{shown(folder)}: none of {len(paths)} pictures can be read; {paths[row]}: "
-        f"{reason}"
-    )
 
 
 def _summary(n: int, shape: tuple[int, ...]) -> str:

@@ -76,17 +76,13 @@ def open_table(path: Path, *, sheet: str | None = None) -> TableFile:
 
     Parameters
     ----------
-    path : Path
-        A file; `-` is standard input.
-    sheet : str, optional
-        The sheet of a workbook: its name, or its number from 1.
+    path, sheet
+        As for `open_file`.
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         As for `open_file`, or the file holds pictures.
-    ParameterError
-        As for `open_file`.
 
     Examples
     --------
@@ -149,7 +145,9 @@ def _opened(
     if kind == "zip":
         member, name = unzipped(file, _TABLES)
         found = _opened(member, path, name, sheet)
-        return _noted(found, f"the file {name!r} of the archive is read")
+        if isinstance(found, TableFile):
+            found.add_note(f"the file {name!r} of the archive is read")
+        return found
     file = Bytes(file.path, file.shown, what.packing, file.keep)
     found = _read(file, path, name, kind, sheet)
     if isinstance(found, TableFile):
@@ -200,10 +198,4 @@ def _check_names(found: TableFile, name: str, what: Found) -> None:
         )
     if what.misnamed and name != "-":
         shown = f"{what.kind}, {what.packing}" if what.packing else what.kind
-        _noted(found, f"read as {shown} by its content, whatever its name says")
-
-
-def _noted(found: TableFile | PictureRows, note: str) -> TableFile | PictureRows:
-    if isinstance(found, TableFile):
-        found.add_note(note)
-    return found
+        found.add_note(f"read as {shown} by its content, whatever its name says")

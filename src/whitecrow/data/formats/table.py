@@ -103,7 +103,8 @@ class TableFile:
         rows, some = 0, False
         for block in blocks:
             rows += block.num_rows
-            some = some or _has_cell(block)
+            nulls = (pc.is_null(column, nan_is_null=True) for column in block.columns)
+            some = some or any(missing.false_count for missing in nulls)
             if block.num_rows:
                 yield block
         if not rows:
@@ -195,10 +196,6 @@ class Stacked(TableFile):
             found.update(zip(mine, there, strict=True))
         return [found[row] for row in rows]
 
-    def part_of(self, row: int) -> TableFile:
-        """Return the file that has a row; all rows must have been read."""
-        return next(p for p, a, b in self._spans() if b is None or a <= row < b)
-
     def _spans(self) -> Iterator[tuple[TableFile, int, int | None]]:
         if not self._starts:  # nobody has read the files yet
             for _ in self._blocks():
@@ -238,17 +235,7 @@ def rebatch(
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     full = [batch for batch in batches if batch.num_rows]
-    if len(full) == 1:
-        return full[0]
-    return pa.concat_batches(full)
-
-
-def _has_cell(block: pa.RecordBatch) -> bool:
-    for column in block.columns:
-        missing = pc.is_null(column, nan_is_null=True)
-        if missing.false_count:
-            return True
-    return False
+    return full[0] if len(full) == 1 else pa.concat_batches(full)
 
 
 def _check_columns(first: TableFile, other: TableFile) -> None:

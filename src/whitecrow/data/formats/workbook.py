@@ -11,6 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ __all__ = ["read_workbook"]
 LARGEST = 4 << 30  # bytes of XML
 MOST_CELLS = 60_000_000
 _REFERENCE = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
+
+_TYPES = {
+    bool: pa.bool_(),
+    date: pa.date32(),
+    datetime: pa.timestamp("us"),
+    time: pa.time64("us"),
+    timedelta: pa.duration("us"),
+}
 
 Row = list[Any]
 
@@ -57,16 +66,13 @@ def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory
         _check(file)
     book, names = _opened(file)
     chosen = names if sheet is None else [_chosen(file, sheet, names)]
-    found = None
     for name in chosen:
         rows, lines = _rows(file, book, name)
         if rows and (sheet is not None or _is_table(rows)):
-            found = (name, rows, lines)
             break
-    if found is None:
+    else:
         what = "sheet with a table" if sheet is None else f"cell in sheet {sheet!r}"
         raise DataError(f"{file.shown}: no {what}; it has the sheets {_listed(names)}")
-    name, rows, lines = found
     note = f"workbook, sheet {name!r}"
     if len(names) > 1:
         others = _listed([other for other in names if other != name])
@@ -111,10 +117,7 @@ def _extent(blocks: Iterable[bytes]) -> tuple[int, int]:
 
 
 def _number_of(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - 64
-    return number
+    return reduce(lambda number, letter: 26 * number + letter - 64, letters, 0)
 
 
 def _opened(file: Bytes) -> tuple[Any, list[str]]:
@@ -249,17 +252,10 @@ def _column(cells: list[Any]) -> pa.Array:
     empty = [None if cell == "" else cell for cell in cells]
     if kinds and kinds <= {int, float}:
         return _numbers(empty)
-    if kinds == {bool}:
-        return pa.array(empty, pa.bool_())
-    if kinds == {date}:
-        return pa.array(empty, pa.date32())
-    if kinds and kinds <= {date, datetime}:
-        moments = [_moment(cell) for cell in empty]
-        return pa.array(moments, pa.timestamp("us"))
-    if kinds == {time}:
-        return pa.array(empty, pa.time64("us"))
-    if kinds == {timedelta}:
-        return pa.array(empty, pa.duration("us"))
+    if len(kinds) == 1 and (kind := _TYPES.get(*kinds)):
+        return pa.array(empty, kind)
+    if kinds == {date, datetime}:
+        return pa.array([_moment(cell) for cell in empty], pa.timestamp("us"))
     return pa.array([_text(cell) or None for cell in cells], pa.string())
 
 

@@ -69,13 +69,11 @@ def to_bytes(
 
     Notes
     -----
-    The range of the set is that from its lowest to its highest pixel. If extremes
-    would cost more than two of the eight bits (hot pixels, an overexposed picture), it
-    is the range of 99.8 % of the pixels of each picture, at worst without a tenth of
-    the pictures at either end. A quarter of that range is left free on both sides,
-    unless extremes fill it, so that a defect may be brighter than all that is known.
-    Where the values fill about half of 8, 10, 12, 14 or 16 bits, or of 0 to 1, this
-    whole range is taken.
+    The range is that from the lowest to the highest pixel of the set or, if extremes
+    would cost more than two of the eight bits (hot pixels), that of 99.8 % of the
+    pixels of each picture, at worst without a tenth of the pictures at either end. A
+    quarter is left free on both sides, unless extremes fill it, for defects to come.
+    Where the values fill about half of 8 to 16 bits, or of 0 to 1, all of it is taken.
 
     Examples
     --------

@@ -159,22 +159,14 @@ def _places(folders: list[Parts]) -> list[int | None]:
 
     Below the first level, `test` may be any word: there, a `train` has to be as well.
     """
-    top = [0 if names and _word(names[0]) in _PARTS else None for names in folders]
-    if any(_PARTS[_word(names[0])] != VALIDATION for names in _where(folders, top)):
-        return top
-    deep = [
-        next((i for i, name in enumerate(names) if _word(name) in _PARTS), None)
-        for names in folders
-    ]
-    found = zip(folders, deep, strict=True)
-    if any(i is not None and _PARTS[_word(names[i])] == TRAIN for names, i in found):
+    parts = [[_PARTS.get(_word(name)) for name in names] for names in folders]
+    if {found[0] for found in parts if found} & {TRAIN, TEST}:
+        return [0 if found and found[0] else None for found in parts]
+    deep = [next((i for i, part in enumerate(found) if part), None) for found in parts]
+    both = zip(parts, deep, strict=True)
+    if any(i is not None and found[i] == TRAIN for found, i in both):
         return deep
     return [None] * len(folders)
-
-
-def _where(folders: list[Parts], places: list[int | None]) -> list[Parts]:
-    both = zip(folders, places, strict=True)
-    return [names for names, place in both if place is not None]
 
 
 def _refuse_several(split: list[tuple[Parts, int]], folder: str) -> None:
@@ -206,13 +198,8 @@ def _kind(names: Parts, place: int) -> str:
 
 def _level(folders: list[Parts]) -> int | None:
     """How deep the folders are that say good or bad; None if none says good."""
-    found = [
-        depth
-        for names in set(folders)
-        for depth, name in enumerate(names)
-        if _word(name) in _GOOD
-    ]
-    return min(found, default=None)
+    every = (pair for names in set(folders) for pair in enumerate(names))
+    return min((depth for depth, name in every if _word(name) in _GOOD), default=None)
 
 
 def _kinds(folders: list[Parts], level: int | None, notes: list[str]) -> Parts:

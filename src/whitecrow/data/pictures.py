@@ -172,10 +172,11 @@ def training_rows(
     if not train.any() or train.all():
         return np.ones(len(codes), dtype=bool), ""
     named = sorted({kinds[row] for row in np.flatnonzero(train).tolist()} - {""})
-    place = " and ".join(f"{TRAIN}/{kind}" for kind in named[:3]) or TRAIN
+    where = TRAIN
+    if 0 < len(named) <= 3:
+        where = " and ".join(f"{TRAIN}/{kind}" for kind in named)
     n, others = int(train.sum()), int((~train).sum())
     noun = "picture" if n == 1 else "pictures"
-    where = place if len(named) <= 3 else TRAIN
     verb = "is" if others == 1 else "are"
     return train, (
         f"trained on {n:,} {noun} of {where}; the other {others:,} {verb} scored only"
@@ -485,12 +486,11 @@ def _deep_notes(
     given: bool,
 ) -> list[str]:
     types = " and ".join(sorted({found.type for found in deep}))
-    bits = f"more than {'8 bits' if types != '16-bit' else '8'} a pixel"
-    bits = "16 bits a pixel" if types == "16-bit" else bits
+    bits = "16 bits" if types == "16-bit" else "more than 8 bits"
     whose = "as the model was fitted" if given else "of the set"
     note = (
         f"{types} pictures: values {depths.span(depth)} {whose} are scaled to 0 to 255 "
-        f"({len(deep)} of {n} pictures have {bits})"
+        f"({len(deep)} of {n} pictures have {bits} a pixel)"
     )
     beyond = int(depths.is_beyond(extents, depth).sum())
     if not beyond:

@@ -19,12 +19,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from whitecrow.data.formats import ragged
-from whitecrow.data.formats.dialect import (
-    BLANK,
-    BLANKS,
-    sniff,
-    split,
-)
+from whitecrow.data.formats.dialect import BLANK, BLANKS, sniff, split
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
 from whitecrow.data.formats.table import TableFile
@@ -43,22 +38,7 @@ _RETURN = re.compile(rb"\r(?!\n)")
 
 
 class Delimited(TableFile):
-    """A file of delimited text.
-
-    Parameters
-    ----------
-    file : Bytes
-        Where it is.
-    path : Path
-        As it was given.
-    suffix : str
-        How its name ends, without that of a compression.
-
-    Raises
-    ------
-    DataError
-        The file is empty or no text.
-    """
+    """A file of delimited text, whose name ends in `suffix` before any compression."""
 
     def __init__(self, file: Bytes, path: Path, suffix: str) -> None:
         self._file = file
@@ -90,13 +70,11 @@ class Delimited(TableFile):
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
         names = self._dialect.names
-        columns = range(len(names))
         late: list[str] = []
         last = None
         for block in without_footer(self._raw_blocks(), late):
-            last = pa.record_batch(
-                [block.column(j) for j in columns], schema=self.schema
-            )
+            columns = block.columns[: len(names)]
+            last = pa.record_batch(columns, schema=self.schema)
             yield last
         if last is None:
             raise _no_rows(self._file.shown, len(names) if late else 0)

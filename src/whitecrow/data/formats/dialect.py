@@ -102,16 +102,7 @@ class _Candidate:
 
 
 def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
-    """Find out how a file is written.
-
-    Parameters
-    ----------
-    file : Bytes
-        The file.
-    text : Text
-        Its encoding.
-    suffix : str
-        How its name ends, without that of a compression.
+    """Find out how a file is written whose name ends in `suffix`.
 
     Raises
     ------

@@ -237,12 +237,14 @@ def _kind(value: Any) -> str:
         inner = {_kind(cell) for cell in value} - {"NoneType"}
         if not inner:
             return "empty list"
-        kind = next(iter(inner)) if len(inner) == 1 else _wider(inner)
+        kind = _common(inner)
         return "list mixed" if "list" in kind else f"list {kind}"
     return type(value).__name__
 
 
-def _wider(kinds: set[str]) -> str:
+def _common(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
     return "float" if kinds == {"int", "float"} else "mixed"
 
 
@@ -266,10 +268,9 @@ def _type(kinds: set[str]) -> pa.DataType:
         return pa.null()
     if all("list" in kind for kind in found):
         inner = {kind.removeprefix("list ") for kind in found} - {"empty list"}
-        kind = next(iter(inner)) if len(inner) == 1 else _wider(inner)
+        kind = _common(inner)
         return pa.list_(_TYPES[kind]) if kind in _TYPES else pa.string()
-    kind = next(iter(found)) if len(found) == 1 else _wider(found)
-    return _TYPES.get(kind, pa.string())
+    return _TYPES.get(_common(found), pa.string())
 
 
 def _nested(kinds: Kinds) -> list[str]:

@@ -101,14 +101,7 @@ def suffix_of(name: str) -> str:
 
 
 def format_in(file: Bytes, name: str) -> Found:
-    """Find the format of a file.
-
-    Parameters
-    ----------
-    file : Bytes
-        Its bytes, as they are.
-    name : str
-        What it is called.
+    """Find the format of a file by its bytes, as they are, and its name.
 
     Raises
     ------

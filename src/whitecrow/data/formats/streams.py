@@ -93,13 +93,7 @@ class Bytes:
             raise unreadable(self, error) from error
 
     def head(self, size: int) -> bytes:
-        """Return the first bytes, decompressed.
-
-        Raises
-        ------
-        DataError
-            As `blocks`.
-        """
+        """Return the first bytes, decompressed; errors are those of `blocks`."""
         try:
             with self.opened() as stream:
                 parts = [stream.read(size)]

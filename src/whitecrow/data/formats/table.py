@@ -117,17 +117,7 @@ class TableFile:
 
 
 class InMemory(TableFile):
-    """A table of a format that is read in one piece.
-
-    Parameters
-    ----------
-    path : Path
-    frame : pyarrow.Table
-    notes : sequence of str
-    label_column : str, optional
-    lines : sequence of int, optional
-        The line number of each row.
-    """
+    """A table of a format that is read in one piece; `lines` has a number a row."""
 
     def __init__(
         self,
@@ -151,19 +141,12 @@ class InMemory(TableFile):
 
 
 class Stacked(TableFile):
-    """The tables of several files, one after another.
-
-    Parameters
-    ----------
-    source : Path
-        The pattern that names them.
-    parts : sequence of TableFile
-        With equal columns, which may stand in another order.
+    """The tables of several files, one after another; `source` is their pattern.
 
     Raises
     ------
     DataError
-        The columns of a file differ from those of the first.
+        The columns of a file differ from those of the first, by more than their order.
     """
 
     def __init__(self, source: Path, parts: Sequence[TableFile]) -> None:

@@ -44,16 +44,7 @@ Row = list[Any]
 
 
 def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory:
-    """Read a sheet of a workbook.
-
-    Parameters
-    ----------
-    file : Bytes
-        Where it is.
-    path : Path
-        As it was given.
-    sheet : str, optional
-        Name of the sheet, or its number from 1; without it, the first one with data.
+    """Read a sheet by its name, or its number from 1, or the first one with a table.
 
     Raises
     ------

@@ -123,11 +123,8 @@ def _expanded(given: str) -> list[Path]:
     path = places.locate(given)
     if not path.is_dir():
         return [path]
-    found = [
-        file
-        for file in sorted(path.iterdir())
-        if file.name.endswith((".csv", ".csv.gz"))
-    ]
+    every = sorted(path.iterdir())
+    found = [file for file in every if file.name.endswith((".csv", ".csv.gz"))]
     if not found:
         raise DataError(f"{path}: no .csv or .csv.gz file in this folder")
     return found

@@ -124,13 +124,7 @@ def checked(depth: Sequence[float]) -> Depth:
 
 
 def extent(images: Numbers, *, first: int = 0) -> Extents:
-    """How far the values of each picture reach.
-
-    Parameters
-    ----------
-    images : ndarray of numbers, shape (n, ...)
-    first : int, default=0
-        Number of the first picture, for messages.
+    """How far the values of each picture reach; `first` is the number of the first.
 
     Returns
     -------
@@ -144,30 +138,26 @@ def extent(images: Numbers, *, first: int = 0) -> Extents:
         A pixel is not finite.
     """
     flat = images.reshape(len(images), -1)
+    n = flat.shape[1]
     if flat.dtype.kind == "f":
-        bad = flat.shape[1] - np.isfinite(flat).sum(axis=1)
+        bad = n - np.isfinite(flat).sum(axis=1)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             raise DataError(
-                f"picture {first + row}: {bad[row]:,} of {flat.shape[1]:,} pixels are "
-                "not finite numbers"
+                f"picture {first + row}: {bad[row]:,} of {n:,} pixels are not finite "
+                "numbers"
             )
-    inner = max(int(flat.shape[1] >= 64), int(_TAIL * flat.shape[1]))
-    places = [0, inner, flat.shape[1] - 1 - inner, flat.shape[1] - 1]
+    inner = max(int(n >= 64), int(_TAIL * n))
+    places = [0, inner, n - 1 - inner, n - 1]
     ordered = np.sort(flat, axis=1)  # for numbers as fast as a partition
     # Within bounds whose difference is finite.
     return np.clip(ordered[:, places].astype(np.float64), -1e300, 1e300)
 
 
 def found(extents: Extents, dtype: np.dtype[Any]) -> Depth:
-    """The range that a set of pictures is scaled by; see `to_bytes`.
+    """The range that a set of pictures is scaled by; see `to_bytes` and `extent`.
 
-    Parameters
-    ----------
-    extents : ndarray of float64, shape (n, 4)
-        Of all pictures of the set, at least one; see `extent`.
-    dtype : dtype
-        Type of the pixels: whole numbers keep whole bounds.
+    Pixels of whole numbers keep whole bounds.
 
     Examples
     --------

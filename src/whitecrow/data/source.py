@@ -168,9 +168,8 @@ class PictureSource:
         found, codes = self.pictures, self.pictures.codes
         if self.rule.anomaly_values and any(found.kinds):
             codes = if_any(codes_of(list(found.kinds), self.rule.anomaly_values))
-        folder = Path(found.source)
-        folder_read = folder if folder.is_dir() else None
-        return replace(found, source=self.name, codes=codes, folder=folder_read)
+        folder = Path(found.source) if Path(found.source).is_dir() else None
+        return replace(found, source=self.name, codes=codes, folder=folder)
 
 
 Source = TableSource | PictureSource

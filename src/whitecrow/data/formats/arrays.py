@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def read_npz(file: Bytes) -> InMemory | PictureRows:
 
 def read_npy(file: Bytes) -> InMemory | PictureRows:
     """Read an array: (n, d) is a table, (n, h, w) or (n, h, w, 3) of uint8 pictures."""
-    return _from_arrays(file.shown, {"X": _decoded(file, "npy", _load_npy)})
+    load = partial(np.load, allow_pickle=False)
+    return _from_arrays(file.shown, {"X": _decoded(file, "npy", load)})
 
 
 def read_mat(file: Bytes) -> InMemory | PictureRows:
@@ -104,12 +106,6 @@ def _is_wanted(key: str) -> bool:
     return not key.removesuffix(".npy").endswith("_index")
 
 
-def _load_npy(path: Path) -> Array:
-    array = np.load(path, allow_pickle=False)
-    assert isinstance(array, np.ndarray)  # its signature was looked at
-    return array
-
-
 # ------------------------------------------------------------- finding the parts
 
 
@@ -127,7 +123,8 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
         y = _joined(source, arrays, [label for _, label in parts if label])
         y = _vector_of(source, y, len(X))
     if X.ndim >= 3:
-        names = _paths(parts, arrays)
+        rows = ((key, row) for key, _ in parts for row in range(len(arrays[key])))
+        names = tuple(f"{key}/{row}" for key, row in rows)
         return _pictures(source, X, y, names, arrays.get("class_names"), notes)
     return _table(source, X, y, notes)
 
@@ -140,7 +137,7 @@ def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
         data = [key for key in solid if arrays[key].ndim >= 2]
         data = [key for key in data if not _LABEL_NAME.match(_base(key))]
     if any(_part(key) for key in data):
-        data = sorted((key for key in data if _part(key)), key=_order)
+        data = [key for part in _PARTS for key in sorted(data) if _part(key) == part]
     if not data or (len(data) > 1 and not all(_part(key) for key in data)):
         raise DataError(
             f"{source}: no array named X (and y); it holds {_listed(arrays)}; "
@@ -150,23 +147,16 @@ def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
 
 
 def _part(key: str) -> str:
-    return next((part for part in _PARTS if part in re.split("_", key.lower())), "")
+    return next((part for part in _PARTS if part in key.lower().split("_")), "")
 
 
 def _base(key: str) -> str:
-    words = [word for word in key.split("_") if word.lower() not in _PARTS]
-    return "_".join(words)
-
-
-def _order(key: str) -> tuple[int, str]:
-    return _PARTS.index(_part(key)), key
+    return "_".join(word for word in key.split("_") if word.lower() not in _PARTS)
 
 
 def _label_key(key: str, arrays: Arrays) -> str | None:
-    for other in arrays:
-        if _LABEL_NAME.match(_base(other)) and _part(other) == _part(key):
-            return other
-    return None
+    labels = (other for other in arrays if _LABEL_NAME.match(_base(other)))
+    return next((other for other in labels if _part(other) == _part(key)), None)
 
 
 def _listed(arrays: Mapping[str, Array]) -> str:
@@ -304,7 +294,3 @@ def _kinds(y: Array, class_names: Array | None) -> tuple[str, ...]:
 
 def _is_binary(y: Array) -> bool:
     return y.dtype.kind in "biuf" and set(np.unique(y).tolist()) == {0, 1}
-
-
-def _paths(parts: list[tuple[str, str | None]], arrays: Arrays) -> tuple[str, ...]:
-    return tuple(f"{key}/{row}" for key, _ in parts for row in range(len(arrays[key])))

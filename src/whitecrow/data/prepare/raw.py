@@ -54,14 +54,7 @@ class Source:
 
 
 def sources(files: Sequence[str], layout: Layout) -> list[Source]:
-    """The original files of a set, each checked to be one.
-
-    Parameters
-    ----------
-    files : sequence of str
-        Files, folders, or names from the catalogue.
-    layout : Layout
-        What they should look like.
+    """The original files of a set, each checked to be one; `files` as for `paths`.
 
     Raises
     ------

@@ -98,7 +98,12 @@ def write(
     )
     plan = decide(first, layout, options.columns)
     while True:
-        _check_some_left(plan, layout)
+        if not plan.columns:
+            name, reason = next(iter(plan.dropped.items()))
+            raise DataError(
+                f"no column is left ({name!r}: {reason}; and so on); give all files of "
+                f"{layout.title}"
+            )
         second = _Pass(layout, plan, first, options)
         second.write(found, target, lambda n: progress("second pass", n, first.rows))
         facts = second.done.facts
@@ -119,15 +124,6 @@ def _check(layout: Layout, options: Options) -> None:
     if options.anomaly is not None and not layout.reversible:
         raise ParameterError(
             f"--anomaly: {layout.title} has outliers and no attacks; leave it out"
-        )
-
-
-def _check_some_left(plan: Plan, layout: Layout) -> None:
-    if not plan.columns:
-        name, reason = next(iter(plan.dropped.items()))
-        raise DataError(
-            f"no column is left ({name!r}: {reason}; and so on); give all files of "
-            f"{layout.title}"
         )
 
 
@@ -289,8 +285,10 @@ class _Pass:
         return [pa.array(label), category, pa.array([split] * len(label), pa.string())]
 
     def _schema(self) -> pa.Schema:
+        symbolic, facts = self.layout.symbolic, self.first.facts
+        numbers = {True: pa.int64(), False: pa.float64()}
         fields = [
-            (name, _type(self.first.facts[name], name in self.layout.symbolic))
+            (name, pa.string() if name in symbolic else numbers[facts[name].whole])
             for name in self.plan.columns
         ]
         fields += [(LABEL, pa.int8()), (OTHERS[0], pa.string())]
@@ -322,9 +320,3 @@ def _text_hashes(texts: pa.Array) -> NDArray[np.uint64]:
     encoded = texts.dictionary_encode()
     hashes = text_hashes(encoded.dictionary.to_pylist())
     return hashes[encoded.indices.to_numpy(zero_copy_only=False)]
-
-
-def _type(facts: Facts, symbolic: bool) -> pa.DataType:
-    if symbolic:
-        return pa.string()
-    return pa.int64() if facts.whole else pa.float64()

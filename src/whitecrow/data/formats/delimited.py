@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +136,9 @@ class Delimited(TableFile):
 
     def _fixed(self) -> Iterator[pa.RecordBatch]:
         assert self._fixes is not None
-        width, some = self._dialect.width, []
-        for row in ragged.fixed(self._records(), self._fixes, width):
-            some.append(row)
-            if len(some) == SLOW_ROWS:
-                yield _batch(some, width)
-                some = []
-        if some:
+        width = self._dialect.width
+        rows = ragged.fixed(self._records(), self._fixes, width)
+        while some := list(islice(rows, SLOW_ROWS)):
             yield _batch(some, width)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:

@@ -183,18 +183,14 @@ def _preamble(sample: str) -> tuple[int, int, str, str, list[str]]:
         return first, int(bool(forced)), forced, "", notes
     skipped = lines - int(bool(forced))
     what = "line is a comment" if skipped == 1 else "lines are comments"
-    notes.append(
-        f"the first {skipped if skipped > 1 else ''} {what} (#)".replace("  ", " ")
-    )
+    notes.append(f"the first {f'{skipped} ' if skipped > 1 else ''}{what} (#)")
     return at, lines, forced, comment.strip().lstrip("#").strip(), notes
 
 
 def _quote(body: str) -> str:
     """A single quote, if it encloses all cells of the first line; else a double one."""
     first = body.split("\n", 1)[0].strip()
-    if re.fullmatch(r"'[^'\"]*'(?:[,;\t|]'[^'\"]*')+", first):
-        return "'"
-    return '"'
+    return "'" if re.fullmatch(r"'[^'\"]*'(?:[,;\t|]'[^'\"]*')+", first) else '"'
 
 
 # ------------------------------------------------------------------ separators
@@ -340,7 +336,8 @@ def _named_by_comment(best: _Candidate, comment: str) -> Header:
     below = [record.cells for record in best.records[found.first :]]
     first = best.records[found.top].cells
     numbers = all(kind_of(cell) in VALUES for cell in first)
-    if not comment or (found.named and _has_values(below) and not numbers):
+    values = any(kind_of(cell) in VALUES for row in below[:20] for cell in row)
+    if not comment or (found.named and values and not numbers):
         return found
     if best.separator in (BLANK, BLANKS):
         names = split(comment, best.separator)
@@ -351,10 +348,6 @@ def _named_by_comment(best: _Candidate, comment: str) -> Header:
     named, changed = unique(names)
     notes = ("the last comment names the columns", *changed)
     return replace(found, first=found.top, names=named, blank=0, notes=notes)
-
-
-def _has_values(rows: list[list[str]]) -> bool:
-    return any(kind_of(cell) in VALUES for row in rows[:20] for cell in row)
 
 
 def _start(records: list[_Record], found: Header) -> tuple[int, int]:

@@ -289,12 +289,10 @@ def _without_header(
     raw = [""] * max(width, 1)
     blank = _blank(raw, table)
     names = tuple(f"x{j}" for j in range(len(raw) - blank))
-    last = f"x0 to x{len(names) - 1}" if len(names) > 1 else "x0"
-    said = (
-        f"the first row holds numbers, so there is no header; columns are named {last}"
-    )
-    if len(names) == 1:
-        said = said.replace("columns are", "the column is")
+    called = "the column is named x0"
+    if len(names) > 1:
+        called = f"columns are named x0 to x{len(names) - 1}"
+    said = f"the first row holds numbers, so there is no header; {called}"
     return Header(top, top, names, len(raw), blank, (*notes, *note, said))
 
 

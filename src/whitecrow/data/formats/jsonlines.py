@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from whitecrow.data.formats.names import unique
-from whitecrow.data.formats.streams import (
-    BROKEN,
-    Bytes,
-    Text,
-    read_text,
-    unreadable,
-)
+from whitecrow.data.formats.streams import BROKEN, Bytes, Text, read_text, unreadable
 from whitecrow.data.formats.table import InMemory, TableFile
 from whitecrow.errors import DataError
 
@@ -103,13 +98,8 @@ class _Lines(TableFile):
             yield number, _parsed(self._file.shown, number, line)
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
-        some: list[Record] = []
-        for line, record in self._records():
-            some.append(_flat(self._file, f"line {line}", record))
-            if len(some) == BATCH_ROWS:
-                yield _batch(some, self._keys, self.schema)
-                some = []
-        if some:
+        flat = (_flat(self._file, f"line {n}", one) for n, one in self._records())
+        while some := list(islice(flat, BATCH_ROWS)):
             yield _batch(some, self._keys, self.schema)
 
 
@@ -224,10 +214,7 @@ def _flat(file: Bytes, where: str, record: Record) -> Record:
 
 def _note(kinds: Kinds, record: Record) -> None:
     for name, value in record.items():
-        found = kinds.get(name)
-        if found is None:
-            found = kinds[name] = set()
-        found.add(_kind(value))
+        kinds.setdefault(name, set()).add(_kind(value))
 
 
 def _kind(value: Any) -> str:

@@ -99,10 +99,9 @@ def holdout(
     DataError
         If a part would have no normal row, the test no anomaly, or there are too few
         anomalies for the pollution.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval, or no anomaly has the class.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, a share is outside its interval, or no
+        anomaly has the class.
 
     Examples
     --------
@@ -167,10 +166,8 @@ def stratified(
     ------
     DataError
         If a class would be absent from the training or the test rows.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, or a share is outside its interval.
 
     Examples
     --------

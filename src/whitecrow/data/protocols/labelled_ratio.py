@@ -135,10 +135,9 @@ def labelled_ratio(
     ------
     DataError
         If there are fewer anomalies than the shares ask for.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval, or a known class is none or is normal.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, a share is outside its interval, or a
+        known class is none or is normal.
 
     Examples
     --------

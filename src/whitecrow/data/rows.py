@@ -30,20 +30,8 @@ def if_any(codes: conventions.Codes) -> conventions.Codes | None:
 class Rows:
     """What tables and pictures have in common.
 
-    Attributes
-    ----------
-    kind : str
-        "table" or "picture".
-    things : str
-        What a person calls them: "rows" or "pictures".
-    source : str
-        The data as the user named them, or the path that was read.
-    codes : ndarray of int8, shape (n,), or None
-        Labels; None if no row has one.
-    numbers : ndarray of int64, shape (n,), or None
-        Positions of the rows in their source, counted from 0; None if these are all.
-    notes : tuple of str
-        What was decided in reading, a sentence each.
+    `kind` is "table" or "picture", `things` what a person calls them: "rows" or
+    "pictures". Readers give the path that was read as `source`.
     """
 
     kind: ClassVar[str]
@@ -78,8 +66,14 @@ class TableRows(Rows):
         All columns but the label column; text as in the file.
     file : TableFile or None
         Where they come from, for line numbers.
-    source, codes, numbers, notes
-        As for `Rows`.
+    source : str
+        The data as the user named them.
+    codes : ndarray of int8, shape (n,), or None
+        Labels of the rows; None if no row has one.
+    numbers : ndarray of int64, shape (n,), or None
+        Positions in the source, counted from 0; None if these are all.
+    notes : tuple of str
+        What was decided in reading, a sentence each.
     """
 
     kind: ClassVar[str] = "table"
@@ -135,8 +129,14 @@ class PictureRows(Rows):
     depth : (low, high) or None
         The values of pictures of more than 8 bits that became 0 and 255, to be kept
         with a model and handed in with new pictures.
-    source, codes, numbers, notes
-        As for `Rows`.
+    source : str
+        The data as the user named them.
+    codes : ndarray of int8, shape (n,), or None
+        Labels of the pictures; None if no picture has one.
+    numbers : ndarray of int64, shape (n,), or None
+        Positions in the source, counted from 0; None if these are all.
+    notes : tuple of str
+        What was decided in reading, a sentence each.
     """
 
     kind: ClassVar[str] = "picture"

@@ -559,7 +559,7 @@ def _pixels(found: Fit) -> tuple[PixelQuality | None, tuple[str, ...]]:
     from whitecrow.data.masks import read_masks
     from whitecrow.metrics.pixels import evaluate_pixels
 
-    masks = read_masks(rows.folder, rows.read())
+    masks = read_masks(rows.folder, rows)
     if masks is None or not masks.marked.any():
         return None, () if masks is None else masks.notes
     heat = found.model.detector.explain(rows.images[masks.known])

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whitecrow.data import formats
-from whitecrow.data.formats import TableFile, delimited, layout, names, units
+from whitecrow.data.formats import TableFile, delimited, header, names, units
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import TableRows
 from whitecrow.data.source import Reading, open_source
@@ -477,8 +477,8 @@ def test_what_units_look_like() -> None:
 
 
 def test_a_layout_of_nothing_but_names() -> None:
-    found = layout.find([["a", "b"]], [1])
-    assert (found.first, found.names, found.header) == (1, ("a", "b"), True)
+    found = header.find([["a", "b"]], [1])
+    assert (found.first, found.names, found.named) == (1, ("a", "b"), True)
 
 
 # ------------------------------------------------------------------ columns, rows

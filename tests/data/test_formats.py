@@ -20,7 +20,6 @@ from scipy import sparse
 
 from whitecrow import labels
 from whitecrow.data import formats, places
-from whitecrow.data.content import Pictures
 from whitecrow.data.formats import Stacked, TableFile
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import TableSource, open_source
@@ -199,7 +198,6 @@ def test_files_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert file.read().to_pydict() == {"x": ["1", "2", "3"], "y": ["2", "2", "0.5"]}
     assert file.notes[0] == "2 files: a.csv from row 0, b.csv from row 2"
     assert file.lines([2, 0, 1]) == [2, 2, 4]
-    assert file.part_of(2).path.name == "b.csv"
     assert [batch.num_rows for batch in file.batches(2)] == [2, 1]
 
 
@@ -375,13 +373,13 @@ def test_npz_pictures_with_classes(tmp_path: Path) -> None:
     X = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
     np.savez(tmp_path / "a.npz", X=X, y=[1, 0], class_names=["cat", "dog"])
     found = formats.open_file(tmp_path / "a.npz")
-    assert isinstance(found, Pictures)
+    assert isinstance(found, PictureRows)
     np.testing.assert_array_equal(found.images, X.transpose(0, 3, 1, 2))
     # Zero and one are labels, whatever else the file calls them.
     assert found.labels.tolist() == [labels.ANOMALY, labels.NORMAL]
     np.savez(tmp_path / "b.npz", X=X[:, :, :, 0], y=[2, 0])
     grey = formats.open_file(tmp_path / "b.npz")
-    assert isinstance(grey, Pictures)
+    assert isinstance(grey, PictureRows)
     assert grey.images.shape == (2, 1, 4, 5)
     assert grey.kinds == ("2", "0")
     assert grey.labels.tolist() == [labels.UNLABELLED] * 2
@@ -566,7 +564,7 @@ def test_real_arrays(real_data: Path) -> None:
 
 def test_real_pictures_in_an_archive(real_data: Path) -> None:
     found = formats.open_file(real_data / "images" / "pneumoniamnist_partial.npz")
-    assert isinstance(found, Pictures)
+    assert isinstance(found, PictureRows)
     assert found.images.shape == (5030, 1, 28, 28)
     assert (found.labels == labels.NORMAL).sum() == 388 + 135 + 234
 

@@ -21,7 +21,6 @@ from scipy.io import savemat
 from scipy.sparse import csc_array
 
 from whitecrow.data import formats, places
-from whitecrow.data.content import Pictures
 from whitecrow.data.formats import matlab
 from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.rows import PictureRows, TableRows
@@ -135,7 +134,7 @@ def digest(folder: Path, suffix: str, content: bytes) -> TableRows | PictureRows
         assert "\n" not in str(error)  # noqa: PT017
     try:
         file = formats.open_file(path)
-        if not isinstance(file, Pictures):
+        if not isinstance(file, PictureRows):
             batches = list(file.batches(7))
             if isinstance(found, TableRows):
                 assert sum(batch.num_rows for batch in batches) == len(found)

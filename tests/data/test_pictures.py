@@ -17,9 +17,9 @@ from PIL import Image
 
 from whitecrow import labels
 from whitecrow.data import decoding, pictures
-from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import preview
 from whitecrow.data.depth import to_bytes
+from whitecrow.data.rows import PictureRows
 from whitecrow.data.source import PictureSource, Reading, open_source
 from whitecrow.errors import DataError, ParameterError
 
@@ -39,7 +39,7 @@ def save(image: Image.Image, *parts: str | Path) -> Path:
     return path
 
 
-def read(source: Path | str, size: int | None = None) -> Pictures:
+def read(source: Path | str, size: int | None = None) -> PictureRows:
     opened = open_source(str(source), Reading(picture_size=size))
     assert isinstance(opened, PictureSource)
     found = opened.pictures

@@ -123,7 +123,8 @@ def is_available(name: str) -> bool:
     True
     """
     entry = get(name)
-    return entry.where == SKLEARN or _local(entry) is not None or _cached(entry)
+    cached = download.cache_folder() / entry.where
+    return entry.where == SKLEARN or _local(entry) is not None or cached.exists()
 
 
 def path(name: str, *, check: bool = False) -> Path:
@@ -191,10 +192,6 @@ def _prepared_entry(card: Path) -> Entry | None:
 def _local(entry: Entry) -> Path | None:
     found = (folder / entry.where for folder in places.places())
     return next((place for place in found if place.exists()), None)
-
-
-def _cached(entry: Entry) -> bool:
-    return (download.cache_folder() / entry.where).exists()
 
 
 @cache

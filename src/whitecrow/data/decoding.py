@@ -107,13 +107,10 @@ def open_picture(path: Path) -> Iterator[ImageFile.ImageFile]:
 
 
 def preview(path: Path, *, side: int, depth: depths.Depth | None = None) -> Image.Image:
-    """Read one picture as a page shows it: 8 bits, upright, not too large.
+    """Read one picture as a page shows it: 8 bits, upright, no side above `side`.
 
     Parameters
     ----------
-    path : Path
-    side : int
-        Longest side in pixels.
     depth : (low, high), optional
         See `read_pictures`; without it, a picture of more than 8 bits is scaled by
         the range of its own values.
@@ -145,9 +142,8 @@ def _upright(
         return Image.fromarray(numbers[0])
     with open_picture(path) as file:
         file.draft("RGB", (side, side))
-        return ImageOps.exif_transpose(file).convert(
-            "L" if found.mode in GREY else "RGB"
-        )
+        mode = "L" if found.mode in GREY else "RGB"
+        return ImageOps.exif_transpose(file).convert(mode)
 
 
 def shown(path: Path) -> str:

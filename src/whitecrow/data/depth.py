@@ -69,13 +69,11 @@ def to_bytes(
 
     Notes
     -----
-    The range of the set is that from its lowest to its highest pixel. If extremes
-    would cost more than two of the eight bits (hot pixels, an overexposed picture), it
-    is the range of 99.8 % of the pixels of each picture, at worst without a tenth of
-    the pictures at either end. A quarter of that range is left free on both sides,
-    unless extremes fill it, so that a defect may be brighter than all that is known.
-    Where the values fill about half of 8, 10, 12, 14 or 16 bits, or of 0 to 1, this
-    whole range is taken.
+    The range is that from the lowest to the highest pixel of the set or, if extremes
+    would cost more than two of the eight bits (hot pixels), that of 99.8 % of the
+    pixels of each picture, at worst without a tenth of the pictures at either end. A
+    quarter is left free on both sides, unless extremes fill it, for defects to come.
+    Where the values fill about half of 8 to 16 bits, or of 0 to 1, all of it is taken.
 
     Examples
     --------
@@ -126,13 +124,7 @@ def checked(depth: Sequence[float]) -> Depth:
 
 
 def extent(images: Numbers, *, first: int = 0) -> Extents:
-    """How far the values of each picture reach.
-
-    Parameters
-    ----------
-    images : ndarray of numbers, shape (n, ...)
-    first : int, default=0
-        Number of the first picture, for messages.
+    """How far the values of each picture reach; `first` is the number of the first.
 
     Returns
     -------
@@ -146,30 +138,26 @@ def extent(images: Numbers, *, first: int = 0) -> Extents:
         A pixel is not finite.
     """
     flat = images.reshape(len(images), -1)
+    n = flat.shape[1]
     if flat.dtype.kind == "f":
-        bad = flat.shape[1] - np.isfinite(flat).sum(axis=1)
+        bad = n - np.isfinite(flat).sum(axis=1)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             raise DataError(
-                f"picture {first + row}: {bad[row]:,} of {flat.shape[1]:,} pixels are "
-                "not finite numbers"
+                f"picture {first + row}: {bad[row]:,} of {n:,} pixels are not finite "
+                "numbers"
             )
-    inner = max(int(flat.shape[1] >= 64), int(_TAIL * flat.shape[1]))
-    places = [0, inner, flat.shape[1] - 1 - inner, flat.shape[1] - 1]
+    inner = max(int(n >= 64), int(_TAIL * n))
+    places = [0, inner, n - 1 - inner, n - 1]
     ordered = np.sort(flat, axis=1)  # for numbers as fast as a partition
     # Within bounds whose difference is finite.
     return np.clip(ordered[:, places].astype(np.float64), -1e300, 1e300)
 
 
 def found(extents: Extents, dtype: np.dtype[Any]) -> Depth:
-    """The range that a set of pictures is scaled by; see `to_bytes`.
+    """The range that a set of pictures is scaled by; see `to_bytes` and `extent`.
 
-    Parameters
-    ----------
-    extents : ndarray of float64, shape (n, 4)
-        Of all pictures of the set, at least one; see `extent`.
-    dtype : dtype
-        Type of the pixels: whole numbers keep whole bounds.
+    Pixels of whole numbers keep whole bounds.
 
     Examples
     --------

@@ -92,25 +92,21 @@ def verify(where: Path, entry: Entry) -> None:
     DataError
         If its size or its sha256 differs.
     """
-    size = _size(where)
+    files = where.rglob("*") if where.is_dir() else (where,)
+    size = sum(file.stat().st_size for file in files if file.is_file())
     if size != entry.bytes:
         raise DataError(
             f"{where} has {size} bytes, the catalogue's {entry.name} has "
             f"{entry.bytes}; replace or remove it"
         )
-    stamp = where.stat().st_mtime_ns
-    if _digest_once(where, stamp) != entry.sha256:
+    found = _digest_once(where, where.stat().st_mtime_ns)
+    if found != entry.sha256:
         raise DataError(
-            f"{where} is not the catalogue's {entry.name}: its sha256 is "
-            f"{_digest_once(where, stamp)}, not {entry.sha256}; replace or remove it"
+            f"{where} is not the catalogue's {entry.name}: its sha256 is {found}, not "
+            f"{entry.sha256}; replace or remove it"
         )
 
 
 @cache
 def _digest_once(where: Path, stamp: int) -> str:
     return digest(where)
-
-
-def _size(where: Path) -> int:
-    files = where.rglob("*") if where.is_dir() else (where,)
-    return sum(file.stat().st_size for file in files if file.is_file())

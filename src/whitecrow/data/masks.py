@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whitecrow import labels as conventions
-from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import Size, head, open_picture, reason, room
-from whitecrow.data.layout import holds_masks, is_part, pairs, without_masks
+from whitecrow.data.folders import holds_masks, is_part, pairs, without_masks
 from whitecrow.data.pictures import named, suffixed
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
 __all__ = ["Masks", "read_masks"]
@@ -39,14 +39,14 @@ class Masks:
     notes: tuple[str, ...] = ()
 
 
-def read_masks(folder: Path, pictures: Pictures) -> Masks | None:
+def read_masks(folder: Path, pictures: PictureRows) -> Masks | None:
     """Read the masks of the defects: from `ground_truth`, or beside the pictures.
 
     Parameters
     ----------
     folder : Path
         The folder that `pictures` was read from: the data set or its `test` folder.
-    pictures : Pictures
+    pictures : PictureRows
         Their paths say which mask belongs to which picture, their size is the size
         of the masks: single pixels are picked, as published evaluations do.
 
@@ -108,7 +108,7 @@ def _read_mask(path: Path, size: Size) -> NDArray[np.bool_]:
 
 
 def _mask_notes(
-    pictures: Pictures,
+    pictures: PictureRows,
     marked: NDArray[np.bool_],
     known: NDArray[np.bool_],
     found: list[list[int]],

@@ -1,7 +1,7 @@
 """Folders of pictures as one array of bytes, with what their folders say.
 
 Pictures come out in the order of their paths, all of one size and mode. What the
-folders mean is decided in `layout`, how more than 8 bits become bytes in `depth`.
+folders mean is decided in `folders`, how more than 8 bits become bytes in `depth`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from whitecrow import labels as conventions
 from whitecrow.data import decoding
 from whitecrow.data import depth as depths
-from whitecrow.data.content import Pictures
 from whitecrow.data.decoding import (
     GREY,
     GREY_AND_ALPHA,
@@ -31,7 +30,8 @@ from whitecrow.data.decoding import (
     Size,
     shown,
 )
-from whitecrow.data.layout import TRAIN, Layout, is_part, layout, without_masks
+from whitecrow.data.folders import TRAIN, Meaning, is_part, meaning, without_masks
+from whitecrow.data.rows import PictureRows, if_any
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
@@ -57,7 +57,7 @@ def read_pictures(
     picture_size: int | Size | None = None,
     largest_side: int = LARGEST_SIDE,
     depth: depths.Depth | None = None,
-) -> Pictures:
+) -> PictureRows:
     """Read all pictures of a folder, or some of them, as one array.
 
     Parameters
@@ -74,12 +74,12 @@ def read_pictures(
         See `picture_size`.
     depth : (low, high), optional
         The values of pictures of more than 8 bits that become 0 and 255, as
-        `Pictures.depth` of an earlier call has them. Without it, they are found from
+        `depth` of an earlier call has them. Without it, they are found from
         the pictures of `train`, if there are any, or from all; see `depth.to_bytes`.
 
     Returns
     -------
-    Pictures
+    PictureRows
         Broken files are left out and named in `skipped`.
 
     Raises
@@ -112,25 +112,29 @@ def read_pictures(
 def _put_together(
     folder: Path,
     files: Sequence[Path],
-    said: Layout,
+    said: Meaning,
     images: NDArray[np.uint8],
     failures: list[str],
     notes: list[str],
     depth: depths.Depth | None,
-) -> Pictures:
+) -> PictureRows:
     """The pictures that could be read, with what is known of each."""
     paths = [shown(path.relative_to(folder)) for path in files]
     bad = {row: failures[row] for row in range(len(files)) if failures[row]}
     if len(bad) == len(files):
-        raise _nothing_readable(folder, paths, bad)
+        row, reason = next(iter(bad.items()))
+        raise DataError(
+            f"{shown(folder)}: none of {len(paths)} pictures can be read; "
+            f"{paths[row]}: {reason}"
+        )
     good = [row for row in range(len(files)) if row not in bad]
     if bad:
         notes.append(f"broken and skipped: {len(bad)} of {len(files)} pictures")
-    return Pictures(
+    return PictureRows(
         images=images if not bad else images[good],
         paths=tuple(paths[row] for row in good),
         kinds=tuple(said.kinds[row] for row in good),
-        labels=said.codes[good],
+        codes=if_any(said.codes[good]),
         skipped=tuple((paths[row], reason) for row, reason in bad.items()),
         source=shown(folder),
         notes=(_summary(len(good), images.shape), *notes, *said.notes),
@@ -151,7 +155,7 @@ def training_rows(
     Parameters
     ----------
     parts, kinds : sequence of str
-        As in `Pictures`.
+        As in `PictureRows`.
     codes : ndarray of int8, shape (n,)
         Labels of the pictures.
 
@@ -168,10 +172,11 @@ def training_rows(
     if not train.any() or train.all():
         return np.ones(len(codes), dtype=bool), ""
     named = sorted({kinds[row] for row in np.flatnonzero(train).tolist()} - {""})
-    place = " and ".join(f"{TRAIN}/{kind}" for kind in named[:3]) or TRAIN
+    where = TRAIN
+    if 0 < len(named) <= 3:
+        where = " and ".join(f"{TRAIN}/{kind}" for kind in named)
     n, others = int(train.sum()), int((~train).sum())
     noun = "picture" if n == 1 else "pictures"
-    where = place if len(named) <= 3 else TRAIN
     verb = "is" if others == 1 else "are"
     return train, (
         f"trained on {n:,} {noun} of {where}; the other {others:,} {verb} scored only"
@@ -219,7 +224,7 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
 
 def _found(
     folder: Path, files: Sequence[Path] | None
-) -> tuple[list[Path], Layout, list[str]]:
+) -> tuple[list[Path], Meaning, list[str]]:
     """The pictures to read, what their folders say, and notes."""
     notes: list[str] = []
     listed = _listed(folder, notes) if files is None else list(files)
@@ -230,7 +235,7 @@ def _found(
     elif masks:
         rows = masks
     listed, paths = [listed[r] for r in rows], [paths[r] for r in rows]
-    said = layout([shown(Path(p)) for p in paths], folder=shown(named(folder)))
+    said = meaning([shown(Path(p)) for p in paths], folder=shown(named(folder)))
     return [listed[row] for row in said.rows], said, notes
 
 
@@ -481,12 +486,11 @@ def _deep_notes(
     given: bool,
 ) -> list[str]:
     types = " and ".join(sorted({found.type for found in deep}))
-    bits = f"more than {'8 bits' if types != '16-bit' else '8'} a pixel"
-    bits = "16 bits a pixel" if types == "16-bit" else bits
+    bits = "16 bits" if types == "16-bit" else "more than 8 bits"
     whose = "as the model was fitted" if given else "of the set"
     note = (
         f"{types} pictures: values {depths.span(depth)} {whose} are scaled to 0 to 255 "
-        f"({len(deep)} of {n} pictures have {bits})"
+        f"({len(deep)} of {n} pictures have {bits} a pixel)"
     )
     beyond = int(depths.is_beyond(extents, depth).sum())
     if not beyond:
@@ -495,14 +499,6 @@ def _deep_notes(
         note,
         f"values beyond that are cut off: in {beyond} of {len(deep)} pictures",
     ]
-
-
-def _nothing_readable(folder: Path, paths: list[str], bad: dict[int, str]) -> DataError:
-    row, reason = next(iter(bad.items()))
-    return DataError(
-        f"{shown(folder)}: none of {len(paths)} pictures can be read; {paths[row]}: "
-        f"{reason}"
-    )
 
 
 def _summary(n: int, shape: tuple[int, ...]) -> str:

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from whitecrow import labels
 
 if TYPE_CHECKING:
-    from whitecrow.data.content import Pictures
     from whitecrow.data.entry import Entry
     from whitecrow.data.formats import InMemory
+    from whitecrow.data.rows import PictureRows
 
 NORMAL_DIGIT = 0
 ODD_PICTURES_PER_DIGIT = 2
 
 
-def load(entry: Entry) -> InMemory | Pictures:
+def load(entry: Entry) -> InMemory | PictureRows:
     """Open the set of a catalogue entry whose `where` is "sklearn"."""
     return _breast_cancer(entry) if entry.kind == "table" else _digits(entry)
 
@@ -47,10 +47,10 @@ def _breast_cancer(entry: Entry) -> InMemory:
     )
 
 
-def _digits(entry: Entry) -> Pictures:
+def _digits(entry: Entry) -> PictureRows:
     from sklearn.datasets import load_digits
 
-    from whitecrow.data.content import Pictures
+    from whitecrow.data.rows import PictureRows
 
     bunch = load_digits()
     keep = np.arange(len(bunch.target))
@@ -61,12 +61,11 @@ def _digits(entry: Entry) -> Pictures:
     grey = np.rint(bunch.images[keep] * (255 / 16)).astype(np.uint8)
     odd = digit != NORMAL_DIGIT
     kinds = np.where(odd | (entry.name != "digits"), digit.astype(str), "good")
-    return Pictures(
+    return PictureRows(
         images=grey[:, None],
         paths=tuple(f"{entry.name}/{row:04d}" for row in keep.tolist()),
         kinds=tuple(kinds.tolist()),
-        labels=np.where(odd, labels.ANOMALY, labels.NORMAL),
-        skipped=(),
+        codes=np.where(odd, labels.ANOMALY, labels.NORMAL),
         source=entry.name,
         notes=(entry.hint,),
     )

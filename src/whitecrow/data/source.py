@@ -17,13 +17,11 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from whitecrow import labels
 from whitecrow.data import catalog, formats, labelling, pictures, places, shipped
-from whitecrow.data.content import Pictures
 from whitecrow.data.entry import SKLEARN, Entry
 from whitecrow.data.formats import BATCH_ROWS, TableFile
 from whitecrow.data.labelling import LabelColumn, Labelling, codes_of
-from whitecrow.data.rows import PictureRows, TableRows
+from whitecrow.data.rows import PictureRows, TableRows, if_any
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
@@ -134,9 +132,7 @@ class TableSource:
         reader.check()
         assert found.codes is not None
         note = labelling.describe(self.rule.column, found.codes)
-        known = bool((found.codes != labels.UNLABELLED).any())
-        codes = found.codes if known else None
-        return replace(found, codes=codes, notes=(*rows.notes, note))
+        return replace(found, codes=if_any(found.codes), notes=(*rows.notes, note))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,7 +145,7 @@ class PictureSource:
         As the user named it.
     rule : Labelling
         Kinds that mean an anomaly; the folders' own words if it says nothing.
-    pictures : Pictures
+    pictures : PictureRows
         As they were read.
     paths : tuple of Path
         The files or the folder that were read.
@@ -160,7 +156,7 @@ class PictureSource:
 
     name: str
     rule: Labelling
-    pictures: Pictures
+    pictures: PictureRows
     paths: tuple[Path, ...] = ()
 
     def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[PictureRows]:
@@ -169,23 +165,11 @@ class PictureSource:
 
     def rows(self) -> PictureRows:
         """Give the pictures with their labels."""
-        found, codes = self.pictures, self.pictures.labels
+        found, codes = self.pictures, self.pictures.codes
         if self.rule.anomaly_values and any(found.kinds):
-            codes = codes_of(list(found.kinds), self.rule.anomaly_values)
-        folder = Path(found.source)
-        return PictureRows(
-            source=self.name,
-            images=found.images,
-            paths=found.paths,
-            kinds=found.kinds,
-            codes=codes if (codes != labels.UNLABELLED).any() else None,
-            parts=found.parts,
-            skipped=found.skipped,
-            files=found.files,
-            folder=folder if folder.is_dir() else None,
-            depth=found.depth,
-            notes=found.notes,
-        )
+            codes = if_any(codes_of(list(found.kinds), self.rule.anomaly_values))
+        folder = Path(found.source) if Path(found.source).is_dir() else None
+        return replace(found, source=self.name, codes=codes, folder=folder)
 
 
 Source = TableSource | PictureSource
@@ -230,7 +214,7 @@ def open_source(
     reading = reading or Reading()
     entry = entry_of(name)
     if shape is not None:
-        reading = _for_shape(reading, shape)
+        reading = replace(reading, picture_size=(shape[1], shape[2]))
     opened, paths = _opened(name, entry, reading, depth)
     if isinstance(opened, TableFile):
         rule, ignore = _table_rule(name, opened, reading, entry, default)
@@ -244,7 +228,8 @@ def open_source(
         )
     rule = _picture_rule(name, opened, reading, default)
     if shape is not None:
-        opened = _in_shape(opened, shape)
+        images = pictures.with_channels(opened.images, shape[0])
+        opened = replace(opened, images=images)
     return PictureSource(name=name, rule=rule, pictures=opened, paths=paths)
 
 
@@ -300,7 +285,7 @@ def _opened(
     entry: Entry | None,
     reading: Reading,
     depth: tuple[float, float] | None,
-) -> tuple[TableFile | Pictures, tuple[Path, ...]]:
+) -> tuple[TableFile | PictureRows, tuple[Path, ...]]:
     if entry is not None and entry.where == SKLEARN:
         return shipped.load(entry), ()
     place = name if entry is None else str(catalog.path(entry.name))
@@ -320,7 +305,7 @@ def _opened(
 
 def _folder(
     paths: Sequence[Path], reading: Reading, depth: tuple[float, float] | None
-) -> Pictures:
+) -> PictureRows:
     """Read the pictures of a folder, or the picture files of a pattern."""
     folder, files = paths[0], None
     if not folder.is_dir():
@@ -369,7 +354,7 @@ def _entry_rule(entry: Entry | None) -> Labelling | None:
 
 
 def _picture_rule(
-    name: str, found: Pictures, reading: Reading, default: Labelling | None
+    name: str, found: PictureRows, reading: Reading, default: Labelling | None
 ) -> Labelling:
     given = [
         option
@@ -392,16 +377,6 @@ def _picture_rule(
     if not values and default is not None:
         values = default.anomaly_values
     return Labelling(anomaly_values=values)
-
-
-def _for_shape(reading: Reading, shape: tuple[int, ...]) -> Reading:
-    _, height, width = shape
-    return replace(reading, picture_size=(height, width))
-
-
-def _in_shape(found: Pictures, shape: tuple[int, ...]) -> Pictures:
-    images = pictures.with_channels(found.images, shape[0])
-    return replace(found, images=images)
 
 
 def _labelled(rows: TableRows, reader: LabelColumn, first: int) -> TableRows:

@@ -100,10 +100,6 @@ def planted(
     ParameterError
         If a parameter has an illegal value.
 
-    References
-    ----------
-    .. [1] Han et al., "ADBench: Anomaly Detection Benchmark", NeurIPS 2022, section 3.
-
     Examples
     --------
     >>> X, y = planted("local", 200, 5, random_state=0)
@@ -111,10 +107,10 @@ def planted(
     ((200, 5), 10)
     """
     _check(kind, tuple(KINDS), n, contamination)
-    if d < 1 or (kind == "dependency" and d < 2):
+    fewest = 2 if kind == "dependency" else 1
+    if d < fewest:
         raise ParameterError(
-            f"d={d} columns are too few for kind={kind!r}; use at least "
-            f"{2 if kind == 'dependency' else 1}"
+            f"d={d} columns are too few for kind={kind!r}; use at least {fewest}"
         )
     if n_clusters < 1:
         raise ParameterError(f"n_clusters={n_clusters} is less than 1; use 2")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from whitecrow.data.content import Pictures
 from whitecrow.data.formats.archive import spooled, unzipped
 from whitecrow.data.formats.signature import FORMATS, Found, format_in, suffix_of
 from whitecrow.data.formats.streams import Bytes
@@ -21,6 +20,7 @@ from whitecrow.data.formats.table import (
     rebatch,
 )
 from whitecrow.data.places import STDIN
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
@@ -51,7 +51,7 @@ def format_of(path: Path) -> str:
     return format_in(_bytes(path), path.name).kind
 
 
-def open_file(path: Path, *, sheet: str | None = None) -> TableFile | Pictures:
+def open_file(path: Path, *, sheet: str | None = None) -> TableFile | PictureRows:
     """Open a file that holds a table, or arrays that are pictures.
 
     Parameters
@@ -76,17 +76,13 @@ def open_table(path: Path, *, sheet: str | None = None) -> TableFile:
 
     Parameters
     ----------
-    path : Path
-        A file; `-` is standard input.
-    sheet : str, optional
-        The sheet of a workbook: its name, or its number from 1.
+    path, sheet
+        As for `open_file`.
 
     Raises
     ------
-    DataError
+    DataError, ParameterError
         As for `open_file`, or the file holds pictures.
-    ParameterError
-        As for `open_file`.
 
     Examples
     --------
@@ -99,7 +95,7 @@ def open_table(path: Path, *, sheet: str | None = None) -> TableFile:
     ({'flow': ['1,5', '2,5'], 'state': ['on', 'off']}, [3])
     """
     found = open_file(path, sheet=sheet)
-    if isinstance(found, Pictures):
+    if isinstance(found, PictureRows):
         raise DataError(f"{path}: it holds pictures, but a table is asked for")
     return found
 
@@ -139,7 +135,7 @@ def _bytes(path: Path) -> Bytes:
 
 def _opened(
     file: Bytes, path: Path, name: str, sheet: str | None
-) -> TableFile | Pictures:
+) -> TableFile | PictureRows:
     what = format_in(file, name)
     kind = what.kind
     if sheet is not None and kind not in ("workbook", "zip"):
@@ -149,7 +145,9 @@ def _opened(
     if kind == "zip":
         member, name = unzipped(file, _TABLES)
         found = _opened(member, path, name, sheet)
-        return _noted(found, f"the file {name!r} of the archive is read")
+        if isinstance(found, TableFile):
+            found.add_note(f"the file {name!r} of the archive is read")
+        return found
     file = Bytes(file.path, file.shown, what.packing, file.keep)
     found = _read(file, path, name, kind, sheet)
     if isinstance(found, TableFile):
@@ -159,7 +157,7 @@ def _opened(
 
 def _read(
     file: Bytes, path: Path, name: str, kind: str, sheet: str | None
-) -> TableFile | Pictures:
+) -> TableFile | PictureRows:
     """Open a file with the reader of its format."""
     if kind == "csv":
         from whitecrow.data.formats.delimited import Delimited
@@ -200,10 +198,4 @@ def _check_names(found: TableFile, name: str, what: Found) -> None:
         )
     if what.misnamed and name != "-":
         shown = f"{what.kind}, {what.packing}" if what.packing else what.kind
-        _noted(found, f"read as {shown} by its content, whatever its name says")
-
-
-def _noted(found: TableFile | Pictures, note: str) -> TableFile | Pictures:
-    if isinstance(found, TableFile):
-        found.add_note(note)
-    return found
+        found.add_note(f"read as {shown} by its content, whatever its name says")

@@ -26,16 +26,10 @@ _MINOR = (".txt", ".dat", ".json", ".md")
 def members_of(file: Bytes, what: str = "zip archive") -> list[zipfile.ZipInfo]:
     """Return what a zip archive holds, folders left out.
 
-    Parameters
-    ----------
-    file : Bytes
-    what : str
-        What it is, for the error.
-
     Raises
     ------
     DataError
-        It is broken.
+        It is broken; the message calls it `what`.
     """
     try:
         with zipfile.ZipFile(file.path) as archive:
@@ -73,20 +67,9 @@ def check_sizes(
 
 
 def unzipped(file: Bytes, suffixes: Sequence[str]) -> tuple[Bytes, str]:
-    """Return the one table of a zip archive, unpacked to a temporary file.
+    """Return the one table of a zip archive, and its name there.
 
-    Parameters
-    ----------
-    file : Bytes
-        The archive.
-    suffixes : sequence of str
-        How the names of tables end.
-
-    Returns
-    -------
-    table : Bytes
-    name : str
-        That of the member.
+    It is unpacked to a temporary file. Names of tables end in one of `suffixes`.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from whitecrow import labels as conventions
-from whitecrow.data.content import GOOD, Pictures, labels_of
 from whitecrow.data.formats import matlab
 from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import InMemory
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
 __all__ = ["read_mat", "read_npy", "read_npz"]
@@ -36,7 +36,7 @@ _DATA_NAME = re.compile(r"(X|x|images?|data)$")
 _LABEL_NAME = re.compile(r"(y|labels?|targets?)$")
 
 
-def read_npz(file: Bytes) -> InMemory | Pictures:
+def read_npz(file: Bytes) -> InMemory | PictureRows:
     """Read an `.npz` archive, never unpickling anything.
 
     Raises
@@ -50,12 +50,13 @@ def read_npz(file: Bytes) -> InMemory | Pictures:
     return _from_arrays(file.shown, _decoded(file, "npz", _load_npz))
 
 
-def read_npy(file: Bytes) -> InMemory | Pictures:
+def read_npy(file: Bytes) -> InMemory | PictureRows:
     """Read an array: (n, d) is a table, (n, h, w) or (n, h, w, 3) of uint8 pictures."""
-    return _from_arrays(file.shown, {"X": _decoded(file, "npy", _load_npy)})
+    load = partial(np.load, allow_pickle=False)
+    return _from_arrays(file.shown, {"X": _decoded(file, "npy", load)})
 
 
-def read_mat(file: Bytes) -> InMemory | Pictures:
+def read_mat(file: Bytes) -> InMemory | PictureRows:
     """Read a MATLAB file up to version 7 with `X` and, optionally, `y`.
 
     Raises
@@ -105,16 +106,10 @@ def _is_wanted(key: str) -> bool:
     return not key.removesuffix(".npy").endswith("_index")
 
 
-def _load_npy(path: Path) -> Array:
-    array = np.load(path, allow_pickle=False)
-    assert isinstance(array, np.ndarray)  # its signature was looked at
-    return array
-
-
 # ------------------------------------------------------------- finding the parts
 
 
-def _from_arrays(source: str, arrays: Arrays) -> InMemory | Pictures:
+def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
     parts = _parts(source, arrays)
     notes: tuple[str, ...] = ()
     if len(parts) > 1:
@@ -128,7 +123,8 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | Pictures:
         y = _joined(source, arrays, [label for _, label in parts if label])
         y = _vector_of(source, y, len(X))
     if X.ndim >= 3:
-        names = _paths(parts, arrays)
+        rows = ((key, row) for key, _ in parts for row in range(len(arrays[key])))
+        names = tuple(f"{key}/{row}" for key, row in rows)
         return _pictures(source, X, y, names, arrays.get("class_names"), notes)
     return _table(source, X, y, notes)
 
@@ -141,7 +137,7 @@ def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
         data = [key for key in solid if arrays[key].ndim >= 2]
         data = [key for key in data if not _LABEL_NAME.match(_base(key))]
     if any(_part(key) for key in data):
-        data = sorted((key for key in data if _part(key)), key=_order)
+        data = [key for part in _PARTS for key in sorted(data) if _part(key) == part]
     if not data or (len(data) > 1 and not all(_part(key) for key in data)):
         raise DataError(
             f"{source}: no array named X (and y); it holds {_listed(arrays)}; "
@@ -151,23 +147,16 @@ def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
 
 
 def _part(key: str) -> str:
-    return next((part for part in _PARTS if part in re.split("_", key.lower())), "")
+    return next((part for part in _PARTS if part in key.lower().split("_")), "")
 
 
 def _base(key: str) -> str:
-    words = [word for word in key.split("_") if word.lower() not in _PARTS]
-    return "_".join(words)
-
-
-def _order(key: str) -> tuple[int, str]:
-    return _PARTS.index(_part(key)), key
+    return "_".join(word for word in key.split("_") if word.lower() not in _PARTS)
 
 
 def _label_key(key: str, arrays: Arrays) -> str | None:
-    for other in arrays:
-        if _LABEL_NAME.match(_base(other)) and _part(other) == _part(key):
-            return other
-    return None
+    labels = (other for other in arrays if _LABEL_NAME.match(_base(other)))
+    return next((other for other in labels if _part(other) == _part(key)), None)
 
 
 def _listed(arrays: Mapping[str, Array]) -> str:
@@ -250,13 +239,13 @@ def _pictures(
     names: tuple[str, ...],
     class_names: Array | None,
     notes: tuple[str, ...],
-) -> Pictures:
+) -> PictureRows:
     images = _channels_first(source, X)
     kinds = ("",) * len(images) if y is None else _kinds(y, class_names)
-    codes = np.full(len(images), conventions.UNLABELLED)
+    codes = None
     if y is not None and _is_binary(y):
-        kinds = tuple(GOOD if value == 0 else "anomaly" for value in y.tolist())
-        codes = labels_of(kinds)
+        kinds = tuple("anomaly" if value else "good" for value in y.tolist())
+        codes = y.astype(np.int8)
         notes = (*notes, "labels are 0 and 1, read as normal and anomaly")
     elif y is not None:
         notes = (
@@ -266,7 +255,14 @@ def _pictures(
         )
     n, c, h, w = images.shape
     found = f"{n} pictures of {h} x {w} pixels, {'grey' if c == 1 else 'colour'}"
-    return Pictures(images, names, kinds, codes, (), source, (found, *notes))
+    return PictureRows(
+        source=source,
+        images=images,
+        paths=names,
+        kinds=kinds,
+        codes=codes,
+        notes=(found, *notes),
+    )
 
 
 def _channels_first(source: str, X: Array) -> NDArray[np.uint8]:
@@ -298,7 +294,3 @@ def _kinds(y: Array, class_names: Array | None) -> tuple[str, ...]:
 
 def _is_binary(y: Array) -> bool:
     return y.dtype.kind in "biuf" and set(np.unique(y).tolist()) == {0, 1}
-
-
-def _paths(parts: list[tuple[str, str | None]], arrays: Arrays) -> tuple[str, ...]:
-    return tuple(f"{key}/{row}" for key, _ in parts for row in range(len(arrays[key])))

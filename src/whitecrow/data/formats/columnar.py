@@ -20,20 +20,7 @@ __all__ = ["Arrow", "Parquet"]
 
 
 class _Columnar(TableFile):
-    """What Parquet and Arrow files have in common.
-
-    Parameters
-    ----------
-    file : Bytes
-        Where it is.
-    path : Path
-        As it was given.
-
-    Raises
-    ------
-    DataError
-        The file is broken or cut off, or has no columns.
-    """
+    """What Parquet and Arrow files have in common."""
 
     kind = ""
 

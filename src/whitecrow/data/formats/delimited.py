@@ -11,6 +11,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from whitecrow.data.formats import ragged
-from whitecrow.data.formats.dialect import (
-    BLANK,
-    BLANKS,
-    sniff,
-    split,
-)
+from whitecrow.data.formats.dialect import BLANK, BLANKS, sniff, split
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
 from whitecrow.data.formats.table import TableFile
@@ -43,22 +39,7 @@ _RETURN = re.compile(rb"\r(?!\n)")
 
 
 class Delimited(TableFile):
-    """A file of delimited text.
-
-    Parameters
-    ----------
-    file : Bytes
-        Where it is.
-    path : Path
-        As it was given.
-    suffix : str
-        How its name ends, without that of a compression.
-
-    Raises
-    ------
-    DataError
-        The file is empty or no text.
-    """
+    """A file of delimited text, whose name ends in `suffix` before any compression."""
 
     def __init__(self, file: Bytes, path: Path, suffix: str) -> None:
         self._file = file
@@ -90,13 +71,11 @@ class Delimited(TableFile):
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
         names = self._dialect.names
-        columns = range(len(names))
         late: list[str] = []
         last = None
         for block in without_footer(self._raw_blocks(), late):
-            last = pa.record_batch(
-                [block.column(j) for j in columns], schema=self.schema
-            )
+            columns = block.columns[: len(names)]
+            last = pa.record_batch(columns, schema=self.schema)
             yield last
         if last is None:
             raise _no_rows(self._file.shown, len(names) if late else 0)
@@ -157,13 +136,9 @@ class Delimited(TableFile):
 
     def _fixed(self) -> Iterator[pa.RecordBatch]:
         assert self._fixes is not None
-        width, some = self._dialect.width, []
-        for row in ragged.fixed(self._records(), self._fixes, width):
-            some.append(row)
-            if len(some) == SLOW_ROWS:
-                yield _batch(some, width)
-                some = []
-        if some:
+        width = self._dialect.width
+        rows = ragged.fixed(self._records(), self._fixes, width)
+        while some := list(islice(rows, SLOW_ROWS)):
             yield _batch(some, width)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from whitecrow.data.formats import layout
-from whitecrow.data.formats.layout import Layout
+from whitecrow.data.formats import header
+from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes, Text
 from whitecrow.data.formats.units import VALUES, kind_of
@@ -97,21 +97,12 @@ class _Candidate:
 
     separator: str
     records: list[_Record]
-    found: Layout
+    found: Header
     score: float
 
 
 def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
-    """Find out how a file is written.
-
-    Parameters
-    ----------
-    file : Bytes
-        The file.
-    text : Text
-        Its encoding.
-    suffix : str
-        How its name ends, without that of a compression.
+    """Find out how a file is written whose name ends in `suffix`.
 
     Raises
     ------
@@ -192,18 +183,14 @@ def _preamble(sample: str) -> tuple[int, int, str, str, list[str]]:
         return first, int(bool(forced)), forced, "", notes
     skipped = lines - int(bool(forced))
     what = "line is a comment" if skipped == 1 else "lines are comments"
-    notes.append(
-        f"the first {skipped if skipped > 1 else ''} {what} (#)".replace("  ", " ")
-    )
+    notes.append(f"the first {f'{skipped} ' if skipped > 1 else ''}{what} (#)")
     return at, lines, forced, comment.strip().lstrip("#").strip(), notes
 
 
 def _quote(body: str) -> str:
     """A single quote, if it encloses all cells of the first line; else a double one."""
     first = body.split("\n", 1)[0].strip()
-    if re.fullmatch(r"'[^'\"]*'(?:[,;\t|]'[^'\"]*')+", first):
-        return "'"
-    return '"'
+    return "'" if re.fullmatch(r"'[^'\"]*'(?:[,;\t|]'[^'\"]*')+", first) else '"'
 
 
 # ------------------------------------------------------------------ separators
@@ -244,7 +231,7 @@ def _splits_header(candidate: _Candidate) -> bool:
     found, records = candidate.found, candidate.records[candidate.found.top :]
     widths = [len(record.cells) == found.width for record in records]
     most = len(records) >= max(3, 0.5 * len(candidate.records))
-    return most and found.header and widths[0] and sum(widths) >= 0.9 * len(widths)
+    return most and found.named and widths[0] and sum(widths) >= 0.9 * len(widths)
 
 
 def _differs_at_header(candidate: _Candidate, other: _Candidate) -> bool:
@@ -263,9 +250,9 @@ def _candidate(body: str, separator: str, quote: str, lines: int) -> _Candidate:
             if record.line > (rows[-2].next_line if len(rows) > 1 else lines + 1):
                 gaps.add(len(rows) - 1)
     if not rows:
-        return _Candidate(separator, [], Layout(0, 0, (), 0), 0.0)
+        return _Candidate(separator, [], Header(0, 0, (), 0), 0.0)
     cells = [record.cells for record in rows]
-    found = layout.find(cells, [record.line for record in rows], gaps)
+    found = header.find(cells, [record.line for record in rows], gaps)
     return _Candidate(separator, rows, found, _score(cells, found, separator))
 
 
@@ -300,7 +287,7 @@ def _records(body: str, separator: str, quote: str, lines: int) -> Iterator[_Rec
         at, line = ends[0], after
 
 
-def _score(rows: list[list[str]], found: Layout, separator: str) -> float:
+def _score(rows: list[list[str]], found: Header, separator: str) -> float:
     """How regular the rows are, and how free of other separators their cells."""
     body = rows[found.top :]
     regular = sum(len(row) == found.width for row in body) / len(body)
@@ -327,7 +314,7 @@ def _is_usable(candidate: _Candidate) -> bool:
     body = rows[found.top :]
     commas = [re.fullmatch(r"\s*[-+]?\d+", row[0]) for row in body if len(row) == 2]
     alone = candidate.separator == "," and found.width == 2 and len(rows[0]) < 2
-    return not (alone and not found.header and all(commas))
+    return not (alone and not found.named and all(commas))
 
 
 def _is_aligned(candidate: _Candidate) -> bool:
@@ -343,13 +330,14 @@ def _is_aligned(candidate: _Candidate) -> bool:
 # ----------------------------------------------------------------------- start
 
 
-def _named_by_comment(best: _Candidate, comment: str) -> Layout:
+def _named_by_comment(best: _Candidate, comment: str) -> Header:
     """The names in the last comment above a table that has no header itself."""
     found = best.found
     below = [record.cells for record in best.records[found.first :]]
     first = best.records[found.top].cells
     numbers = all(kind_of(cell) in VALUES for cell in first)
-    if not comment or (found.header and _has_values(below) and not numbers):
+    values = any(kind_of(cell) in VALUES for row in below[:20] for cell in row)
+    if not comment or (found.named and values and not numbers):
         return found
     if best.separator in (BLANK, BLANKS):
         names = split(comment, best.separator)
@@ -362,13 +350,9 @@ def _named_by_comment(best: _Candidate, comment: str) -> Layout:
     return replace(found, first=found.top, names=named, blank=0, notes=notes)
 
 
-def _has_values(rows: list[list[str]]) -> bool:
-    return any(kind_of(cell) in VALUES for row in rows[:20] for cell in row)
-
-
-def _start(records: list[_Record], found: Layout) -> tuple[int, int]:
+def _start(records: list[_Record], found: Header) -> tuple[int, int]:
     """Where the rows of data begin: characters and line number."""
-    if not found.header:
+    if not found.named:
         return records[found.first].at, records[found.first].line
     above = records[found.first - 1]
     return above.end, above.next_line

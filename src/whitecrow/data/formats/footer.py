@@ -23,14 +23,9 @@ _TOTAL = re.compile(
 def without_footer(
     blocks: Iterable[pa.RecordBatch], notes: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield rows without the empty rows and footnotes at the end of a table.
+    """Yield rows of text without the empty rows and footnotes at the end of a table.
 
-    Parameters
-    ----------
-    blocks : iterable of pyarrow.RecordBatch
-        Columns of text.
-    notes : list of str
-        What is left out is added to it when the end was reached.
+    What is left out is added to `notes` when the end was reached.
     """
     held: list[pa.RecordBatch] = []
     for block in blocks:
@@ -52,7 +47,9 @@ def _kept(tail: pa.RecordBatch, notes: list[str]) -> int:
         return end
     first = max(0, end - TAIL_ROWS)
     kept = _above_empty(tail, end, first)
-    notes += _empty_note(end - kept)
+    if empty := end - kept:
+        what = "row" if empty == 1 else f"{empty} rows"
+        notes.append(f"the last {what} without any cell left out")
     if footnotes := _footnotes(tail, kept, first):
         shown = " ".join(str(tail.column(0)[kept - footnotes].as_py()).split())[:60]
         kept -= footnotes
@@ -72,13 +69,6 @@ def _above_empty(tail: pa.RecordBatch, end: int, first: int) -> int:
     while end > first and _cells(tail, end - 1, 1) == []:
         end -= 1
     return end
-
-
-def _empty_note(rows: int) -> list[str]:
-    if not rows:
-        return []
-    what = "row" if rows == 1 else f"{rows} rows"
-    return [f"the last {what} without any cell left out"]
 
 
 def _footnotes(tail: pa.RecordBatch, end: int, first: int) -> int:

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from whitecrow.data.formats.names import unique
-from whitecrow.data.formats.streams import (
-    BROKEN,
-    Bytes,
-    Text,
-    read_text,
-    unreadable,
-)
+from whitecrow.data.formats.streams import BROKEN, Bytes, Text, read_text, unreadable
 from whitecrow.data.formats.table import InMemory, TableFile
 from whitecrow.errors import DataError
 
@@ -103,13 +98,8 @@ class _Lines(TableFile):
             yield number, _parsed(self._file.shown, number, line)
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
-        some: list[Record] = []
-        for line, record in self._records():
-            some.append(_flat(self._file, f"line {line}", record))
-            if len(some) == BATCH_ROWS:
-                yield _batch(some, self._keys, self.schema)
-                some = []
-        if some:
+        flat = (_flat(self._file, f"line {n}", one) for n, one in self._records())
+        while some := list(islice(flat, BATCH_ROWS)):
             yield _batch(some, self._keys, self.schema)
 
 
@@ -224,10 +214,7 @@ def _flat(file: Bytes, where: str, record: Record) -> Record:
 
 def _note(kinds: Kinds, record: Record) -> None:
     for name, value in record.items():
-        found = kinds.get(name)
-        if found is None:
-            found = kinds[name] = set()
-        found.add(_kind(value))
+        kinds.setdefault(name, set()).add(_kind(value))
 
 
 def _kind(value: Any) -> str:
@@ -237,12 +224,14 @@ def _kind(value: Any) -> str:
         inner = {_kind(cell) for cell in value} - {"NoneType"}
         if not inner:
             return "empty list"
-        kind = next(iter(inner)) if len(inner) == 1 else _wider(inner)
+        kind = _common(inner)
         return "list mixed" if "list" in kind else f"list {kind}"
     return type(value).__name__
 
 
-def _wider(kinds: set[str]) -> str:
+def _common(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
     return "float" if kinds == {"int", "float"} else "mixed"
 
 
@@ -266,10 +255,9 @@ def _type(kinds: set[str]) -> pa.DataType:
         return pa.null()
     if all("list" in kind for kind in found):
         inner = {kind.removeprefix("list ") for kind in found} - {"empty list"}
-        kind = next(iter(inner)) if len(inner) == 1 else _wider(inner)
+        kind = _common(inner)
         return pa.list_(_TYPES[kind]) if kind in _TYPES else pa.string()
-    kind = next(iter(found)) if len(found) == 1 else _wider(found)
-    return _TYPES.get(kind, pa.string())
+    return _TYPES.get(_common(found), pa.string())
 
 
 def _nested(kinds: Kinds) -> list[str]:

@@ -89,24 +89,18 @@ def fixes(
     whole: list[list[str]] = []
     waiting: list[Record] = []
     for line, row in records:
-        if len(row) == width:
-            if len(whole) < _FULL_ROWS:
-                whole.append(row)
-            if waiting:
-                numeric = _numeric(whole, width) if numeric is None else numeric
-                _fill(waiting, numeric, plan, dialect, file)
-                waiting = []
-            plan.rows += 1
-        elif len(row) > width:
-            if any(cell.strip() for cell in row[width:]):
-                raise _refusal(file, dialect, line, row)
-            plan.rows, plan.cut = plan.rows + 1, plan.cut + 1
-        else:
+        if any(cell.strip() for cell in row[width:]):
+            raise _refusal(file, dialect, line, row)
+        if len(row) < width:
             waiting.append((line, row))
-            if len(waiting) > _FULL_ROWS and whole:
-                numeric = _numeric(whole, width) if numeric is None else numeric
-                _fill(waiting, numeric, plan, dialect, file)
-                waiting = []
+        else:
+            plan.rows, plan.cut = plan.rows + 1, plan.cut + (len(row) > width)
+        if len(row) == width and len(whole) < _FULL_ROWS:
+            whole.append(row)
+        if whole and (len(row) == width or len(waiting) > _FULL_ROWS) and waiting:
+            numeric = _numeric(whole, width) if numeric is None else numeric
+            _fill(waiting, numeric, plan, dialect, file)
+            waiting = []
     if waiting and not whole:
         raise _refusal(file, dialect, *waiting[0])
     notes = _footnotes(waiting)

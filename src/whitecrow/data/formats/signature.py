@@ -19,11 +19,7 @@ _TEXT = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
 }
 FORMATS = {
-    **{
-        f"{suffix}{packed}": kind
-        for suffix, kind in _TEXT.items()
-        for packed in _PACKED
-    },
+    **{f"{text}{packed}": _TEXT[text] for text in _TEXT for packed in _PACKED},
     **_TEXT,
     **dict.fromkeys((".parquet", ".pq"), "parquet"),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), "arrow"),
@@ -56,16 +52,17 @@ _REFUSED = {
     b"FEA1": ("Feather version 1", "write it again as Feather version 2 or Parquet"),
     b"ORC": ("ORC", "write the table as Parquet"),
     b"Obj\x01": ("Avro", "write the table as Parquet"),
-    b"\x80\x02": ("pickle", "it could run code; write the table as Parquet"),
-    b"\x80\x03": ("pickle", "it could run code; write the table as Parquet"),
-    b"\x80\x04": ("pickle", "it could run code; write the table as Parquet"),
-    b"\x80\x05": ("pickle", "it could run code; write the table as Parquet"),
+    **dict.fromkeys(
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        ("pickle", "it could run code; write the table as Parquet"),
+    ),
     b"7z\xbc\xaf": ("7z", "unpack it"),
     b"Rar!": ("rar", "unpack it"),
     b"RDX": ("R data", "write the table as CSV: write.csv(x, row.names = FALSE)"),
-    b"<!DOCTYPE": ("HTML", "download the data themselves and not the page"),
-    b"<!doctype": ("HTML", "download the data themselves and not the page"),
-    b"<html": ("HTML", "download the data themselves and not the page"),
+    **dict.fromkeys(
+        (b"<!DOCTYPE", b"<!doctype", b"<html"),
+        ("HTML", "download the data themselves and not the page"),
+    ),
     b"{\\rtf": ("rich text", "save the table as CSV"),
 }
 _MARK = b"\xef\xbb\xbf"
@@ -104,14 +101,7 @@ def suffix_of(name: str) -> str:
 
 
 def format_in(file: Bytes, name: str) -> Found:
-    """Find the format of a file.
-
-    Parameters
-    ----------
-    file : Bytes
-        Its bytes, as they are.
-    name : str
-        What it is called.
+    """Find the format of a file by its bytes, as they are, and its name.
 
     Raises
     ------
@@ -130,11 +120,8 @@ def format_in(file: Bytes, name: str) -> Found:
             raise DataError(f"{file.shown}: the file is empty once it is unpacked")
     kind = _kind(file, head, expected, packing)
     named = FORMATS.get(suffix_of(name), expected)
-    return Found(kind, packing, kind != named or bool(packing) != _is_packed(name))
-
-
-def _is_packed(name: str) -> bool:
-    return name.lower().endswith(_PACKED)
+    packed = name.lower().endswith(_PACKED)
+    return Found(kind, packing, kind != named or bool(packing) != packed)
 
 
 def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
@@ -168,7 +155,7 @@ def _kind_of_zip(file: Bytes, expected: str) -> str:
         return expected if expected in ("workbook", "npz") else "zip"
     if any(name.startswith("xl/") for name in names):
         return "workbook"
-    if "content.xml" in names and "mimetype" in names:
+    if {"content.xml", "mimetype"} <= set(names):
         return "workbook"
     if any(name.startswith(("word/", "ppt/")) for name in names):
         raise _refusal(file, "an Office document", "save the table in it as CSV")
@@ -185,7 +172,7 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
         return "jsonl"
     if re.match(rb'(\{\s*"[^"]*"\s*:|\[\s*\{\s*")', start):
         return "jsonl"
-    if expected not in ("", "csv") and _is_binary(head):
+    if expected not in ("", "csv") and 0 in head and not _is_wide(head):
         raise DataError(
             f"{file.shown}: broken or not a {Path(file.shown).suffix} file; write or "
             "download it again"
@@ -195,10 +182,6 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
 
 def _is_wide(head: bytes) -> bool:
     return head.startswith((b"\xff\xfe", b"\xfe\xff"))
-
-
-def _is_binary(head: bytes) -> bool:
-    return 0 in head and not _is_wide(head)
 
 
 def _refusal(file: Bytes, what: str, remedy: str) -> DataError:

@@ -7,6 +7,7 @@ import io
 import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -92,13 +93,7 @@ class Bytes:
             raise unreadable(self, error) from error
 
     def head(self, size: int) -> bytes:
-        """Return the first bytes, decompressed.
-
-        Raises
-        ------
-        DataError
-            As `blocks`.
-        """
+        """Return the first bytes, decompressed; errors are those of `blocks`."""
         try:
             with self.opened() as stream:
                 parts = [stream.read(size)]
@@ -156,28 +151,22 @@ def read_text(file: Bytes) -> Text:
     wide = encoding != "utf-8"
     valid, western = True, True
     quotes, lines, last = 0, 0, b""
-    for number, block in enumerate(file.blocks()):
+    for number, block in enumerate(chain(file.blocks(), [b""])):
         if not wide:
             _check_text(file, block, number, lines)
-        if valid:
-            valid = _feed(decoder, block)
-            if wide and not valid:
-                raise DataError(f"{file.shown}: {_INVALID}")
+        valid = valid and _feed(decoder, block)
+        if wide and not valid:
+            raise DataError(
+                f"{file.shown}: the text is not valid UTF-16; save it as UTF-8"
+            )
         if western and not block.isascii():
             western = not any(byte in block for byte in _NOT_IN_CP1252)
         quotes += block.count(b'"')
         lines += block.count(b"\n")
-        last = block
-    if valid:
-        valid = _feed(decoder, b"", final=True)
-        if wide and not valid:
-            raise DataError(f"{file.shown}: {_INVALID}")
+        last = block or last
     if not valid:
         encoding, mark = "cp1252" if western else "latin-1", 0
     return Text(encoding, mark, quotes, last.rstrip(b"\x00")[-1:] in (b"\n", b"\r"))
-
-
-_INVALID = "the text is not valid UTF-16; save it as UTF-8"
 
 
 def _marked(head: bytes) -> tuple[str, int]:
@@ -187,12 +176,15 @@ def _marked(head: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def _feed(decoder: Any, block: bytes, *, final: bool = False) -> bool:
-    """Whether the bytes are valid; those of ASCII alone need not be decoded."""
-    if block.isascii() and not final and not decoder.getstate()[0]:
+def _feed(decoder: Any, block: bytes) -> bool:
+    """Whether the bytes are valid, of which none are the end of the file.
+
+    Those of ASCII alone need not be decoded.
+    """
+    if block and block.isascii() and not decoder.getstate()[0]:
         return True
     try:
-        decoder.decode(block, final)
+        decoder.decode(block, not block)
     except UnicodeDecodeError:
         return False
     return True

@@ -103,7 +103,8 @@ class TableFile:
         rows, some = 0, False
         for block in blocks:
             rows += block.num_rows
-            some = some or _has_cell(block)
+            nulls = (pc.is_null(column, nan_is_null=True) for column in block.columns)
+            some = some or any(missing.false_count for missing in nulls)
             if block.num_rows:
                 yield block
         if not rows:
@@ -116,17 +117,7 @@ class TableFile:
 
 
 class InMemory(TableFile):
-    """A table of a format that is read in one piece.
-
-    Parameters
-    ----------
-    path : Path
-    frame : pyarrow.Table
-    notes : sequence of str
-    label_column : str, optional
-    lines : sequence of int, optional
-        The line number of each row.
-    """
+    """A table of a format that is read in one piece; `lines` has a number a row."""
 
     def __init__(
         self,
@@ -150,19 +141,12 @@ class InMemory(TableFile):
 
 
 class Stacked(TableFile):
-    """The tables of several files, one after another.
-
-    Parameters
-    ----------
-    source : Path
-        The pattern that names them.
-    parts : sequence of TableFile
-        With equal columns, which may stand in another order.
+    """The tables of several files, one after another; `source` is their pattern.
 
     Raises
     ------
     DataError
-        The columns of a file differ from those of the first.
+        The columns of a file differ from those of the first, by more than their order.
     """
 
     def __init__(self, source: Path, parts: Sequence[TableFile]) -> None:
@@ -194,10 +178,6 @@ class Stacked(TableFile):
                 return None
             found.update(zip(mine, there, strict=True))
         return [found[row] for row in rows]
-
-    def part_of(self, row: int) -> TableFile:
-        """Return the file that has a row; all rows must have been read."""
-        return next(p for p, a, b in self._spans() if b is None or a <= row < b)
 
     def _spans(self) -> Iterator[tuple[TableFile, int, int | None]]:
         if not self._starts:  # nobody has read the files yet
@@ -238,17 +218,7 @@ def rebatch(
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     full = [batch for batch in batches if batch.num_rows]
-    if len(full) == 1:
-        return full[0]
-    return pa.concat_batches(full)
-
-
-def _has_cell(block: pa.RecordBatch) -> bool:
-    for column in block.columns:
-        missing = pc.is_null(column, nan_is_null=True)
-        if missing.false_count:
-            return True
-    return False
+    return full[0] if len(full) == 1 else pa.concat_batches(full)
 
 
 def _check_columns(first: TableFile, other: TableFile) -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 
-from whitecrow.data.content import MISSING_WORDS
+__all__ = ["MISSING_WORDS", "VALUES", "is_missing", "is_unit", "kind_of"]
 
-__all__ = ["VALUES", "is_missing", "is_unit", "kind_of"]
+MISSING_WORDS = (
+    *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"),
+    *("null", "NULL", "None", "none"),
+)
+"""Cells that mean "no value" in text files."""
 
 VALUES = ("number", "quantity", "moment")
 """What `kind_of` says of cells that are no names."""
 
 _SIGN = r"[-+\u2212\u2013]?"
 _CURRENCIES = (
-    *("EUR", "USD", "GBP", "CHF", "JPY", "CNY", "RMB", "INR", "AUD", "CAD", "NZD"),
-    *("SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RUB", "TRY", "BRL", "MXN", "ZAR"),
-    *("KRW", "SGD", "HKD", "ILS", "RON", "BGN", "UAH", "AED", "SAR", "THB", "IDR"),
+    "EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|TRY|"
+    "BRL|MXN|ZAR|KRW|SGD|HKD|ILS|RON|BGN|UAH|AED|SAR|THB|IDR"
 )
-_MONEY = (
-    rf"(?:[A-Z]{{0,2}}[$\u20ac\u00a3\u00a5\u20b9]|{'|'.join(_CURRENCIES)}|Rs\.?|kr\.?)"
-)
+_MONEY = rf"(?:[A-Z]{{0,2}}[$\u20ac\u00a3\u00a5\u20b9]|{_CURRENCIES}|Rs\.?|kr\.?)"
 _GAP = r"[ \u00a0\u202f\u2009]?"
 _DIGITS = (
     r"(?:\d{1,3}(?:[.,'\u2019 \u00a0\u202f\u2009]\d{3})+(?:[.,]\d+)?"
@@ -56,69 +57,14 @@ _BASE = (
     r"|kat|sr|rad|min|sec|hr|psi|[gmsAKNJWCVFSTHBblLth\u03a9\u2126])"
 )
 _WORDS = (
-    *("h", "hour", "day", "d", "week", "month", "yr", "year", "a", "Uhr", "Std", "Sek"),
-    *("Min", "Tag", "Jahr", "deg", "degC", "degF", "F", "rpm", "RPM", "U/min", "ppm"),
-    *(
-        "ppb",
-        "vol",
-        "wt",
-        "rh",
-        "RH",
-        "dB",
-        "dBA",
-        "dBm",
-        "pH",
-        "pcs",
-        "pc",
-        "St",
-        "Stk",
-    ),
-    *(
-        "Stck",
-        "in",
-        "inch",
-        "ft",
-        "feet",
-        "yd",
-        "mi",
-        "mile",
-        "mph",
-        "kmh",
-        "kph",
-        "kn",
-    ),
-    *(
-        "kt",
-        "lb",
-        "lbs",
-        "oz",
-        "gal",
-        "gpm",
-        "cfm",
-        "ton",
-        "to",
-        "ha",
-        "acre",
-        "percent",
-    ),
-    *("pct", "Prozent", "count", "ct", "cnt", "ratio", "index", "px", "pixel", "unit"),
-    *(
-        "mmHg",
-        "inHg",
-        "mmH2O",
-        "mmWS",
-        "atm",
-        "Torr",
-        "torr",
-        "gauss",
-        "cP",
-        "cSt",
-        "kgf",
-    ),
-    *("hp", "PS", "HP", "Mio", "Tsd", "Mrd", "tsd", "TEUR", "kEUR", "barg", "bara"),
-    *("psig", "psia", "Nm", "kNm", "Ws", "kWs", "Ah", "mAh"),
+    "h|hour|day|d|week|month|yr|year|a|Uhr|Std|Sek|Min|Tag|Jahr|deg|degC|degF|F|"
+    "rpm|RPM|U/min|ppm|ppb|vol|wt|rh|RH|dB|dBA|dBm|pH|pcs|pc|St|Stk|Stck|in|inch|"
+    "ft|feet|yd|mi|mile|mph|kmh|kph|kn|kt|lb|lbs|oz|gal|gpm|cfm|ton|to|ha|acre|"
+    "percent|pct|Prozent|count|ct|cnt|ratio|index|px|pixel|unit|mmHg|inHg|mmH2O|"
+    "mmWS|atm|Torr|torr|gauss|cP|cSt|kgf|hp|PS|HP|Mio|Tsd|Mrd|tsd|TEUR|kEUR|barg|"
+    "bara|psig|psia|Nm|kNm|Ws|kWs|Ah|mAh"
 )
-_WORD = rf"(?:{'|'.join((*_WORDS, *_CURRENCIES))}|\u00b0[CFK]?|[\u2103\u2109])s?"
+_WORD = rf"(?:{_WORDS}|{_CURRENCIES}|\u00b0[CFK]?|[\u2103\u2109])s?"
 _FACTOR = rf"(?:{_PREFIX}{_BASE}|{_WORD}|1|10)(?:[\u00b2\u00b3]|(?:\^|\*\*)?[-+]?\d)?"
 _UNIT = re.compile(rf"{_FACTOR}(?:[ ]?[/*\u00b7\u22c5.^ ][ ]?\(?{_FACTOR}\)?){{0,3}}")
 _BRACKETED = re.compile(r"\[.{0,20}\]|\(.{0,20}\)|<.{1,20}>|in [^\s]{1,12}")
@@ -169,7 +115,7 @@ def is_unit(cell: str) -> bool:
     cell = cell.strip()
     if not cell or len(cell) > 22:
         return False
-    if _BRACKETED.fullmatch(cell) or cell.upper() in _CURRENCIES:
+    if _BRACKETED.fullmatch(cell) or cell.upper() in _CURRENCIES.split("|"):
         return True
     if kind_of(cell) in ("number", "moment"):
         return False

@@ -11,13 +11,14 @@ import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from whitecrow.data.formats import layout
+from whitecrow.data.formats import header
 from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.names import unique
@@ -31,20 +32,19 @@ LARGEST = 4 << 30  # bytes of XML
 MOST_CELLS = 60_000_000
 _REFERENCE = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
 
+_TYPES = {
+    bool: pa.bool_(),
+    date: pa.date32(),
+    datetime: pa.timestamp("us"),
+    time: pa.time64("us"),
+    timedelta: pa.duration("us"),
+}
+
 Row = list[Any]
 
 
 def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory:
-    """Read a sheet of a workbook.
-
-    Parameters
-    ----------
-    file : Bytes
-        Where it is.
-    path : Path
-        As it was given.
-    sheet : str, optional
-        Name of the sheet, or its number from 1; without it, the first one with data.
+    """Read a sheet by its name, or its number from 1, or the first one with a table.
 
     Raises
     ------
@@ -57,16 +57,13 @@ def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory
         _check(file)
     book, names = _opened(file)
     chosen = names if sheet is None else [_chosen(file, sheet, names)]
-    found = None
     for name in chosen:
         rows, lines = _rows(file, book, name)
         if rows and (sheet is not None or _is_table(rows)):
-            found = (name, rows, lines)
             break
-    if found is None:
+    else:
         what = "sheet with a table" if sheet is None else f"cell in sheet {sheet!r}"
         raise DataError(f"{file.shown}: no {what}; it has the sheets {_listed(names)}")
-    name, rows, lines = found
     note = f"workbook, sheet {name!r}"
     if len(names) > 1:
         others = _listed([other for other in names if other != name])
@@ -111,10 +108,7 @@ def _extent(blocks: Iterable[bytes]) -> tuple[int, int]:
 
 
 def _number_of(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - 64
-    return number
+    return reduce(lambda number, letter: 26 * number + letter - 64, letters, 0)
 
 
 def _opened(file: Bytes) -> tuple[Any, list[str]]:
@@ -195,7 +189,7 @@ def _last(row: Row) -> int:
 def _is_table(rows: list[Row]) -> bool:
     """Whether a sheet holds rows below names, or numbers, rather than a cover."""
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
-    found = layout.find(sample, range(1, len(sample) + 1))
+    found = header.find(sample, range(1, len(sample) + 1))
     return found.first < len(sample) and (
         len(found.names) > 1 or any(not isinstance(r[0], str) for r in rows)
     )
@@ -207,7 +201,7 @@ def _table(
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
     pairs = enumerate(pairwise(lines[:200]), 1)
     gaps = {i for i, (a, b) in pairs if b > a + 1}
-    found = layout.find(sample, lines, gaps)
+    found = header.find(sample, lines, gaps)
     width = max([_last(row) for row in rows[found.first :]], default=0)
     names = found.names
     if width > len(names):  # a column without a name whose cells come late
@@ -249,17 +243,10 @@ def _column(cells: list[Any]) -> pa.Array:
     empty = [None if cell == "" else cell for cell in cells]
     if kinds and kinds <= {int, float}:
         return _numbers(empty)
-    if kinds == {bool}:
-        return pa.array(empty, pa.bool_())
-    if kinds == {date}:
-        return pa.array(empty, pa.date32())
-    if kinds and kinds <= {date, datetime}:
-        moments = [_moment(cell) for cell in empty]
-        return pa.array(moments, pa.timestamp("us"))
-    if kinds == {time}:
-        return pa.array(empty, pa.time64("us"))
-    if kinds == {timedelta}:
-        return pa.array(empty, pa.duration("us"))
+    if len(kinds) == 1 and (kind := _TYPES.get(*kinds)):
+        return pa.array(empty, kind)
+    if kinds == {date, datetime}:
+        return pa.array([_moment(cell) for cell in empty], pa.timestamp("us"))
     return pa.array([_text(cell) or None for cell in cells], pa.string())
 
 

@@ -14,8 +14,7 @@ from whitecrow.data.prepare import find
 from whitecrow.data.prepare.card import listed
 from whitecrow.data.prepare.layout import Layout
 from whitecrow.data.prepare.raw import paths
-from whitecrow.data.prepare.stream import Options, Progress
-from whitecrow.data.prepare.stream import prepare as write
+from whitecrow.data.prepare.stream import Options, Progress, write
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.files import check_writable, refuse_inputs, replacing
 
@@ -55,7 +54,8 @@ def prepare(
         The set is unknown, the files are not its files, nothing can be written, or one
         of the files would be overwritten.
     ParameterError
-        `output` is missing or no name of a Parquet file.
+        `output` is missing or no name of a Parquet file, or the set has no such group
+        of columns, or no other convention.
     """
     layout = find(name)
     if output is None or not output.endswith(".parquet"):

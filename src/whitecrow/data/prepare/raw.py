@@ -16,12 +16,13 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from whitecrow.data import catalog, formats, places
-from whitecrow.data.content import MISSING_WORDS, Pictures
 from whitecrow.data.formats import TableFile
 from whitecrow.data.formats.dialect import SEPARATORS
 from whitecrow.data.formats.ragged import refusal
 from whitecrow.data.formats.streams import BROKEN, Bytes, Text, unreadable
+from whitecrow.data.formats.units import MISSING_WORDS
 from whitecrow.data.prepare.layout import Columns, Layout
+from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
 __all__ = ["Source", "batches", "paths", "sources"]
@@ -53,14 +54,7 @@ class Source:
 
 
 def sources(files: Sequence[str], layout: Layout) -> list[Source]:
-    """The original files of a set, each checked to be one.
-
-    Parameters
-    ----------
-    files : sequence of str
-        Files, folders, or names from the catalogue.
-    layout : Layout
-        What they should look like.
+    """The original files of a set, each checked to be one; `files` as for `paths`.
 
     Raises
     ------
@@ -122,11 +116,8 @@ def _expanded(given: str) -> list[Path]:
     path = places.locate(given)
     if not path.is_dir():
         return [path]
-    found = [
-        file
-        for file in sorted(path.iterdir())
-        if file.name.endswith((".csv", ".csv.gz"))
-    ]
+    every = sorted(path.iterdir())
+    found = [file for file in every if file.name.endswith((".csv", ".csv.gz"))]
     if not found:
         raise DataError(f"{path}: no .csv or .csv.gz file in this folder")
     return found
@@ -281,7 +272,7 @@ def _ragged(file: Bytes, width: int) -> DataError:
 
 def _matrix(path: Path) -> TableFile:
     data = formats.open_file(path)
-    if isinstance(data, Pictures) or data.label_column is None:
+    if isinstance(data, PictureRows) or data.label_column is None:
         raise DataError(f"{path}: no arrays X and y in it")
     return data
 

@@ -51,14 +51,7 @@ class Seen:
 
 
 def hashed(columns: Iterable[NDArray[np.float64] | Hashes], rows: int) -> Hashes:
-    """A hash of each row.
-
-    Parameters
-    ----------
-    columns : iterable of ndarray, each of shape (rows,)
-        Numbers without NaN, or hashes of text.
-    rows : int
-        Their length.
+    """A hash of each of the rows of columns: numbers without NaN, or hashes of text.
 
     Examples
     --------
@@ -76,9 +69,8 @@ def hashed(columns: Iterable[NDArray[np.float64] | Hashes], rows: int) -> Hashes
 
 
 def _bits(column: NDArray[np.float64] | Hashes) -> Hashes:
-    if column.dtype == np.uint64:
-        return column.view(np.uint64)
-    return (column + 0.0).view(np.uint64)  # -0.0 is 0.0
+    texts = column.dtype == np.uint64
+    return (column if texts else column + 0.0).view(np.uint64)  # -0.0 is 0.0
 
 
 def text_hashes(texts: Iterable[str]) -> Hashes:

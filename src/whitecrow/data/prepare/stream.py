@@ -35,7 +35,7 @@ from whitecrow.data.prepare.seen import Seen, hashed, text_hashes
 from whitecrow.data.prepare.survey import Facts, Plan, Survey, decide, survey
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["METADATA_KEY", "Options", "Progress", "prepare"]
+__all__ = ["METADATA_KEY", "Options", "Progress", "write"]
 
 METADATA_KEY = b"whitecrow"
 GROUP_ROWS = 1 << 17
@@ -75,39 +75,16 @@ class Options:
     seed: int = 0
 
 
-def prepare(
+def write(
     layout: Layout,
     files: Sequence[str],
     target: Path,
     options: Options,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the table of a set.
+    """Write the table of a set, half-written until this returns the data card.
 
-    Parameters
-    ----------
-    layout : Layout
-        Which set, see `whitecrow.data.prepare.find`.
-    files : sequence of str
-        Its original files, or folders with them.
-    target : Path
-        The Parquet file, which is half-written until this returns.
-    options : Options
-        What a user decided.
-    progress : callable
-        Called with what is done, rows so far, and rows in all where known.
-
-    Returns
-    -------
-    dict
-        The data card: what was read, removed, left out and written.
-
-    Raises
-    ------
-    DataError
-        The files are not those of the layout, or nothing is left of them.
-    ParameterError
-        The set has no such group of columns, or no other convention.
+    Parameters and errors are those of `publish.prepare`.
     """
     _check(layout, options)
     if options.remove_undefined:
@@ -121,13 +98,20 @@ def prepare(
     )
     plan = decide(first, layout, options.columns)
     while True:
-        _check_some_left(plan, layout)
+        if not plan.columns:
+            name, reason = next(iter(plan.dropped.items()))
+            raise DataError(
+                f"no column is left ({name!r}: {reason}; and so on); give all files of "
+                f"{layout.title}"
+            )
         second = _Pass(layout, plan, first, options)
         second.write(found, target, lambda n: progress("second pass", n, first.rows))
-        constant = _constant(second.done)
+        facts = second.done.facts
+        constant = [name for name, of_column in facts.items() if of_column.is_constant]
         if not constant:
             return card(layout, found, first, plan, second.done, second.anomaly)
-        plan = plan.without(constant)
+        # They lost their variation with the rows that were removed.
+        plan = plan.without(dict.fromkeys(constant, "constant once rows were removed"))
 
 
 def _check(layout: Layout, options: Options) -> None:
@@ -143,15 +127,6 @@ def _check(layout: Layout, options: Options) -> None:
         )
 
 
-def _check_some_left(plan: Plan, layout: Layout) -> None:
-    if not plan.columns:
-        name, reason = next(iter(plan.dropped.items()))
-        raise DataError(
-            f"no column is left ({name!r}: {reason}; and so on); give all files of "
-            f"{layout.title}"
-        )
-
-
 def _candidates(
     files: Sequence[raw.Source], layout: Layout, options: Options
 ) -> Columns:
@@ -161,15 +136,6 @@ def _candidates(
         dropped -= set(layout.revived)
     names = files[0].columns
     return tuple(c for c in names if c != layout.label and c not in dropped)
-
-
-def _constant(done: Written) -> dict[str, str]:
-    """Columns that lost their variation with the rows that were removed."""
-    return {
-        name: "constant once rows were removed"
-        for name, facts in done.facts.items()
-        if facts.is_constant
-    }
 
 
 class _Pass:
@@ -303,7 +269,9 @@ class _Pass:
         if self.anomaly == "normal":
             wanted = ~wanted
         label = wanted[attacks].astype(np.int8)
-        names = [self._category(name) for name in self._labels.names]
+        names = self._labels.names
+        if not self.options.attack_names:
+            names = [self.layout.family(name) for name in names]
         category = pa.array(names, pa.string()).take(pa.array(attacks))
         self.done.rows += len(label)
         self.done.anomalies += int(label.sum())
@@ -316,14 +284,11 @@ class _Pass:
         self.done.splits[split] += len(label)
         return [pa.array(label), category, pa.array([split] * len(label), pa.string())]
 
-    def _category(self, name: str) -> str:
-        if self.options.attack_names:
-            return name
-        return self.layout.family(name)
-
     def _schema(self) -> pa.Schema:
+        symbolic, facts = self.layout.symbolic, self.first.facts
+        numbers = {True: pa.int64(), False: pa.float64()}
         fields = [
-            (name, _type(self.first.facts[name], name in self.layout.symbolic))
+            (name, pa.string() if name in symbolic else numbers[facts[name].whole])
             for name in self.plan.columns
         ]
         fields += [(LABEL, pa.int8()), (OTHERS[0], pa.string())]
@@ -355,9 +320,3 @@ def _text_hashes(texts: pa.Array) -> NDArray[np.uint64]:
     encoded = texts.dictionary_encode()
     hashes = text_hashes(encoded.dictionary.to_pylist())
     return hashes[encoded.indices.to_numpy(zero_copy_only=False)]
-
-
-def _type(facts: Facts, symbolic: bool) -> pa.DataType:
-    if symbolic:
-        return pa.string()
-    return pa.int64() if facts.whole else pa.float64()

@@ -125,11 +125,9 @@ class Plan:
 
     def without(self, others: Mapping[str, str]) -> Plan:
         """The same without some more columns."""
-        return Plan(
-            tuple(c for c in self.columns if c not in others),
-            tuple(c for c in self.checked if c not in others),
-            {**self.dropped, **others},
-        )
+        parts = (self.columns, self.checked)
+        columns, checked = (tuple(c for c in p if c not in others) for p in parts)
+        return Plan(columns, checked, {**self.dropped, **others})
 
 
 def survey(

@@ -6,6 +6,7 @@ numbers; training and test rows never overlap, and the resulting counts are repo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +15,24 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.errors import ParameterError
 
-__all__ = ["Counts", "Rows", "Seed", "Split", "check_share", "make_split", "take"]
+__all__ = [
+    "Counts",
+    "Rows",
+    "Seed",
+    "Split",
+    "ceil",
+    "check_share",
+    "floor",
+    "make_split",
+    "normal_and_odd",
+    "take",
+]
 
 Rows = NDArray[np.int64]
 Seed = int | np.random.Generator | None
+
+# A product of shares such as 9 * 0.1 / 0.9 may fall just short of a whole number.
+_SLACK = 1e-9
 
 
 @dataclass(frozen=True)
@@ -97,25 +112,39 @@ def make_split(
     test, unlabelled, known, validation : ndarray of int64
         Test rows, training rows without and with a visible label, and rows set apart.
     """
-    known = np.empty(0, np.int64) if known is None else known
-    apart = np.empty(0, np.int64) if validation is None else np.sort(validation)
+    none = np.empty(0, np.int64)
+    known = none if known is None else known
+    apart = none if validation is None else np.sort(validation)
     visible = np.full(len(truth), labels.UNLABELLED)
     visible[known] = truth[known]
     train, test = np.sort(np.concatenate([unlabelled, known])), np.sort(test)
     used = np.concatenate([train, test, apart])
     if len(np.unique(used)) != len(used):
         raise AssertionError("a protocol drew a row twice")
-    counts = Counts(
-        known_normal=_count(truth[known], labels.NORMAL),
-        unlabelled_normal=_count(truth[unlabelled], labels.NORMAL),
-        unlabelled_anomaly=_count(truth[unlabelled], labels.ANOMALY),
-        known_anomaly=_count(truth[known], labels.ANOMALY),
-        test_normal=_count(truth[test], labels.NORMAL),
-        test_anomaly=_count(truth[test], labels.ANOMALY),
-        unused=len(truth) - len(used),
-        validation=len(apart),
-    )
+    parts = {"known": known, "unlabelled": unlabelled, "test": test}
+    sizes = {
+        f"{part}_{word}": int(np.count_nonzero(truth[rows] == code))
+        for part, rows in parts.items()
+        for word, code in (("normal", labels.NORMAL), ("anomaly", labels.ANOMALY))
+    }
+    counts = Counts(**sizes, unused=len(truth) - len(used), validation=len(apart))
     return Split(train, test, visible[train], truth[test], counts, apart)
+
+
+def floor(rows: float) -> int:
+    """Round a product of shares down."""
+    return math.floor(rows + _SLACK)
+
+
+def ceil(rows: float) -> int:
+    """Round a product of shares up."""
+    return math.ceil(rows - _SLACK)
+
+
+def normal_and_odd(truth: labels.Codes) -> tuple[Rows, Rows]:
+    """Give the rows that are normal, and those that are anomalies."""
+    normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
+    return normal, odd
 
 
 def take(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
@@ -142,7 +171,3 @@ def check_share(
             f"{name}={value!r} is not a share in {interval}; give a fraction, 0.1 for "
             "ten percent"
         )
-
-
-def _count(codes: labels.Codes, code: np.int8) -> int:
-    return int(np.count_nonzero(codes == code))

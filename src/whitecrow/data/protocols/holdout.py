@@ -1,7 +1,9 @@
 """Train on one part of the normal rows, test on the rest and the anomalies.
 
-`holdout` is the protocol of the one-class literature, optionally with polluted training
-rows; `stratified` is the plain split of ADBench (Han et al. 2022, section 3.3).
+`holdout` is the protocol of the one-class literature (Zong et al. 2018 and successors),
+optionally with polluted training rows. The published code of several draws test rows
+among the training rows and leaves the pollution in the test; this does not.
+`stratified` is the plain split of ADBench (Han et al. 2022, section 3.3).
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ from whitecrow.data.protocols import (
     Rows,
     Seed,
     Split,
+    ceil,
     check_share,
+    floor,
     make_split,
+    normal_and_odd,
     take,
 )
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = ["holdout", "polluting", "stratified"]
-
-# A product of shares such as 9 * 0.1 / 0.9 may fall just short of a whole number.
-_SLACK = 1e-9
 
 
 def polluting(n: int, pollution: float) -> int:
@@ -46,7 +48,7 @@ def polluting(n: int, pollution: float) -> int:
     111
     """
     check_share("pollution", pollution)
-    return math.floor(n * pollution / (1 - pollution) + _SLACK)
+    return floor(n * pollution / (1 - pollution))
 
 
 def holdout(
@@ -70,20 +72,20 @@ def holdout(
     train_fraction : float in (0, 1), default=0.5
         Share of the normal rows that train, rounded up.
     pct : float in (0, 1], default=1.0
-        Share of the normal rows that are kept at all, rounded up; the rest is unused.
+        Share of the normal rows that are used at all, rounded up.
     pollution : float in [0, 1), default=0.0
         Share of anomalies among the training rows. They are taken out of the test.
     hold_out : float in [0, 1), default=0.0
-        Share of the anomalies, rounded down, that no test sees and from which the
-        pollution is drawn, so that the test stays the same for any pollution. With 0
-        just the pollution leaves the test.
+        Share of the anomalies, rounded down, that no test sees and that pollute, so
+        that the test is the same for any pollution. With 0 just the pollution is left
+        out of the test.
     pollution_class : optional
         Only anomalies of this class pollute.
     classes : array-like of shape (n,), optional
         A finer class of each row (an attack), for `pollution_class`.
     val_ratio : float in [0, 1), default=0.0
-        Share of the training rows set apart for validation, of normal and of polluting
-        rows alike: n normal training rows keep floor(n (1 - val_ratio)).
+        Share of the training rows, normal and polluting ones alike, that are set apart
+        for validation: n normal rows keep floor(n (1 - val_ratio)).
     random_state : int, Generator or None, default=None
         Seed of the draw.
 
@@ -97,16 +99,9 @@ def holdout(
     DataError
         If a part would have no normal row, the test no anomaly, or there are too few
         anomalies for the pollution.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval, or no anomaly has the class.
-
-    References
-    ----------
-    The protocol of Zong et al. 2018 and its successors; the published code of several
-    draws test rows among the training rows and leaves the pollution in the test, which
-    this function does not.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, a share is outside its interval, or no
+        anomaly has the class.
 
     Examples
     --------
@@ -114,13 +109,16 @@ def holdout(
     >>> len(split.train), split.counts.unlabelled_anomaly, len(split.test)
     (11, 1, 14)
     """
-    _check_shares(train_fraction, pct, hold_out, val_ratio)
+    check_share("train_fraction", train_fraction, above=True)
+    check_share("pct", pct, above=True, up_to=True)
+    check_share("hold_out", hold_out)
+    check_share("val_ratio", val_ratio)
     truth = truths.complete(y)
     candidate = _candidates(truth, classes, pollution_class)
     rng = np.random.default_rng(random_state)
-    normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
+    normal, odd = normal_and_odd(truth)
     if pct < 1:
-        normal, _ = take(normal, math.ceil(len(normal) * pct - _SLACK), rng)
+        normal, _ = take(normal, ceil(len(normal) * pct), rng)
     if not len(odd):
         raise DataError(
             "y has no anomaly (1) to test on; a protocol needs at least one"
@@ -155,24 +153,21 @@ def stratified(
         Share of the rows of each class that train, to the nearest row.
     known_anomalies : float in [0, 1], default=0.0
         Share of the training anomalies whose label training may see, rounded up
-        (ADBench's ratio of labelled anomalies). All other training rows are unlabelled.
+        (ADBench's ratio of labelled anomalies).
     random_state : int, Generator or None, default=None
         Seed of the draw.
 
     Returns
     -------
     Split
-        With the truth of all rows at hand, `y[split.train]` are the labels for a fully
-        supervised run.
+        For a fully supervised run `y[split.train]` are the labels.
 
     Raises
     ------
     DataError
         If a class would be absent from the training or the test rows.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, or a share is outside its interval.
 
     Examples
     --------
@@ -185,8 +180,7 @@ def stratified(
     truth = truths.complete(y)
     rng = np.random.default_rng(random_state)
     parts = []
-    for code, word in ((labels.NORMAL, "normal"), (labels.ANOMALY, "anomaly")):
-        rows = np.flatnonzero(truth == code)
+    for rows, word in zip(normal_and_odd(truth), ("normal", "anomaly"), strict=True):
         n_train = math.floor(len(rows) * train_fraction + 0.5)
         if not 0 < n_train < len(rows):
             raise DataError(
@@ -195,7 +189,7 @@ def stratified(
             )
         parts.append(take(rows, n_train, rng))
     (normal, normal_test), (odd, odd_test) = parts
-    known, hidden = take(odd, math.ceil(len(odd) * known_anomalies - _SLACK), rng)
+    known, hidden = take(odd, ceil(len(odd) * known_anomalies), rng)
     return make_split(
         truth,
         test=np.concatenate([normal_test, odd_test]),
@@ -204,26 +198,17 @@ def stratified(
     )
 
 
-def _check_shares(
-    train_fraction: float, pct: float, hold_out: float, val_ratio: float
-) -> None:
-    check_share("train_fraction", train_fraction, above=True)
-    check_share("pct", pct, above=True, up_to=True)
-    check_share("hold_out", hold_out)
-    check_share("val_ratio", val_ratio)
-
-
 def _normal_sizes(
     n_normal: int, train_fraction: float, val_ratio: float
 ) -> tuple[int, int]:
     """How many normal rows train, and how many of these are not for validation."""
-    n_train = math.ceil(n_normal * train_fraction - _SLACK)
+    n_train = ceil(n_normal * train_fraction)
     if not 0 < n_train < n_normal:
         raise DataError(
             f"{n_normal} normal rows cannot be split with train_fraction="
             f"{train_fraction}: each part needs one; give more rows"
         )
-    n_fit = math.floor(n_train * (1 - val_ratio) + _SLACK)
+    n_fit = floor(n_train * (1 - val_ratio))
     if not n_fit:
         raise DataError(
             f"val_ratio={val_ratio} of {n_train} normal training rows leaves none to "
@@ -266,7 +251,7 @@ def _polluted(
     """Anomalies for training and for testing; `candidate` says which may pollute."""
     count = polluting(n_train, pollution)
     if hold_out:
-        pool, tested = take(odd, math.floor(len(odd) * hold_out + _SLACK), rng)
+        pool, tested = take(odd, floor(len(odd) * hold_out), rng)
         able = pool[np.isin(pool, odd[candidate])]
         if count > len(able):
             raise DataError(

@@ -14,7 +14,6 @@ share p of unlabelled anomalies; each number is cut to a whole one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,12 +22,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from whitecrow import labels
 from whitecrow.data import truth as truths
-from whitecrow.data.protocols import Rows, Seed, Split, check_share, make_split, take
+from whitecrow.data.protocols import (
+    Rows,
+    Seed,
+    Split,
+    check_share,
+    floor,
+    make_split,
+    normal_and_odd,
+    take,
+)
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = ["Sizes", "counts", "labelled_ratio"]
-
-_SLACK = 1e-9
 
 
 class Sizes(NamedTuple):
@@ -85,7 +91,7 @@ def counts(
         pollution * unlabelled,
         ratio_known_anomaly,
     )
-    return Sizes(*(math.floor(share * total + _SLACK) for share in shares))
+    return Sizes(*(floor(share * total) for share in shares))
 
 
 def labelled_ratio(
@@ -129,14 +135,9 @@ def labelled_ratio(
     ------
     DataError
         If there are fewer anomalies than the shares ask for.
-    LabelError
-        If a row has no label or an illegal one.
-    ParameterError
-        If a share is outside its interval, or a known class is none or is normal.
-
-    References
-    ----------
-    .. [1] Ruff et al., "Deep Semi-Supervised Anomaly Detection", ICLR 2020.
+    LabelError, ParameterError
+        If a row has no label or an illegal one, a share is outside its interval, or a
+        known class is none or is normal.
 
     Examples
     --------
@@ -151,26 +152,19 @@ def labelled_ratio(
     truth = truths.complete(y)
     rng = np.random.default_rng(random_state)
     candidates = _candidates(truth, classes, known_classes, rng)
-    normal, normal_test = _part(truth == labels.NORMAL, train_fraction, rng)
-    odd, odd_test = _part(truth == labels.ANOMALY, train_fraction, rng)
+    (normal, normal_test), (odd, odd_test) = (
+        take(rows, floor(len(rows) * train_fraction), rng)
+        for rows in normal_and_odd(truth)
+    )
     sizes = counts(len(normal), ratio_known_normal, ratio_known_anomaly, pollution)
     known_normal, rest = take(normal, sizes.known_normal, rng)
     known, polluting = _anomalies(odd, candidates[odd], sizes, rng)
-    unlabelled = rest[: sizes.unlabelled_normal]
     return make_split(
         truth,
         test=np.concatenate([normal_test, odd_test]),
-        unlabelled=np.concatenate([unlabelled, polluting]),
+        unlabelled=np.concatenate([rest[: sizes.unlabelled_normal], polluting]),
         known=np.concatenate([known_normal, known]),
     )
-
-
-def _part(
-    chosen: NDArray[np.bool_], share: float, rng: np.random.Generator
-) -> tuple[Rows, Rows]:
-    """Rows for training (rounded down) and for testing."""
-    rows = np.flatnonzero(chosen)
-    return take(rows, math.floor(len(rows) * share + _SLACK), rng)
 
 
 def _anomalies(

@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from whitecrow import labels
 from whitecrow.data import truth as truths
-from whitecrow.data.protocols import Seed, Split, make_split, take
+from whitecrow.data.protocols import Seed, Split, make_split, normal_and_odd, take
 from whitecrow.data.protocols.holdout import polluting
 from whitecrow.errors import DataError
 
@@ -54,7 +53,7 @@ def soel(y: ArrayLike, *, pollution: float = 0.1, random_state: Seed = None) -> 
     (19, array([36, 37]), 20)
     """
     truth = truths.complete(y)
-    normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
+    normal, odd = normal_and_odd(truth)
     n_train = len(normal) // 2 + 1
     n_odd = polluting(n_train, pollution)
     if n_train >= len(normal) or n_odd >= len(odd):

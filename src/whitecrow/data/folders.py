@@ -24,15 +24,20 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
-    "Layout",
+    "Meaning",
     "holds_masks",
     "is_part",
-    "layout",
+    "meaning",
     "pairs",
     "without_masks",
 ]
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 # Words are compared without case and punctuation: "n.i.O." is "nio".
 _PARTS = {
@@ -40,72 +45,21 @@ _PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "validate"), VALIDATION),
     **dict.fromkeys(("test", "testing", "testset"), TEST),
 }
-_GOOD = frozenset(
-    (
-        "good",
-        "ok",
-        "okay",
-        "normal",
-        "normals",
-        "pass",
-        "passed",
-        "healthy",
-        "io",
-        "gut",
-        "defectfree",
-        "nodefect",
-        "nodefects",
-        "nondefective",
-        "undamaged",
-        "flawless",
-        "anomalyfree",
-        "fehlerfrei",
-    )
+_GOOD = _words(
+    "good ok okay normal normals pass passed healthy io gut defectfree nodefect "
+    "nodefects nondefective undamaged flawless anomalyfree fehlerfrei"
 )
-_BAD = frozenset(
-    (
-        "bad",
-        "ng",
-        "nok",
-        "notok",
-        "ko",
-        "nio",
-        "defect",
-        "defects",
-        "defective",
-        "fail",
-        "failed",
-        "failure",
-        "faulty",
-        "fault",
-        "anomaly",
-        "anomalies",
-        "anomalous",
-        "abnormal",
-        "damaged",
-        "reject",
-        "rejected",
-        "scrap",
-        "schlecht",
-        "fehler",
-    )
+_BAD = _words(
+    "bad ng nok notok ko nio defect defects defective fail failed failure faulty "
+    "fault anomaly anomalies anomalous abnormal damaged reject rejected scrap "
+    "schlecht fehler"
 )
-_UNKNOWN = frozenset(("unlabelled", "unlabeled", "unknown", "unsorted"))
-_PICTURES = frozenset(("image", "images", "img", "imgs", "picture", "pictures"))
-_MASKS = frozenset(("groundtruth",))
+_UNKNOWN = _words("unlabelled unlabeled unknown unsorted")
+_PICTURES = _words("image images img imgs picture pictures")
+_MASKS = _words("groundtruth")
 # Masks only if their pictures are there too: there are pictures of labels and masks.
-_MAYBE_MASKS = frozenset(
-    (
-        "gt",
-        "gts",
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "annotation",
-        "annotations",
-        "segmentation",
-    )
+_MAYBE_MASKS = _words(
+    "gt gts mask masks label labels annotation annotations segmentation"
 )
 _ENDING = re.compile(
     r"(?i)[ _.-](?:mask|gt|label|ground[ _-]?truth|segmentation|seg|annotation)$"
@@ -116,7 +70,7 @@ Key = tuple[Parts, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class Meaning:
     """What paths say about each picture.
 
     Attributes
@@ -140,7 +94,7 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
+def meaning(paths: Sequence[str], *, folder: str = "") -> Meaning:
     """Read parts, kinds and labels off the folders of pictures.
 
     Parameters
@@ -157,7 +111,7 @@ def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
 
     Examples
     --------
-    >>> found = layout(["Train/OK/1.png", "Test/OK/2.png", "Test/dent/3.png"])
+    >>> found = meaning(["Train/OK/1.png", "Test/OK/2.png", "Test/dent/3.png"])
     >>> found.parts, found.kinds, found.codes.tolist()
     (('train', 'test', 'test'), ('OK', 'OK', 'dent'), [0, 0, 1])
     """
@@ -180,7 +134,7 @@ def layout(paths: Sequence[str], *, folder: str = "") -> Layout:
         kinds = _kinds(folders, level, notes)
     kinds = tuple("" if _word(kind) in _UNKNOWN else kind for kind in kinds)
     codes = _codes(parts, kinds, notes)
-    return Layout(rows, parts, kinds, codes, (*_counts(parts, kinds), *notes))
+    return Meaning(rows, parts, kinds, codes, (*_counts(parts, kinds), *notes))
 
 
 def is_part(folder: str) -> bool:
@@ -205,22 +159,14 @@ def _places(folders: list[Parts]) -> list[int | None]:
 
     Below the first level, `test` may be any word: there, a `train` has to be as well.
     """
-    top = [0 if names and _word(names[0]) in _PARTS else None for names in folders]
-    if any(_PARTS[_word(names[0])] != VALIDATION for names in _where(folders, top)):
-        return top
-    deep = [
-        next((i for i, name in enumerate(names) if _word(name) in _PARTS), None)
-        for names in folders
-    ]
-    found = zip(folders, deep, strict=True)
-    if any(i is not None and _PARTS[_word(names[i])] == TRAIN for names, i in found):
+    parts = [[_PARTS.get(_word(name)) for name in names] for names in folders]
+    if {found[0] for found in parts if found} & {TRAIN, TEST}:
+        return [0 if found and found[0] else None for found in parts]
+    deep = [next((i for i, part in enumerate(found) if part), None) for found in parts]
+    both = zip(parts, deep, strict=True)
+    if any(i is not None and found[i] == TRAIN for found, i in both):
         return deep
     return [None] * len(folders)
-
-
-def _where(folders: list[Parts], places: list[int | None]) -> list[Parts]:
-    both = zip(folders, places, strict=True)
-    return [names for names, place in both if place is not None]
 
 
 def _refuse_several(split: list[tuple[Parts, int]], folder: str) -> None:
@@ -252,13 +198,8 @@ def _kind(names: Parts, place: int) -> str:
 
 def _level(folders: list[Parts]) -> int | None:
     """How deep the folders are that say good or bad; None if none says good."""
-    found = [
-        depth
-        for names in set(folders)
-        for depth, name in enumerate(names)
-        if _word(name) in _GOOD
-    ]
-    return min(found, default=None)
+    every = (pair for names in set(folders) for pair in enumerate(names))
+    return min((depth for depth, name in every if _word(name) in _GOOD), default=None)
 
 
 def _kinds(folders: list[Parts], level: int | None, notes: list[str]) -> Parts:

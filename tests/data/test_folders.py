@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from whitecrow.data.layout import is_part, layout, pairs, without_masks
+from whitecrow.data.folders import is_part, meaning, pairs, without_masks
 from whitecrow.errors import DataError
 
 
 def said(*paths: str, folder: str = "set") -> list[tuple[str, str, int]]:
     """Part, kind and label of each path."""
-    found = layout(paths, folder=folder)
+    found = meaning(paths, folder=folder)
     assert found.rows == list(range(len(paths)))
     return list(zip(found.parts, found.kinds, found.codes.tolist(), strict=True))
 
@@ -37,7 +37,7 @@ def test_validation_is_a_part_of_its_own() -> None:
 
 def test_the_only_folder_of_train_is_good() -> None:
     paths = ["train/bottles/1.png", "test/bottles/1.png", "test/broken/1.png"]
-    found = layout(paths)
+    found = meaning(paths)
     assert found.codes.tolist() == [0, 0, 1]
     assert "'bottles', the only folder of train, is taken as good" in found.notes
 
@@ -49,7 +49,7 @@ def test_the_only_folder_of_train_may_be_bad(bad: str) -> None:
 
 
 def test_classes_in_train_without_a_good_one() -> None:
-    found = layout(["train/cat/1.png", "train/dog/1.png", "test/cat/1.png"])
+    found = meaning(["train/cat/1.png", "train/dog/1.png", "test/cat/1.png"])
     assert found.kinds == ("cat", "dog", "cat")
     assert found.codes.tolist() == [-1, -1, -1]
     assert any("--anomaly-value" in note for note in found.notes)
@@ -94,7 +94,7 @@ def test_products_below_the_parts() -> None:
 def test_several_data_sets_are_refused() -> None:
     paths = [f"{name}/train/good/1.png" for name in ("bottle", "cable", "pill")]
     with pytest.raises(DataError) as caught:
-        layout(paths, folder="/data/mvtec")
+        meaning(paths, folder="/data/mvtec")
     assert "3 data sets in one folder" in str(caught.value)
     assert "(bottle, cable, pill)" in str(caught.value)
     assert str(caught.value).endswith("such as /data/mvtec/bottle")
@@ -106,7 +106,7 @@ def test_a_folder_called_test_deep_down_is_any_folder() -> None:
 
 
 def test_pictures_outside_of_the_parts_are_left_alone() -> None:
-    found = layout(["a/train/good/1.png", "a/cover.png"])
+    found = meaning(["a/train/good/1.png", "a/cover.png"])
     assert found.rows == [0]
     assert "pictures outside of train and test, left alone: 1" in found.notes
 

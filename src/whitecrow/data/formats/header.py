@@ -10,7 +10,7 @@ from itertools import pairwise
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.units import VALUES, is_missing, is_unit, kind_of
 
-__all__ = ["Layout", "find"]
+__all__ = ["Header", "find"]
 
 Row = Sequence[str]
 
@@ -21,7 +21,7 @@ _YEARS = range(1900, 2101)
 
 
 @dataclass(frozen=True)
-class Layout:
+class Header:
     """Where a table begins, and what its columns are called.
 
     Attributes
@@ -48,14 +48,14 @@ class Layout:
     notes: tuple[str, ...] = ()
 
     @property
-    def header(self) -> bool:
+    def named(self) -> bool:
         """Whether the file names the columns."""
         return self.first > self.top
 
 
 def find(
     rows: Sequence[Row], lines: Sequence[int], gaps: Collection[int] = ()
-) -> Layout:
+) -> Header:
     """Find the names of the columns and the first row of data.
 
     Parameters
@@ -69,7 +69,7 @@ def find(
 
     Returns
     -------
-    Layout
+    Header
 
     Examples
     --------
@@ -99,7 +99,7 @@ def find(
     if first < len(rows) and _is_units(rows[first], rows[first + 1 :], len(names)):
         notes.append(_units_note(names, rows[first], lines[first]))
         first += 1
-    return Layout(top, first, names, len(raw), blank, tuple(notes))
+    return Header(top, first, names, len(raw), blank, tuple(notes))
 
 
 # ---------------------------------------------------------------------- widths
@@ -285,17 +285,15 @@ def _are_names(first: Row, below: Sequence[Row], where: Sequence[int]) -> bool:
 
 def _without_header(
     table: Sequence[Row], width: int, top: int, notes: list[str], note: list[str]
-) -> Layout:
+) -> Header:
     raw = [""] * max(width, 1)
     blank = _blank(raw, table)
     names = tuple(f"x{j}" for j in range(len(raw) - blank))
-    last = f"x0 to x{len(names) - 1}" if len(names) > 1 else "x0"
-    said = (
-        f"the first row holds numbers, so there is no header; columns are named {last}"
-    )
-    if len(names) == 1:
-        said = said.replace("columns are", "the column is")
-    return Layout(top, top, names, len(raw), blank, (*notes, *note, said))
+    called = "the column is named x0"
+    if len(names) > 1:
+        called = f"columns are named x0 to x{len(names) - 1}"
+    said = f"the first row holds numbers, so there is no header; {called}"
+    return Header(top, top, names, len(raw), blank, (*notes, *note, said))
 
 
 def _header(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:

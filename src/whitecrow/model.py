@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from whitecrow import labels, reasons
 from whitecrow.choose import Choice, build
-from whitecrow.data.kinds import TableEncoder, number
+from whitecrow.data.kinds import TableEncoder, number_cells
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.layout import TRAIN
 from whitecrow.data.pictures import training_rows
@@ -516,7 +516,7 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
             "`whitecrow fit`"
         )
     columns = [
-        number.read_plain(
+        number_cells.read_plain(
             name, frame.column(name), rows.position(0) if len(rows) else 0
         )
         for name in wanted

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds import category, duration, moment, number, truth
-from whitecrow.data.kinds.plan import Plan, all_missing, left_out, read_as, said
+from whitecrow.data.kinds import (
+    category,
+    duration,
+    labels,
+    moment,
+    number,
+    number_style,
+    truth,
+)
+from whitecrow.data.kinds.moment_text import are_dates, from_digits
+from whitecrow.data.kinds.number_cells import PLAIN, parse, plain, without_absent
+from whitecrow.data.kinds.plan import Known, Plan, all_missing, left_out, read_as, said
+from whitecrow.data.kinds.reading import Reading
 from whitecrow.data.kinds.text import (
     Column,
     Text,
-    Verdict,
     as_mask,
     clean_text,
     distinct,
@@ -27,10 +35,9 @@ from whitecrow.data.kinds.text import (
     flat,
     numbers,
 )
-from whitecrow.data.kinds.words import number_text
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["HOWS", "check_how", "encode_column", "label_like", "plan_column"]
+__all__ = ["HOWS", "check_how", "encode_column", "plain_cells", "plan_column"]
 
 Values = NDArray[np.float64]
 
@@ -136,7 +143,7 @@ def plan_column(
         return Plan(name, "ignored", "left out", reason)
     array = _without(name, array, absent)
     plan = _as_asked(task, array) if task.how else _PLANS[family](task, array)
-    plan = _like_labels(plan) if not task.how else plan
+    plan = labels.warned(plan) if not task.how else plan
     return _with_absent(plan, absent) if absent else plan
 
 
@@ -197,11 +204,17 @@ def _encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values
 
 def _plan_numbers(task: Task, array: pa.Array) -> Plan:
     values = numbers(array)
-    style = number.PLAIN | _absent_numbers(task)
-    values = number.without_absent(values, style)
-    if moment.are_dates(values):
+    return _plan_values(task, array, values, whole=pa.types.is_integer(array.type))
+
+
+def _plan_values(
+    task: Task, array: pa.Array, values: Values, *, whole: bool = False
+) -> Plan:
+    """The plan for numbers as programs write them, which may be dates."""
+    style = PLAIN | _absent_numbers(task)
+    values = without_absent(values, style)
+    if are_dates(values):
         return _plan_digits(task.name, values)
-    whole = pa.types.is_integer(array.type)
     return number.plan(
         task.name,
         values,
@@ -213,26 +226,30 @@ def _plan_numbers(task: Task, array: pa.Array) -> Plan:
 
 def _absent_numbers(task: Task) -> dict[str, Any]:
     """Values that mean "no value", as numbers."""
-    found = [number.plain(pa.array([word])) for word in task.absent]
+    found = [plain(pa.array([word])) for word in task.absent]
     values = [float(one[0]) for one in found if one is not None]
     return {"absent": values} if values else {}
 
 
-def _plan_digits(name: str, values: Values) -> Plan:
-    micros, right = moment.from_digits(values)
+def _plan_digits(name: str, values: Values, *, asked: bool = False) -> Plan:
+    micros, right = from_digits(values)
     settings = {"clock": False, "order": "", "digits": True}
     first = f"{values[np.isfinite(values)][0]:.0f}"
-    note = f"whole numbers such as {first} are read as dates"
-    remedy = f"if that is wrong: {read_as(name, 'number')}"
-    cells = pa.array(micros, mask=~right)
-    return moment.plan(name, cells, settings, notes=[note], level=1, remedy=remedy)
+    known = Known((f"whole numbers such as {first} are read as dates",))
+    if not asked:
+        known = replace(known, level=1, remedy=_if_wrong(name, "number"))
+    return moment.plan(name, pa.array(micros, mask=~right), settings, known)
+
+
+def _if_wrong(name: str, how: str) -> str:
+    return f"if that is wrong: {read_as(name, how)}"
 
 
 def _plan_durations(task: Task, array: pa.Array) -> Plan:
     return number.plan(task.name, numbers(array), style=_IN_SECONDS)
 
 
-_IN_SECONDS = number.PLAIN | {"duration": True, "two_parts": "hours"}
+_IN_SECONDS = PLAIN | {"duration": True, "two_parts": "hours"}
 
 
 def _plan_truths(task: Task, array: pa.Array) -> Plan:
@@ -263,12 +280,8 @@ def _plan_text(task: Task, array: pa.Array) -> Plan:
     how = truth.find(text, missing)
     if how is not None:
         plan = truth.plan(task.name, truth.parse(array, how)[0], how)
-        return said(plan, _truth_notes(how))
+        return said(plan, ["empty cells count as false"] if "blank" in how else [])
     return _best_reading(task, array, text)
-
-
-def _truth_notes(how: dict[str, Any]) -> list[str]:
-    return ["empty cells count as false"] if "blank" in how else []
 
 
 def _without(name: str, array: pa.Array, words: tuple[str, ...]) -> pa.Array:
@@ -285,22 +298,14 @@ def _without(name: str, array: pa.Array, words: tuple[str, ...]) -> pa.Array:
 
 def _plan_plain_numbers(task: Task, array: pa.Array) -> Plan | None:
     """The plan for text that programs wrote as numbers; None if it needs a look."""
-    values = number.plain(array)
+    values = plain(array)
     if values is None or np.isnan(values).all():
         return None
-    style = number.PLAIN | _absent_numbers(task)
-    values = number.without_absent(values, style)
+    present = without_absent(values, _absent_numbers(task))
     leading = as_mask(pc.starts_with(array, "0"))
-    if (leading & (values >= 1)).any() or _may_be_grouped(array, values):
+    if (leading & (present >= 1)).any() or _may_be_grouped(array, present):
         return None
-    if moment.are_dates(values):
-        return _plan_digits(task.name, values)
-    return number.plan(
-        task.name,
-        values,
-        style=style,
-        different=lambda: int(pc.count_distinct(array).as_py()),
-    )
+    return _plan_values(task, array, values)
 
 
 _THREE = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
@@ -320,116 +325,60 @@ def _may_be_grouped(array: pa.Array, values: Values) -> bool:
     return bool(pc.any(dotted).as_py())
 
 
-class Reading(NamedTuple):
-    """One way to read a text column: what it looks like, how far, and the plan."""
-
-    looks: str
-    verdict: Verdict
-    plan: Callable[[], Plan]
-    likeness: float | None = None  # if more cells look like it than can be read
-
-    @property
-    def likely(self) -> float:
-        """Share of the cells that look like it."""
-        return self.verdict.share if self.likeness is None else self.likeness
-
-
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     """Numbers, moments, times of day or durations, whichever the cells are."""
-    found = number.find(text, task.marks, separator=task.separator)
+    found = number_style.find(text, task.marks, separator=task.separator)
     if found is not None and found.verdict.fits:
         if found.codes:
             return _plan_codes(task, array)
         if not found.verdict.bad:
-            return _plan_found_numbers(task, text, found)
-    tried = _other_readings(task, array, text)
+            return _plan_reading(task, text, found)
+    tried = _other_readings(task, text)
     if found is not None:
-        plan = partial(_plan_found_numbers, task, text, found)
-        tried = [Reading(found.looks, found.verdict, plan, found.likeness), *tried]
+        tried = [found, *tried]
     fitting = [one for one in tried if one.verdict.fits]
     if fitting:
-        return max(fitting, key=lambda one: one.verdict.share).plan()
+        best = max(fitting, key=lambda one: one.verdict.share)
+        return _plan_reading(task, text, best)
     level = category.plan_category(task.name, clean_text(array))
     near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
     if not near:
         return level
-    best = max(near, key=lambda one: one.likely)
-    return _unread(level, best.looks, best.verdict)
+    return _unread(level, max(near, key=lambda one: one.likely))
 
 
-def _other_readings(task: Task, array: pa.Array, text: Text) -> list[Reading]:
+def _other_readings(task: Task, text: Text) -> list[Reading]:
     """Dates, times of day and durations, as far as the column can be them."""
-    tried = []
-    when = moment.find(text)
-    if when is not None:
-        plan = partial(_plan_found_moments, task, when)
-        tried.append(Reading("dates", when.verdict, plan))
-    clock, lasting = moment.find_clock(text), duration.find(text)
-    by_name = lasting is not None and duration.named(task.name)
-    if clock is not None and not by_name:
-        plan = partial(_plan_found_moments, task, clock)
-        tried.append(Reading("times of day", clock.verdict, plan))
-    if lasting is not None:
-        style, verdict = lasting
-        if clock is None or by_name or verdict.share > clock.verdict.share:
-            plan = partial(_plan_found_durations, task, array, style, verdict)
-            tried.append(Reading("durations", verdict, plan))
-    return tried
+    when, clock = moment.find(text), moment.find_clock(text)
+    lasting = duration.find(text)
+    if clock is not None and lasting is not None:
+        if duration.named(task.name):
+            clock = None
+        elif lasting.verdict.share <= clock.verdict.share:
+            lasting = None
+    return [one for one in (when, clock, lasting) if one is not None]
 
 
-def _plan_found_numbers(task: Task, text: Text, found: number.Found) -> Plan:
-    style = found.style | _absent_numbers(task)
-    values = number.without_absent(text.spread(found.values, np.nan), style)
-    if not found.notes and moment.are_dates(values):
+def _plan_reading(task: Task, text: Text, found: Reading) -> Plan:
+    """The plan for text that was read as something."""
+    notes = (*found.notes, *found.verdict.notes)
+    remedy = _if_wrong(task.name, found.doubt) if found.doubt else ""
+    known = Known(notes, remedy, 1, tolerant=found.verdict.bad > 0)
+    if "clock" in found.settings:
+        known = replace(known, level=1 if notes else 0)
+        return moment.plan(task.name, found.values, found.settings, known)
+    if found.settings.get("duration"):
+        return number.plan(task.name, found.values, style=found.settings, known=known)
+    style = found.settings | _absent_numbers(task)
+    values = without_absent(found.values, style)
+    if not found.notes and are_dates(values):
         return _plan_digits(task.name, values)
-    remedy, level = "", 1
-    if found.doubt:
-        remedy = f"if that is wrong: {read_as(task.name, found.doubt)}"
-    elif found.notes != ("written with a decimal comma",):
-        remedy = f"if that is wrong: {read_as(task.name, 'category')}"
+    if not found.notes:
+        known = replace(known, remedy="")
+    elif not found.doubt and found.notes != ("written with a decimal comma",):
+        known = replace(known, remedy=_if_wrong(task.name, "category"))
     return number.plan(
-        task.name,
-        values,
-        style=style,
-        notes=[*found.notes, *found.verdict.notes],
-        level=level,
-        remedy=remedy if found.notes else "",
-        tolerant=found.verdict.bad > 0,
-        different=lambda: len(text.levels),
-    )
-
-
-def _plan_found_moments(task: Task, found: moment.Found) -> Plan:
-    notes = [*found.notes, *found.verdict.notes]
-    remedy = ""
-    if found.doubt:
-        remedy = f"if that is wrong: {read_as(task.name, found.doubt)}"
-    return moment.plan(
-        task.name,
-        found.micros,
-        found.settings,
-        notes=notes,
-        level=1 if notes else 0,
-        remedy=remedy,
-        tolerant=found.verdict.bad > 0,
-    )
-
-
-def _plan_found_durations(
-    task: Task, array: pa.Array, style: dict[str, Any], verdict: Verdict
-) -> Plan:
-    values = number.parse(array, style)[0]
-    row = int(np.argmax(np.isfinite(values)))
-    note = f"durations such as {array[row].as_py().strip()!r} are read as "
-    note += f"{values[row]:.12g} seconds"
-    return number.plan(
-        task.name,
-        values,
-        style=style,
-        notes=[note, *verdict.notes],
-        level=1,
-        remedy=f"if that is wrong: {read_as(task.name, 'clock')}",
-        tolerant=verdict.bad > 0,
+        task.name, values, style=style, known=known, different=lambda: len(text.levels)
     )
 
 
@@ -443,25 +392,24 @@ def _plan_codes(task: Task, array: pa.Array) -> Plan:
     return said(plan, [note], level=1, remedy=remedy)
 
 
-def _unread(plan: Plan, looks: str, verdict: Verdict) -> Plan:
+def _unread(plan: Plan, found: Reading) -> Plan:
     """A column that is mostly something, but not as a whole."""
+    looks, verdict = found.looks, found.verdict
     note = f"looks like {looks}"
-    if verdict.example and "several" not in looks:
-        note += (
-            f", but {100 * (1 - verdict.share):.2g} % of the cells are not, such as "
-        )
-        note += repr(verdict.example[:40])
     if "several" in looks:
         remedy = "bring them to one in the file"
     else:
+        if verdict.example:
+            rest = 100 * (1 - verdict.share)
+            note += f", but {rest:.2g} % of the cells are not, such as "
+            note += repr(verdict.example[:40])
         how = {"dates": "date", "times of day": "clock", "durations": "duration"}
         wanted = read_as(plan.column, how.get(looks, "number"))
         remedy = f"to count the others as missing: {wanted}"
     if plan.kind == "identifier":
         remedy += f", or as it is: {read_as(plan.column, 'category')}"
-        plan = replace(
-            plan, kind="unread", detail="", summary=plan.summary | {"kind": "unread"}
-        )
+        summary = plan.summary | {"kind": "unread"}
+        plan = replace(plan, kind="unread", detail="", summary=summary)
     return said(plan, [note], level=2, remedy=remedy)
 
 
@@ -491,14 +439,11 @@ def _as_asked(task: Task, array: pa.Array) -> Plan:
     if task.how == "duration":
         return _asked_durations(task, array)
     text = distinct(array)
-    found = (
-        moment.find_clock(text)
-        if task.how == "clock"
-        else moment.find(text, _ORDERS[task.how])
-    )
+    clock = task.how == "clock"
+    found = moment.find_clock(text) if clock else moment.find(text, _ORDERS[task.how])
     if found is None:
         raise _cannot(task, array)
-    return _tolerantly(_plan_found_moments(task, found))
+    return _tolerantly(_plan_reading(task, text, found))
 
 
 def _as_text(array: pa.Array) -> pa.Array:
@@ -527,18 +472,15 @@ def _tolerantly(plan: Plan) -> Plan:
 def _asked_typed(task: Task, array: pa.Array, family: str) -> Plan:
     numeric = task.how in (*_DECIMALS, "duration")
     if family in {"number", "duration", "boolean"} and numeric:
-        style = _IN_SECONDS if family == "duration" else number.PLAIN
+        style = _IN_SECONDS if family == "duration" else PLAIN
         style = style | _absent_numbers(task)
-        values = number.parse_typed(array, style)
+        values = without_absent(numbers(array), style)
         return number.plan(task.name, values, style=style)
     if family == "number" and task.how in _ORDERS:
         values = numbers(array)
-        if moment.from_digits(values)[1].any():
-            return replace(_plan_digits(task.name, values), remedy="", level=0)
-    if family == "empty" or (family, task.how) in {
-        ("date", "date"),
-        ("clock", "clock"),
-    }:
+        if from_digits(values)[1].any():
+            return _plan_digits(task.name, values, asked=True)
+    if family == "empty" or (family == task.how and family in {"date", "clock"}):
         return _PLANS[family](task, array)
     raise _cannot(task, array)
 
@@ -546,21 +488,21 @@ def _asked_typed(task: Task, array: pa.Array, family: str) -> Plan:
 def _asked_numbers(task: Task, array: pa.Array) -> Plan:
     text = distinct(array)
     decimal = _DECIMALS.get(task.how, "")
-    found = number.find(text, task.marks, decimal, separator=task.separator)
+    found = number_style.find(text, task.marks, decimal, separator=task.separator)
     if found is None or not found.verdict.share:
         raise _cannot(task, array)
-    style = found.style | _absent_numbers(task)
-    notes = [*found.notes, *found.verdict.notes]
-    values = number.parse(array, style)[0]
-    plan = number.plan(task.name, values, style=style, notes=notes, level=1)
-    return _tolerantly(plan)
+    style = found.settings | _absent_numbers(task)
+    known = Known((*found.notes, *found.verdict.notes), level=1)
+    values = parse(array, style)[0]
+    return _tolerantly(number.plan(task.name, values, style=style, known=known))
 
 
 def _asked_durations(task: Task, array: pa.Array) -> Plan:
-    lasting = duration.find(distinct(array))
+    text = distinct(array)
+    lasting = duration.find(text)
     if lasting is None:
         return _asked_numbers(task, array)
-    return _tolerantly(_plan_found_durations(task, array, *lasting))
+    return _tolerantly(_plan_reading(task, text, lasting))
 
 
 def _asked_truth(task: Task, array: pa.Array) -> Plan:
@@ -569,11 +511,7 @@ def _asked_truth(task: Task, array: pa.Array) -> Plan:
         return _plan_truths(task, array)
     text = distinct(_as_text(array))
     known = truth.parse(text.levels, {})[0]
-    words = [
-        w
-        for w, gone in zip(text.levels.to_pylist(), text.absent(), strict=True)
-        if not gone
-    ]
+    words = text.words()
     how: dict[str, Any] = {}
     if not np.isfinite(known[~text.absent()]).all():
         if len(words) != 2:
@@ -594,62 +532,3 @@ _PLANS: dict[str, Callable[[Task, pa.Array], Plan]] = {
     "text": _plan_text,
     "empty": _plan_nothing,
 }
-
-
-# ------------------------------------------------------------------ labels by name
-
-_LABEL_NAME = re.compile(
-    r"(^|[\W_])(labels?|targets?|class|y|anomal(y|ies|ous)|fraud(ulent)?|outliers?|"
-    r"attacks?|attack_(cat|type)|malicious|malware|defects?|defective|faults?|faulty|"
-    r"failures?|abnormal|novelty|intrusion|ground_?truth|y_?true|is_?anomaly|is_?fraud|"
-    r"is_?outlier|is_?attack)$"
-)
-_NORMAL = {"normal", "benign", "good", "ok", "regular", "no_failure", "legit", "inlier"}
-
-
-def label_like(name: str, values: Collection[str]) -> bool:
-    """Whether a column may say which rows are anomalies.
-
-    Parameters
-    ----------
-    name : str
-        The name of the column.
-    values : collection of str
-        Its different cells.
-
-    Examples
-    --------
-    >>> label_like("is_fraud", ["0", "1"]), label_like("pressure", ["0", "1"])
-    (True, False)
-    """
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()
-    words = words.replace(" ", "_").replace("-", "_").replace(".", "_")
-    if not _LABEL_NAME.search(words):
-        return False
-    lowered = {value.strip().lower().rstrip(".") for value in values}
-    return len(values) == 2 or (2 <= len(values) <= 50 and bool(lowered & _NORMAL))
-
-
-def _like_labels(plan: Plan) -> Plan:
-    values = _few_values(plan)
-    if not plan.features or not label_like(plan.column, values):
-        return plan
-    option = f"--label-column {shlex.quote(plan.column)}"
-    remedy = f"if it says which rows are anomalies: {option}"
-    return said(plan, ["looks like labels"], level=2, remedy=remedy)
-
-
-def _few_values(plan: Plan) -> list[str]:
-    """The different cells of a column that has few; empty otherwise."""
-    summary = plan.summary
-    if plan.kind == "boolean":
-        return [word for word, share in summary["shares"].items() if share]
-    if plan.kind == "category":
-        return list(summary["shares"]) if summary["distinct"] <= 50 else []
-    if plan.kind == "number":
-        ends = [summary["min"], summary["max"]]
-        inner = {summary[key] for key in ("q05", "q25", "median", "q75", "q95")}
-        signs = ends == [-1.0, 1.0] and inner <= set(ends)
-        two = summary["whole"] and (ends[1] - ends[0] == 1 or signs)
-        return [number_text(end) for end in ends] if two else []
-    return []

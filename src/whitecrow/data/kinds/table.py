@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from whitecrow.data.kinds import category, moment, number, truth
+from whitecrow.data.kinds import category, moment, number, number_style, truth
 from whitecrow.data.kinds.choose import (
     check_how,
     encode_column,
@@ -511,7 +511,7 @@ def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
             columns = (
                 flat(n, table.column(n)) for n in names if hows.get(n) != "ignore"
             )
-            known.append(number.table_mark(columns))
+            known.append(number_style.table_mark(columns))
         return known[0]
 
     return [

@@ -75,15 +75,11 @@ def warned(plan: Plan, values: Values, ordered: Values) -> Plan:
 
 def _extreme_note(values: Values, beyond: Mask) -> str:
     row, count = int(np.argmax(beyond)), int(beyond.sum())
-    shown_as = f"{number_text(values[row])} in row {row}"
+    cell = f"{number_text(values[row])} in row {row}"
     if count == 1:
-        return (
-            f"1 cell is huge or infinite ({shown_as}) and counts as beyond all others"
-        )
-    return (
-        f"{count} cells are huge or infinite (the first: {shown_as}) and count as "
-        "beyond all others"
-    )
+        return f"1 cell is huge or infinite ({cell}) and counts as beyond all others"
+    cells = f"{count} cells are huge or infinite (the first: {cell})"
+    return f"{cells} and count as beyond all others"
 
 
 class _Sentinel(NamedTuple):

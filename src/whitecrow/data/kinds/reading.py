@@ -130,9 +130,8 @@ def _repeated(text: Text, wrong: Mask) -> int | None:
     often = int(np.argmax(np.where(wrong, text.counts, 0)))
     others = np.where(wrong, text.counts, 0)
     others[often] = 0
-    return (
-        often if text.counts[often] >= 2 and text.counts[often] > others.max() else None
-    )
+    count = text.counts[often]
+    return often if count >= 2 and count > others.max() else None
 
 
 def _absent_notes(text: Text, absent: Mask) -> list[str]:
@@ -141,10 +140,11 @@ def _absent_notes(text: Text, absent: Mask) -> list[str]:
         word = text.levels[int(place)].as_py()
         if word not in SILENT:
             count = int(text.counts[place])
-            means = (
-                "cell is {!r} and counts" if count == 1 else "cells are {!r} and count"
-            )
-            notes.append(f"{count} {means.format(word[:40])} as missing")
+            shown = repr(word[:40])
+            means = f"cells are {shown} and count"
+            if count == 1:
+                means = f"cell is {shown} and counts"
+            notes.append(f"{count} {means} as missing")
     return notes
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "SILENT",
     "Text",
     "as_mask",
+    "as_text",
     "cast",
     "clean_text",
     "distinct",
@@ -186,6 +187,15 @@ def clean_text(array: pa.Array) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(array)
     words = pa.array(sorted(NO_VALUE), trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=words), None, trimmed)
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Give cells of any type as text."""
+    try:
+        return array.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cells = [None if cell is None else str(cell) for cell in array.to_pylist()]
+        return pa.array(cells, pa.string())
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from whitecrow import labels
 from whitecrow.choose import Choice, build
+from whitecrow.data.folders import TRAIN
 from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.labelling import Labelling
-from whitecrow.data.folders import TRAIN
 from whitecrow.data.pictures import training_rows
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import PictureSource, Reading, open_source

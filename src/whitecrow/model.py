@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import reasons
-from whitecrow.data.kinds import TableEncoder, number
+from whitecrow.data.kinds import TableEncoder, number_cells
 from whitecrow.data.kinds.words import shown
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
@@ -243,7 +243,7 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
             "`whitecrow fit`"
         )
     columns = [
-        number.read_plain(
+        number_cells.read_plain(
             name, frame.column(name), rows.position(0) if len(rows) else 0
         )
         for name in wanted

@@ -22,7 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels
-from whitecrow.data.kinds.number import plain
+from whitecrow.data.kinds.number_cells import plain
 from whitecrow.data.kinds.text import clean_text, family_of
 from whitecrow.data.protocols import Split
 from whitecrow.data.source import PictureSource, TableSource, open_source

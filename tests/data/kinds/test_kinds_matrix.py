@@ -17,9 +17,8 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from whitecrow.data.kinds import words
-from whitecrow.data.kinds.choose import label_like
-from whitecrow.data.kinds.table import TableEncoder, grouped
+from whitecrow.data.kinds import TableEncoder, grouped, words
+from whitecrow.data.kinds.labels import label_like
 from whitecrow.errors import DataError, UserError
 
 N = 240

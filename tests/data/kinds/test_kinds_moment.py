@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from whitecrow.data.kinds import moment
-from whitecrow.data.kinds.table import Decision, TableEncoder
+from whitecrow.data.kinds import Decision, TableEncoder, moment_text
 from whitecrow.errors import DataError
 
 N = 300
@@ -429,9 +428,9 @@ def test_summaries_of_dates() -> None:
 
 def test_a_text_has_one_form_only() -> None:
     cells = [write(one) for write, _ in WAYS.values() for one in MOMENTS[::17]]
-    text = moment._tidy(pa.array(sorted(set(cells))))
+    text = moment_text._tidy(pa.array(sorted(set(cells))))
     hits = sum(
         pc.match_substring_regex(text, form).cast(pa.int64()).to_numpy()
-        for form in moment._FORMS
+        for form in moment_text._FORMS
     )
     assert set(np.unique(hits)) == {1}

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from whitecrow.data.kinds import number, units
-from whitecrow.data.kinds.table import Decision, TableEncoder
+from whitecrow.data.kinds import Decision, TableEncoder, number_cells, units
 from whitecrow.errors import DataError, ParameterError
 
 RNG = np.random.default_rng(0)
@@ -670,5 +669,5 @@ def test_readings_that_cannot_be(how: str, message: str) -> None:
 
 
 def test_plain_numbers_are_cast() -> None:
-    assert number.plain(pa.array(["1", "2e3", None]))[1] == 2000.0  # type: ignore[index]
-    assert number.plain(pa.array(["1,5"])) is None
+    assert number_cells.plain(pa.array(["1", "2e3", None]))[1] == 2000.0  # type: ignore[index]
+    assert number_cells.plain(pa.array(["1,5"])) is None

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from whitecrow.data.kinds import choose, moment, number
+from whitecrow.data.kinds import choose, moment, moment_text, number_cells, number_style
 from whitecrow.data.kinds.table import TableEncoder
 from whitecrow.data.kinds.text import distinct
 from whitecrow.errors import DataError
@@ -54,10 +54,10 @@ def test_numbers_in_any_style_are_read_back(
 ) -> None:
     cells = [printed(value, 2, marks, sign, affix) for value in values]
     text = distinct(pa.array(cells))
-    found = number.find(text, str)
+    found = number_style.find(text, str)
     assert found is not None
     assert found.verdict.fits
-    read, unread = number.parse(pa.array(cells), found.style)
+    read, unread = number_cells.parse(pa.array(cells), found.settings)
     assert not unread.any()
     assert read.tolist() == values
 
@@ -87,11 +87,11 @@ def test_dates_in_any_format_are_read_back(moments: list[datetime], form: str) -
     found = moment.find(distinct(cells), order)
     assert found is not None
     expected = pa.array(kept, pa.timestamp("us")).cast(pa.int64())
-    assert found.micros.to_pylist() == expected.to_pylist()
+    assert found.values.to_pylist() == expected.to_pylist()
     if any(one.day > 12 for one in kept):
         judged = moment.find(distinct(cells))
         assert judged is not None
-        assert judged.micros.to_pylist() == expected.to_pylist()
+        assert judged.values.to_pylist() == expected.to_pylist()
 
 
 @settings(max_examples=150)
@@ -105,9 +105,9 @@ def test_dates_in_iso_form_are_the_same_alone_and_in_a_whole_column(
     moments: list[datetime], mark: str, unit: str, zone: str
 ) -> None:
     cells = pa.array([one.isoformat(mark, unit) + zone for one in moments])
-    fast = moment._iso(cells)
+    fast = moment_text.iso(cells)
     assert fast is not None
-    slow, right = moment._put_together(moment._split(cells), len(cells), "")
+    slow, right = moment_text.put_together(moment_text.split(cells), len(cells), "")
     assert right.all()
     assert slow.tolist() == fast.to_pylist()
 

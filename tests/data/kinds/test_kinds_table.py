@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from whitecrow.data import formats
-from whitecrow.data.kinds import words
-from whitecrow.data.kinds.table import Decision, TableEncoder, grouped
+from whitecrow.data.kinds import Decision, TableEncoder, grouped, words
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
 START = datetime(2024, 1, 1)

@@ -1,8 +1,10 @@
-"""Kinds of columns: number, truth, moment and category, each in one file.
+"""Kinds of columns: number, truth, moment and category.
 
 `table` puts them together; `choose` decides which kind a column is.
 """
 
-from whitecrow.data.kinds.table import Decision, TableEncoder, as_table, grouped
+from whitecrow.data.kinds.decision import Decision, grouped
+from whitecrow.data.kinds.frame import as_table
+from whitecrow.data.kinds.table import TableEncoder
 
 __all__ = ["Decision", "TableEncoder", "as_table", "grouped"]

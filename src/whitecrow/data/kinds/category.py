@@ -48,7 +48,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds.plan import Plan, Usual, left_out, other_type
+from whitecrow.data.kinds.plan import Plan, Usual, left_out, missing_usual, other_type
 from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, family_of
 from whitecrow.data.kinds.words import is_missing, percent, shown
 
@@ -349,9 +349,7 @@ def usual(plan: Plan, value: Any) -> Usual:
     """
     summary = plan.summary
     if is_missing(value):
-        share = summary.get("missing", 0.0)
-        known = f"as {percent(share)} of training rows"
-        return Usual("missing", known if share else "which no training row was")
+        return missing_usual(summary)
     name, rows = repr(shown(value)), summary["rows"]
     level = value.strip() if isinstance(value, str) else shown(value)
     count = plan.level_counts.get(level)

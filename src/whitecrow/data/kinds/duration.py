@@ -10,7 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds.text import Text, Verdict, as_mask, judge, sample
+from whitecrow.data.kinds.reading import Reading, judge
+from whitecrow.data.kinds.text import (
+    Text,
+    as_mask,
+    matches,
+    matching,
+    sample,
+    to_numbers,
+)
 
 __all__ = ["find", "named", "read"]
 
@@ -57,25 +65,22 @@ def read(levels: pa.Array, style: dict[str, Any]) -> tuple[Values, Mask]:
     """
     text = pc.replace_substring(pc.utf8_lower(levels), "\u2212", "-")
     values = np.full(len(levels), np.nan)
-    fields = pc.extract_regex(text, _COLONS)
-    matched = np.asarray(fields.is_valid().to_numpy(zero_copy_only=False), bool)
+    matched, fields = matching(text, _COLONS)
     if matched.any():
-        some = fields.filter(pa.array(matched))
-        values[matched] = _of_colons(some, style.get("two_parts", "hours"))
+        values[matched] = _of_colons(fields, style.get("two_parts", "hours"))
     rest = np.flatnonzero(~matched)
     for pattern in (_WORDS, _ISO):
-        found = pc.extract_regex(text.take(pa.array(rest)), pattern)
-        hit = np.asarray(found.is_valid().to_numpy(zero_copy_only=False), bool)
+        hit, fields = matching(text.take(pa.array(rest)), pattern)
         if hit.any():
-            values[rest[hit]] = _of_words(found.filter(pa.array(hit)))
+            values[rest[hit]] = _of_words(fields)
             rest = rest[~hit]
     return values, ~np.isnan(values)
 
 
 def _of_colons(fields: pa.Array, two_parts: str) -> Values:
-    days, first, second, third = (_number(fields, name) for name in "dabc")
     fraction = pc.replace_substring(pc.struct_field(fields, "f"), ",", ".")
-    part = _filled(fraction)
+    texts = [*(pc.struct_field(fields, name) for name in "dabc"), fraction]
+    days, first, second, third, part = (to_numbers(t, pa.float64(), 0) for t in texts)
     minutes = as_mask(pc.equal(pc.struct_field(fields, "c"), ""))
     # With a fraction the last of two parts is seconds, whatever the column has.
     fractional = as_mask(pc.not_equal(fraction, ""))
@@ -87,33 +92,15 @@ def _of_colons(fields: pa.Array, two_parts: str) -> Values:
     clock = np.where(again, -1, 1) * (seconds + part)
     # Python writes minus one second as "-1 day, 23:59:59": only days are negative.
     has_days = as_mask(pc.not_equal(pc.struct_field(fields, "d"), ""))
-    value = np.where(
-        has_days,
-        np.where(minus, -1, 1) * days * 86400 + clock,
-        np.where(minus, -1, 1) * clock,
-    )
+    sign = np.where(minus, -1, 1)
+    value = np.where(has_days, sign * days * 86400 + clock, sign * clock)
     return np.where(fine, value, np.nan)
 
 
-def _number(fields: pa.Array, name: str) -> Values:
-    return _filled(pc.struct_field(fields, name))
-
-
-def _filled(text: pa.Array) -> Values:
-    text = pc.if_else(pc.equal(text, ""), None, text)
-    values = text.cast(pa.float64()).fill_null(0.0)
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
-
-
 def _of_words(fields: pa.Array) -> Values:
-    signs = pc.struct_field(fields, "sign").to_pylist()
-    parts = pc.struct_field(fields, "parts").to_pylist()
-    return np.array(
-        [
-            (-1 if s == "-" else 1) * _seconds(p)
-            for s, p in zip(signs, parts, strict=True)
-        ]
-    )
+    minus = as_mask(pc.equal(pc.struct_field(fields, "sign"), "-"))
+    seconds = [_seconds(one) for one in pc.struct_field(fields, "parts").to_pylist()]
+    return np.where(minus, -1, 1) * np.array(seconds)
 
 
 def _seconds(parts: str) -> float:
@@ -126,8 +113,8 @@ def _seconds(parts: str) -> float:
     return total if found else float("nan")
 
 
-def find(text: Text) -> tuple[dict[str, Any], Verdict] | None:
-    """The style in which a text column holds durations; None if it has none.
+def find(text: Text) -> Reading | None:
+    """Read a text column as durations; None if it has none.
 
     Parameters
     ----------
@@ -137,13 +124,17 @@ def find(text: Text) -> tuple[dict[str, Any], Verdict] | None:
     tried = sample(text)
     if tried is not text.levels and read(tried, {})[1].mean() < 0.25:
         return None
-    three = as_mask(pc.match_substring_regex(text.levels, r"\d:\d{1,2}:\d")).any()
+    three = matches(text.levels, r"\d:\d{1,2}:\d").any()
     style: dict[str, Any] = {"decimal": ".", "units": {"": 1.0}, "duration": True}
     style["two_parts"] = "minutes" if three else "hours"
-    _, right = read(text.levels, style)
+    seconds, right = read(text.levels, style)
     if not right.any():
         return None
     verdict = judge(text, right & ~text.absent(), "durations")
     if verdict.words:
         style["words"] = list(verdict.words)
-    return style, verdict
+    values = text.spread(seconds, np.nan)
+    row = int(np.argmax(np.isfinite(values)))
+    example = text.levels[int(text.codes[row])].as_py()
+    note = f"durations such as {example!r} are read as {values[row]:.12g} seconds"
+    return Reading("durations", values, style, verdict, (note,), "clock")

@@ -12,16 +12,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from whitecrow.data.kinds.words import percent
 from whitecrow.errors import DataError
 
 __all__ = [
+    "NOTHING_KNOWN",
     "QUANTILES",
+    "Known",
     "Plan",
     "Usual",
     "all_missing",
     "bad_cell",
     "deciles",
     "left_out",
+    "missing_usual",
     "other_type",
     "quantile",
     "read_as",
@@ -109,15 +113,43 @@ def read_as(name: str, how: str) -> str:
     return f"--read-as '{quoted}'"
 
 
-def with_indicator(
-    plan: Plan, fill: str, notes: list[str], *, tolerant: bool = False
-) -> Plan:
-    """The plan with a column that marks missing cells, if enough rows had some.
+@dataclass(frozen=True)
+class Known:
+    """What was found out about the cells of a column before it is planned.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        In words.
+    remedy : str
+        What to do if they are wrong.
+    level : int
+        How loud the notes are, as in `table.Decision`.
+    tolerant : bool
+        Some cells were not read; new ones may follow.
+    """
+
+    notes: tuple[str, ...] = ()
+    remedy: str = ""
+    level: int = 0
+    tolerant: bool = False
+
+    def with_note(self, note: str) -> Known:
+        """Add a note behind the others."""
+        return replace(self, notes=(*self.notes, note))
+
+
+NOTHING_KNOWN = Known()
+
+
+def with_indicator(plan: Plan, fill: str, known: Known) -> Plan:
+    """Add what is known, and a column that marks missing cells if enough rows had some.
 
     A mark that hardly a row has would make that row odder than any value does.
     """
     missing, features, action = plan.summary["missing"], plan.features, plan.action
     marked = missing > 0 and not _too_few(missing, plan.summary["rows"])
+    notes = list(known.notes)
     if missing:
         becomes = f" and become {fill}" if features else ""
         mark = f"{plan.column} is missing"
@@ -125,13 +157,14 @@ def with_indicator(
         how = f"marked in {mark!r}" if marked else "too few to mark them"
         notes.append(f"{100 * missing:.2g} % of the rows are missing{becomes}, {how}")
         action = action if features else "left out"
-    settings = plan.settings | {"indicator": marked, "tolerant": tolerant}
     return replace(
         plan,
         action=action,
         detail="; ".join(notes),
         features=features,
-        settings=settings,
+        settings=plan.settings | {"indicator": marked, "tolerant": known.tolerant},
+        remedy=known.remedy,
+        level=known.level if known.notes else 0,
     )
 
 
@@ -200,3 +233,10 @@ def _plural(plan: Plan) -> str:
         "date": "dates",
         "category": "categories",
     }[plan.kind]
+
+
+def missing_usual(summary: dict[str, Any]) -> Usual:
+    """What is said of a missing cell."""
+    share = summary.get("missing", 0.0)
+    known = f"as {percent(share)} of training rows"
+    return Usual("missing", known if share else "which no training row was")

@@ -7,8 +7,9 @@ every decision about a column can be read, and the whole encoder is plain JSON.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -16,20 +17,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from whitecrow.data.kinds import category, moment, number, truth
+from whitecrow.data.kinds import category, moment, number, number_style, truth
 from whitecrow.data.kinds.choose import (
     check_how,
     encode_column,
     plain_cells,
     plan_column,
 )
+from whitecrow.data.kinds.decision import NOUNS, decision_of, few
+from whitecrow.data.kinds.frame import Frame, as_table
 from whitecrow.data.kinds.plan import Plan, Usual
 from whitecrow.data.kinds.text import clean_text, family_of, flat
 from whitecrow.data.kinds.words import shown
-from whitecrow.data.plain import plain
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
-__all__ = ["Decision", "TableEncoder", "as_table", "grouped"]
+__all__ = ["TableEncoder"]
 
 FORMAT = 2
 BLOCK_ROWS = 16384  # written at once: small enough for the processor's cache
@@ -38,65 +40,7 @@ CHUNK_ROWS = 1 << 18  # read at once: different texts are looked at once in each
 SEPARATOR = b"separator"
 """Key of a schema's metadata: what stands between the cells of the file."""
 
-Frame = Any  # a pyarrow Table or RecordBatch, or whatever pyarrow.table() takes
 Floats = NDArray[np.float64]
-
-_NOUNS = {
-    "number": ("a number", "numbers"),
-    "category": ("a category", "categories"),
-    "boolean": ("a yes/no column", "yes/no columns"),
-    "date": ("a date", "dates"),
-    "constant": ("constant", "constant"),
-    "missing": ("empty", "empty"),
-    "identifier": ("an identifier", "identifiers"),
-    "ignored": ("ignored", "ignored"),
-    "unread": ("not understood", "not understood"),
-}
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of one column; `str()` gives one plain sentence.
-
-    Attributes
-    ----------
-    column : str
-        The name in the table.
-    kind : str
-        number, category, boolean, date, constant, missing, identifier, ignored or
-        unread (it looks like something, but cannot be read as it).
-    action : str
-        What is done, such as "kept unchanged" or "left out".
-    detail : str
-        Why, or with which numbers; may be empty.
-    remedy : str
-        What to do if that is not right; may be empty.
-    level : int
-        0 is ordinary, 1 worth knowing (cells were reinterpreted), 2 loud (left out
-        although it may matter, or values that may mean something else).
-
-    Examples
-    --------
-    >>> str(Decision("pump", "constant", "left out", "always 'P1'"))
-    "'pump' is constant: left out (always 'P1')."
-    """
-
-    column: str
-    kind: str
-    action: str
-    detail: str = ""
-    remedy: str = ""
-    level: int = 0
-
-    @property
-    def noun(self) -> str:
-        """The kind with its article, such as "a number"."""
-        return _NOUNS[self.kind][0]
-
-    def __str__(self) -> str:
-        reason = f" ({self.detail})" if self.detail else ""
-        remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.column!r} is {self.noun}: {self.action}{reason}{remedy}."
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -193,7 +137,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         hows |= dict.fromkeys(ignored, "ignore")
         plans = _with_unique_features(_plan(table, hows))
         if not any(plan.features for plan in plans):
-            reasons = "; ".join(str(_decision(plan)) for plan in plans[:5])
+            reasons = "; ".join(str(decision_of(plan)) for plan in plans[:5])
             raise DataError(f"no column of the table can be used: {reasons}")
         self._set_plans(plans)
         return self
@@ -250,7 +194,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         found = []
         if extra:
             found.append(
-                f"columns that training did not have are ignored: {_few(extra)}"
+                f"columns that training did not have are ignored: {few(extra)}"
             )
         for plan in self._plans:
             if plan.features and plan.column in table.column_names:
@@ -365,7 +309,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._plans = plans
         self.feature_names_ = [name for plan in plans for name in plan.features]
         self.source_columns_ = [plan.column for plan in plans for _ in plan.features]
-        self.decisions_ = [_decision(plan) for plan in plans]
+        self.decisions_ = [decision_of(plan) for plan in plans]
         self.summaries_ = {p.column: p.summary for p in plans if p.summary}
         self.identifiers_ = [p.column for p in plans if p.kind == "identifier"]
         self.moment_ = _time_axis(plans)
@@ -373,146 +317,21 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.n_features_in_ = len(plans)
 
 
-def grouped(decisions: Iterable[Decision]) -> list[str]:
-    """Sentences about decisions, one for all columns that are treated alike.
-
-    The loudest come first.
-
-    Examples
-    --------
-    >>> grouped([Decision("a", "number", "kept"), Decision("b", "number", "kept")])
-    ["2 columns ('a', 'b') are numbers: kept."]
-    """
-    groups: dict[tuple[Any, ...], list[Decision]] = {}
-    for one in sorted(decisions, key=lambda one: -one.level):
-        alike = _alike(one)
-        groups.setdefault(alike, []).append(one)
-    return [_sentence(members) for members in groups.values()]
-
-
-def _alike(one: Decision) -> tuple[Any, ...]:
-    """What columns share that are said in one sentence; remedies name the column."""
-    return one.level, one.kind, one.action, one.detail, _nameless(one)
-
-
-def _nameless(one: Decision) -> str:
-    return one.remedy.replace(f"'{one.column}=", "'NAME=")
-
-
-def _sentence(members: list[Decision]) -> str:
-    first = members[0]
-    if len(members) == 1:
-        return str(first)
-    reason = f" ({first.detail})" if first.detail else ""
-    remedy = f"; {_nameless(first)}" if first.remedy else ""
-    noun = _NOUNS[first.kind][1]
-    names = _few([one.column for one in members])
-    return (
-        f"{len(members)} columns ({names}) are {noun}: {first.action}{reason}{remedy}."
-    )
-
-
-# ---------------------------------------------------------------- frames as tables
-
-
-def as_table(frame: Frame) -> pa.Table:
-    """Give a frame of any library as an Arrow table with one cell a column and row.
-
-    Parameters
-    ----------
-    frame : pyarrow.Table or RecordBatch, pandas, polars or other frame, or array (n, d)
-        The columns of an array are named x0, x1, ...; structs become dotted columns.
-
-    Raises
-    ------
-    DataError
-        It has no columns, or a column name is there twice.
-
-    Examples
-    --------
-    >>> as_table(np.zeros((3, 2))).column_names
-    ['x0', 'x1']
-    """
-    table = plain(_to_arrow(frame))
-    names = table.column_names
-    if len(set(names)) < len(names):
-        name = next(name for name in names if names.count(name) > 1)
-        raise DataError(
-            f"the column name {name!r} appears {names.count(name)} times; rename all "
-            "but one"
-        )
-    return table
-
-
-def _to_arrow(frame: Frame) -> pa.Table:
-    if isinstance(frame, pa.Table):
-        return frame
-    if isinstance(frame, pa.RecordBatch):
-        return pa.Table.from_batches([frame])
-    if isinstance(frame, np.ndarray):
-        if frame.ndim != 2:
-            raise DataError(
-                f"an array of shape {frame.shape} is not a table; give (rows, columns)"
-            )
-        return pa.table({f"x{j}": column for j, column in enumerate(frame.T.copy())})
-    try:
-        if hasattr(frame, "columns") and hasattr(frame, "iloc"):  # pandas
-            return pa.Table.from_pandas(frame, preserve_index=False)
-        return pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError, AttributeError) as error:
-        if hasattr(frame, "keys") and hasattr(frame, "__getitem__"):
-            return _column_by_column(frame)
-        raise DataError(
-            f"{type(frame).__name__} is not a table with named columns; give a frame "
-            "of pandas, polars or pyarrow"
-        ) from error
-
-
-def _column_by_column(frame: Any) -> pa.Table:
-    """A frame of which a column has cells of several types; these become text."""
-    names = [str(name) for name in frame]
-    if len(set(names)) < len(names):
-        name = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"the column name {name!r} is repeated; rename all but one")
-    arrays = [_any_column(frame[name]) for name in frame]
-    try:
-        return pa.table(arrays, names=names)
-    except (pa.ArrowException, ValueError) as error:
-        message = " ".join(str(error).split())
-        raise DataError(f"the columns do not form a table: {message}") from error
-
-
-def _any_column(cells: Any) -> pa.Array:
-    try:
-        return pa.array(cells, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError):
-        texts = [None if _is_none(cell) else str(cell) for cell in cells]
-        return pa.array(texts, pa.string())
-
-
-def _is_none(cell: Any) -> bool:
-    return cell is None or bool(cell != cell)  # NaN and NaT differ from themselves
-
-
 # ------------------------------------------------------------------------ planning
 
 
 def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
     """A plan for each column; what one does not tell, the others may."""
-    known: list[str] = []
     separator = (table.schema.metadata or {}).get(SEPARATOR, b"").decode()
 
+    @cache
     def marks() -> str:
-        if not known:
-            kinds = (
-                (name, table.schema.field(name).type) for name in table.column_names
-            )
-            names = [name for name, kind in kinds if family_of(kind) == "text"]
-            columns = (
-                flat(n, table.column(n)) for n in names if hows.get(n) != "ignore"
-            )
-            known.append(number.table_mark(columns))
-        return known[0]
+        columns = (
+            flat(field.name, table.column(field.name))
+            for field in table.schema
+            if family_of(field.type) == "text" and hows.get(field.name) != "ignore"
+        )
+        return number_style.table_mark(columns)
 
     return [
         plan_column(name, table.column(name), hows.get(name, ""), marks, separator)
@@ -543,19 +362,8 @@ def _close(name: str, names: list[str], *, short: bool = False) -> str:
     lowered = {other.lower(): other for other in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
     if close:
-        return f" (close: {_few([lowered[key] for key in close])})"
-    return "" if short else f"; the columns are {_few(names)}"
-
-
-def _few(names: list[str], most: int = 6) -> str:
-    listed = ", ".join(repr(name) for name in names[:most])
-    return f"{listed}, ..." if len(names) > most else listed
-
-
-def _decision(plan: Plan) -> Decision:
-    return Decision(
-        plan.column, plan.kind, plan.action, plan.detail, plan.remedy, plan.level
-    )
+        return f" (close: {few([lowered[key] for key in close])})"
+    return "" if short else f"; the columns are {few(names)}"
 
 
 def _with_unique_features(plans: list[Plan]) -> list[Plan]:
@@ -575,18 +383,14 @@ def _with_unique_features(plans: list[Plan]) -> list[Plan]:
 
 def _plan_from(record: Mapping[str, Any]) -> Plan:
     plan = Plan(**record)
-    if plan.kind not in _NOUNS:
+    if plan.kind not in NOUNS:
         raise KeyError(plan.kind)
     return replace(plan, features=tuple(plan.features))
 
 
 def _time_axis(plans: list[Plan]) -> str | None:
     """The column of dates that goes with the order of the rows, or the first one."""
-    dates = [
-        plan
-        for plan in plans
-        if plan.kind == "date" and not plan.settings.get("clock", False)
-    ]
+    dates = [p for p in plans if p.kind == "date" and not p.settings.get("clock")]
     best = max(dates, key=lambda plan: plan.summary.get("ordered", 0.0), default=None)
     return None if best is None else best.column
 
@@ -602,15 +406,17 @@ def _interleave(columns: list[Floats], block: Floats) -> None:
             block[rows, place] = values[rows]
 
 
+_USUAL: dict[str, Callable[[Plan, Any], Usual]] = {
+    "number": number.usual,
+    "boolean": truth.usual,
+    "date": moment.usual,
+    "category": category.usual,
+}
+
+
 def _usual(plan: Plan, value: Any) -> Usual:
-    if plan.kind == "number":
-        return number.usual(plan, value)
-    if plan.kind == "boolean":
-        return truth.usual(plan, value)
-    if plan.kind == "date":
-        return moment.usual(plan, value)
-    if plan.kind == "category":
-        return category.usual(plan, value)
+    if plan.kind in _USUAL:
+        return _USUAL[plan.kind](plan, value)
     if plan.kind == "constant":
         return Usual(shown(value), f"{_always(plan.summary)} in training")
     return Usual(shown(value), "the column is not used")
@@ -618,9 +424,8 @@ def _usual(plan: Plan, value: Any) -> Usual:
 
 def _always(summary: dict[str, Any]) -> str:
     if "shares" in summary:
-        return (
-            f"always {shown(max(summary['shares'], key=summary['shares'].__getitem__))}"
-        )
+        shares = summary["shares"]
+        return f"always {shown(max(shares, key=shares.__getitem__))}"
     return f"always {shown(summary.get('median', summary.get('min')))}"
 
 
@@ -642,8 +447,6 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
     else:
         found, missing = [], int(np.isnan(_chart(plan, array)).sum())
     if missing and not plan.summary["missing"]:
-        sentence = (
-            f"{plan.column!r} is missing in {missing} rows, which training never had"
-        )
-        found = [sentence, *found]
+        never = f"is missing in {missing} rows, which training never had"
+        found = [f"{plan.column!r} {never}", *found]
     return found

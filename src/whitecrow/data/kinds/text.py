@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,41 +14,40 @@ from numpy.typing import NDArray
 from whitecrow.errors import DataError
 
 __all__ = [
-    "FEW_LEVELS",
-    "MOSTLY",
     "NO_VALUE",
     "PLAIN_NUMBER",
+    "SILENT",
     "Text",
-    "Verdict",
     "as_mask",
+    "as_text",
     "cast",
     "clean_text",
     "distinct",
     "family_of",
     "flat",
-    "judge",
+    "matches",
+    "matching",
     "numbers",
     "sample",
+    "to_numbers",
 ]
 
 Column = Any  # pyarrow.Array or pyarrow.ChunkedArray: pyarrow has no types
 Mask = NDArray[np.bool_]
 
-MOSTLY = 0.95
-"""Share of cells that must be numbers (or dates) for a text column to hold these."""
 PLAIN_NUMBER = r"^[-+]?((\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[iI]nf(inity)?|INF)$"
 """A number as programs write it."""
-FEW_LEVELS = 5000
+_FEW_LEVELS = 5000
 """Up to here every different text is tried; beyond, a sample says if it is worth it."""
 
-_SILENT = frozenset(
+SILENT = frozenset(
     [
         *("", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan"),
         *("null", "NULL", "None", "none"),
     ]
 )
 """Cells that programs write for "no value"; nobody need be told."""
-NO_VALUE = _SILENT | {
+NO_VALUE = SILENT | {
     *("(null)", "(NULL)", "<null>", "\\N", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?"),
     *("#NUM!", "#NULL!"),
 }
@@ -189,6 +189,15 @@ def clean_text(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_in(trimmed, value_set=words), None, trimmed)
 
 
+def as_text(array: pa.Array) -> pa.Array:
+    """Give cells of any type as text."""
+    try:
+        return array.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cells = [None if cell is None else str(cell) for cell in array.to_pylist()]
+        return pa.array(cells, pa.string())
+
+
 @dataclass(frozen=True, eq=False)
 class Text:
     """The different cells of a text column.
@@ -211,11 +220,19 @@ class Text:
         """What is known of levels, for each cell; `empty` where the cell is null."""
         return np.append(values, np.array([empty], values.dtype))[self.codes]
 
-    def absent(self) -> Mask:
-        """Whether each level is a word for "no value" among numbers and dates."""
-        words = pa.array(sorted(_ABSENT), self.levels.type)
-        found = pc.is_in(pc.utf8_lower(self.levels), value_set=words)
-        return as_mask(found)
+    def absent(self, words: Sequence[str] = ()) -> Mask:
+        """Tell which levels say "no value": well-known words, and those given."""
+        kind = self.levels.type
+        known = pa.array(sorted(_ABSENT), kind)
+        found = as_mask(pc.is_in(pc.utf8_lower(self.levels), value_set=known))
+        if not words:
+            return found
+        return found | as_mask(pc.is_in(self.levels, value_set=pa.array(words, kind)))
+
+    def words(self) -> list[str]:
+        """The levels that are a value."""
+        found: list[str] = self.levels.filter(pa.array(~self.absent())).to_pylist()
+        return found
 
 
 def distinct(array: pa.Array) -> Text:
@@ -232,112 +249,29 @@ def as_mask(array: pa.Array) -> Mask:
     return np.asarray(array.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
+def matches(array: pa.Array, pattern: str) -> Mask:
+    """Tell which texts have a match of a pattern."""
+    return as_mask(pc.match_substring_regex(array, pattern))
+
+
+def matching(array: pa.Array, pattern: str) -> tuple[Mask, pa.Array]:
+    """Tell which texts have a form, and take those apart into its named groups."""
+    fields = pc.extract_regex(array, pattern)
+    matched = as_mask(fields.is_valid())
+    return matched, fields.filter(pa.array(matched))
+
+
+def to_numbers(digits: pa.Array, kind: pa.DataType, default: float) -> NDArray[Any]:
+    """Cast texts of digits; an empty one is the default."""
+    digits = pc.if_else(pc.equal(digits, ""), None, digits)
+    values = digits.cast(kind).fill_null(default).to_numpy(zero_copy_only=False)
+    return np.asarray(values)
+
+
 def sample(text: Text) -> pa.Array:
     """Up to 1,200 levels: the most frequent, and others at even steps."""
-    if len(text.levels) <= FEW_LEVELS:
+    if len(text.levels) <= _FEW_LEVELS:
         return text.levels
     steps = np.linspace(0, len(text.levels) - 1, 1000).astype(np.int64)
     often = np.argsort(-text.counts, kind="stable")[:200]
     return text.levels.take(pa.array(np.unique(np.append(steps, often))))
-
-
-@dataclass(frozen=True, eq=False)
-class Verdict:
-    """Whether a text column holds what a reading found in it.
-
-    Attributes
-    ----------
-    fits : bool
-        Nearly all cells were read.
-    words : tuple of str
-        A text that is not a known word but must mean "no value": the only, repeated
-        one among many numbers.
-    notes : tuple of str
-        What counts as missing, and how often.
-    bad : int
-        Cells that were not read and count as missing.
-    share : float
-        Share of the cells with a value that were read.
-    distinct : int
-        How many different cells were read.
-    example : str
-        A cell that was not read; empty if there is none.
-    """
-
-    fits: bool
-    words: tuple[str, ...]
-    notes: tuple[str, ...]
-    bad: int
-    share: float
-    distinct: int
-    example: str
-
-
-LEAST_DIFFERENT = 8
-"""Different numbers beside which one repeated other text can only mean "no value"."""
-
-
-def judge(text: Text, right: Mask, noun: str) -> Verdict:
-    """Judge a reading by what it left unread.
-
-    Parameters
-    ----------
-    text : Text
-    right : ndarray of bool
-        Which levels were read.
-    noun : str
-        What was looked for, in the plural.
-    """
-    absent = text.absent() & ~right
-    wrong = ~right & ~absent
-    read, unread = int(text.counts[right].sum()), int(text.counts[wrong].sum())
-    different = int(right.sum())
-    share = read / max(read + unread, 1)
-    word = _repeated(text, wrong) if different >= LEAST_DIFFERENT else None
-    example = text.levels[int(np.argmax(wrong))].as_py() if wrong.any() else ""
-    if word is not None:
-        absent[word], wrong[word] = True, False
-        unread -= int(text.counts[word])
-    words = () if word is None else (text.levels[word].as_py(),)
-    notes = _absent_notes(text, absent)
-    if unread:
-        notes.append(_bad_note(text, wrong, unread, noun))
-    fits = read > 0 and read >= MOSTLY * (read + unread)
-    return Verdict(fits, words, tuple(notes), unread, share, different, example)
-
-
-def _repeated(text: Text, wrong: Mask) -> int | None:
-    """The most frequent text that is not a number, if it occurs twice or more."""
-    if not wrong.any():
-        return None
-    often = int(np.argmax(np.where(wrong, text.counts, 0)))
-    others = np.where(wrong, text.counts, 0)
-    others[often] = 0
-    return (
-        often if text.counts[often] >= 2 and text.counts[often] > others.max() else None
-    )
-
-
-def _absent_notes(text: Text, absent: Mask) -> list[str]:
-    notes = []
-    for place in np.flatnonzero(absent):
-        word = text.levels[int(place)].as_py()
-        if word not in _SILENT:
-            count = int(text.counts[place])
-            means = (
-                "cell is {!r} and counts" if count == 1 else "cells are {!r} and count"
-            )
-            notes.append(f"{count} {means.format(word[:40])} as missing")
-    return notes
-
-
-def _bad_note(text: Text, wrong: Mask, count: int, noun: str) -> str:
-    row = int(np.argmax(text.spread(wrong, False)))
-    first = text.levels[int(text.codes[row])].as_py()[:40]
-    if count == 1:
-        one = noun.removesuffix("s").replace("times", "time")
-        return f"1 cell, {first!r} in row {row}, is not a {one} and counts as missing"
-    return (
-        f"{count} cells are not {noun} and count as missing, the first is {first!r} "
-        f"in row {row}"
-    )

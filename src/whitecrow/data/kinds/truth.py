@@ -8,22 +8,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds.number import filled, missing_usual
+from whitecrow.data.kinds.number import filled
 from whitecrow.data.kinds.plan import (
+    NOTHING_KNOWN,
     Plan,
     Usual,
     all_missing,
     bad_cell,
     left_out,
+    missing_usual,
     other_type,
     with_indicator,
 )
-from whitecrow.data.kinds.text import (
-    Text,
-    distinct,
-    family_of,
-    numbers,
-)
+from whitecrow.data.kinds.text import Text, distinct, family_of, numbers
 from whitecrow.data.kinds.words import is_missing, percent, shown
 
 __all__ = ["chart", "encode", "find", "parse", "plan", "usual"]
@@ -55,11 +52,7 @@ _PAIRS = (
 _ALWAYS = {"true", "yes", "false", "no"}
 _MARKS = {"x", "\u2713", "\u2714", "\u00d7"}
 """A mark that means yes where the other cells are empty."""
-_WORDS = {
-    word: value
-    for pair in _PAIRS
-    for word, value in zip(pair, (True, False), strict=True)
-}
+_WORDS = {yes: True for yes, _ in _PAIRS} | {no: False for _, no in _PAIRS}
 _WORDS |= {"1": True, "0": False} | dict.fromkeys(_MARKS, True)
 
 
@@ -74,12 +67,7 @@ def find(text: Text, missing: int) -> dict[str, Any] | None:
     """
     if len(text.levels) > 64:
         return None
-    absent = text.absent()
-    words = {
-        level.lower()
-        for level, gone in zip(text.levels.to_pylist(), absent, strict=True)
-        if not gone
-    }
+    words = {word.lower() for word in text.words()}
     if words and (words <= _ALWAYS or any(words == set(pair) for pair in _PAIRS)):
         return {}
     if words and words <= _MARKS and missing:
@@ -101,13 +89,7 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[Values, Mask]:
     return text.spread(values, empty), text.spread(~right & ~absent, False)
 
 
-def plan(
-    name: str,
-    values: Values,
-    how: dict[str, Any] | None = None,
-    *,
-    tolerant: bool = False,
-) -> Plan:
+def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
     """The plan for a column of true and false.
 
     Parameters
@@ -117,23 +99,16 @@ def plan(
         1 for true, 0 for false, NaN where missing.
     how : dict, optional
         How text is read, for `parse`.
-    tolerant : bool
-        Some cells were neither; new ones may follow.
     """
     valid = values[~np.isnan(values)]
     if len(valid) == 0:
         return all_missing(name, len(values))
     share = float(valid.mean())
     missing = 1 - len(valid) / len(values)
-    summary: dict[str, Any] = {
-        "kind": "boolean",
-        "rows": len(values),
-        "missing": missing,
-    }
-    summary["shares"] = {
-        "true": share * (1 - missing),
-        "false": (1 - share) * (1 - missing),
-    }
+    present = 1 - missing
+    shares = {"true": share * present, "false": (1 - share) * present}
+    summary: dict[str, Any] = {"kind": "boolean", "rows": len(values)}
+    summary |= {"missing": missing, "shares": shares}
     constant = share in (0.0, 1.0)
     usual = share >= 0.5
     word = "true" if usual else "false"
@@ -143,7 +118,7 @@ def plan(
     features = () if constant else (name,)
     action = "kept as missing or not" if constant else "kept as 0 and 1"
     found = Plan(name, "boolean", action, "", features, settings, summary)
-    return with_indicator(found, word, [], tolerant=tolerant)
+    return with_indicator(found, word, NOTHING_KNOWN)
 
 
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:

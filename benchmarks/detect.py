@@ -28,9 +28,9 @@ import report
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = {
-    "SKAB (15,700 x 9)": "demo/table/skab_valve1.csv.gz",
-    "credit cards (sample)": "demo/table/creditcard_sample.csv.gz",
-    "NSL-KDD train 20 %": "network/nsl_kdd_train20.csv.gz",
+    "SKAB (18,160 x 12)": "demo/table/skab_valve1.csv.gz",
+    "credit cards (1,722 x 31)": "demo/table/creditcard_sample.csv.gz",
+    "NSL-KDD (25,192 x 43)": "network/nsl_kdd_train20.csv.gz",
 }
 MIXED = (7_000, 50_000, 300_000)
 

@@ -58,6 +58,16 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def collected_cases() -> Path:
+    """Folder with the cases that users met: $WHITECROW_CASES, or shared/cases."""
+    asked = os.environ.get("WHITECROW_CASES")
+    folder = Path(asked) if asked else ROOT.parent / "shared" / "cases"
+    if not folder.is_dir():
+        _skip(f"needs the collected cases: no folder {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium: $CHROMIUM, or the first one that is installed."""
     names = ("chromium", "chromium-browser", "google-chrome")

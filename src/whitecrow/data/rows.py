@@ -16,7 +16,7 @@ from whitecrow.data.kinds.words import describe
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from whitecrow.data.formats import TableFile
+    from whitecrow.data.formats.table import TableFile
 
 __all__ = ["PictureRows", "Rows", "TableRows", "if_any"]
 

@@ -130,7 +130,9 @@ def fit(
         told = np.ones(len(rows), dtype=bool) if rows.kind == "table" else keep
         detector._cut(scores[told], _codes(rows)[told])
     model.info.update(
-        facts(rows, choice, used=used, detector=detector, scores=scores, rule=rule)
+        facts(
+            rows, choice, used=used, detector=detector, scores=scores[keep], rule=rule
+        )
     )
     ranked = _ranked(rows, keep)
     return Fit(
@@ -256,7 +258,10 @@ def facts(
     scores: NDArray[np.float64],
     rule: Labelling | None = None,
 ) -> dict[str, Any]:
-    """Note what is known about a training, as plain values for the model file."""
+    """Note what is known about a training, as plain values for the model file.
+
+    `scores` are those of the rows that were trained on.
+    """
     rule = rule or Labelling()
     info: dict[str, Any] = {
         "kind": rows.kind,

@@ -176,6 +176,8 @@ class _Total:
         if not self.n_rows:
             self.things = rows.things
             self.notes |= dict.fromkeys(self.model.notes(rows))
+        if isinstance(rows, TableRows):
+            self.notes |= dict.fromkeys(rows.notes)
         if self.drift is not None:
             self.drift.add(rows.frame)
         self.n_rows += len(values)

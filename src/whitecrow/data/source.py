@@ -131,7 +131,7 @@ class TableSource:
         found = _labelled(rows, reader, 0)
         reader.check()
         assert found.codes is not None
-        note = labelling.describe(self.rule.column, found.codes)
+        note = labelling.describe(self.rule.column, found.codes, reader.unlabelled)
         return replace(found, codes=if_any(found.codes), notes=(*rows.notes, note))
 
 
@@ -380,6 +380,10 @@ def _picture_rule(
 
 
 def _labelled(rows: TableRows, reader: LabelColumn, first: int) -> TableRows:
-    name = reader.rule.column
+    name, known = reader.rule.column, len(reader.unlabelled)
     codes = reader.codes(rows.frame.column(name), first_row=first)
-    return replace(rows, frame=rows.frame.drop_columns([name]), codes=codes)
+    frame, notes = rows.frame.drop_columns([name]), rows.notes
+    if words := list(reader.unlabelled)[known:]:
+        shown = ", ".join(map(repr, words))
+        notes = (*notes, f"label column {name!r}: {shown} counts as unlabelled")
+    return replace(rows, frame=frame, codes=codes, notes=notes)

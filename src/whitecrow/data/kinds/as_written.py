@@ -130,8 +130,8 @@ def decimal_marks(
 
     Examples
     --------
-    >>> decimal_marks([pa.table({"a": ["1,255", "70,4"], "b": ["1.255", "1"]})])
-    ({'a': ',', 'b': ','}, ())
+    >>> decimal_marks([pa.table({"a": ["1,255", "70,4"], "b": ["1.255", "2.1"]})])
+    ({'a': ',', 'b': '.'}, ())
     """
     texts, separator = texts_of(frames)
     marks = cache(lambda: number_style.table_mark(texts.values()))

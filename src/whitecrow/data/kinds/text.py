@@ -29,6 +29,7 @@ __all__ = [
     "matching",
     "numbers",
     "sample",
+    "says_nothing",
     "to_numbers",
 ]
 
@@ -70,6 +71,11 @@ _ABSENT = {word.lower() for word in NO_VALUE} | {
     *("no reading", "invalid", "error", "err", "n/r"),
     *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "0/0/0000"),
 }
+
+
+def says_nothing(word: str) -> bool:
+    """Tell whether a word means "no value", among numbers, dates and labels."""
+    return word.strip().lower() in _ABSENT
 
 
 # -------------------------------------------------------------------- any column

@@ -16,8 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import reasons
-from whitecrow.data.kinds import TableEncoder, number_cells
+from whitecrow.data.kinds import TableEncoder, as_table, number_cells
 from whitecrow.data.kinds.as_written import decimal_marks
+from whitecrow.data.kinds.frame import spelt_as
 from whitecrow.data.kinds.words import cell_of, shown
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
@@ -145,12 +146,21 @@ class Model:
         """
         if self.kind == "picture":
             return self
-        frames = (part.frame for part in parts if isinstance(part, TableRows))
+        named = map(self.named, parts)
+        frames = (part.frame for part in named if isinstance(part, TableRows))
         if self.encoder is not None:
             encoder, notes = self.encoder.as_written(frames)
             return replace(self, encoder=encoder, said=notes)
         decimals, notes = decimal_marks(frames)
         return replace(self, decimals=decimals, said=notes)
+
+    def named(self, rows: TableRows | PictureRows) -> TableRows | PictureRows:
+        """Give new rows with their columns named as in training."""
+        learnt = self.detector if self.encoder is None else self.encoder
+        names = getattr(learnt, "feature_names_in_", None)
+        if isinstance(rows, PictureRows) or names is None:
+            return rows
+        return replace(rows, frame=spelt_as(rows.frame, map(str, names)))
 
     def unlike(self, rows: TableRows | PictureRows) -> dict[str, NDArray[np.bool_]]:
         """Tell which rows differ in a column that had one value in training.
@@ -223,8 +233,19 @@ class Model:
         DataError
             When the data do not fit the model.
         """
-        for rows in source.batches():
+        for rows in map(self.named, source.batches()):
             yield rows, self.detector.anomaly_score(self.encode(rows))
+
+    def anomaly_score(self, frame: Any) -> NDArray[np.float64]:
+        """Score a frame, such as one of pandas; higher = more anomalous.
+
+        Raises
+        ------
+        DataError
+            When a column is missing, or holds something else than at training.
+        """
+        rows = self.named(TableRows(source="the frame", frame=as_table(frame)))
+        return self.detector.anomaly_score(self.meeting([rows]).encode(rows))
 
     def explain(
         self, rows: TableRows | PictureRows, X: NDArray[Any] | None = None

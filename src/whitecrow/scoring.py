@@ -270,7 +270,7 @@ def explain(
     DataError
         When a row is not there, or the data do not fit the model.
     """
-    data = source.rows()
+    data = model.named(source.rows())
     for row in rows:
         if not 0 <= row < len(data):
             raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -253,3 +254,32 @@ def test_two_columns_of_the_data_keep_two_names(desk: Desk) -> None:
     with (desk / "s.csv").open(encoding="utf-8") as lines:
         first = next(csv.DictReader(lines))
     assert {"K00000x", "R00000y"} <= set(first.values())
+
+
+# --- letters with accents in one sign or two -----------------------------------------
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_and_levels_are_the_same_however_they_are_typed(
+    forms: tuple[str, str], desk: Desk
+) -> None:
+    a, _ = table(1)
+    for form, file in zip(forms, ("old.csv", "new.csv"), strict=True):
+        name, level, other = (
+            unicodedata.normalize(form, word) for word in ("größe", "Köln", "Gänge")
+        )
+        columns = {name: a, "ort": [level, "Bonn", "Ulm"] * (N // 3)}
+        desk.table(
+            file, columns | {other: [level] * N, f"{name} ok": [0, 1] * (N // 2)}
+        )
+    option = unicodedata.normalize(forms[1], "größe ok")
+    desk.fit("old.csv", "--label-column", option, "--method", "knn")
+    for file in ("old.csv", "new.csv"):
+        done = desk.run("score", "m.crow", file, "-o", f"s-{file}", "--json").ok()
+        values = json.loads(done.out)
+        assert values["quality"]["labelled"] == N
+        assert not values["notes"]
+        assert not any(one["moved"] for one in values["drift"])
+    assert (desk / "s-old.csv").read_bytes() == (desk / "s-new.csv").read_bytes()
+    why = desk.run("explain", "m.crow", "new.csv", "--row", "0").ok()
+    why.never_says("never in training")

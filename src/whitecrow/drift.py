@@ -29,7 +29,6 @@ from scipy.stats import binom, chi2
 
 from whitecrow.data.kinds.words import (
     cell_of,
-    is_missing,
     number_text,
     percent,
     shown,
@@ -136,7 +135,7 @@ class _Watched:
             self.first = self.rows + row, shown(cell_of(column, row))
         self.rows += len(differs)
         self.outside += int(differs.sum())
-        self.missing += sum(map(is_missing, column.to_pylist())) if differs.any() else 0
+        self.missing += column.null_count
 
     def compared(self) -> ColumnDrift:
         before = self.encoder.summaries_[self.name].get("missing", 0.0)

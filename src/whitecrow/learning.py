@@ -290,4 +290,5 @@ def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> Any:
         holds = "pictures" if isinstance(source, PictureSource) else "a table"
         wanted = "a table" if rows.kind == "table" else "pictures"
         raise ParameterError(f"--auxiliary: {name} holds {holds}, not {wanted}")
-    return model.encode(source.rows())
+    others = model.named(source.rows())
+    return model.meeting([others]).encode(others)

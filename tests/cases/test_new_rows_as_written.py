@@ -166,6 +166,18 @@ def test_another_value_in_a_constant_column_is_an_anomaly(
     desk.run("explain", "m.crow", "new.csv", "--row", "17").ok().says("mode = .*always")
 
 
+@pytest.mark.parametrize(("one", "other"), [("5", "500"), ("yes", "no")])
+def test_one_value_and_gaps_are_watched_too(one: str, other: str, desk: Desk) -> None:
+    a, b = table(1)
+    cells = [one if row % 3 else "" for row in range(N)]
+    desk.fit(desk.table("old.csv", {"a": a, "b": b, "mode": cells}))
+    cells[17] = other
+    desk.table("new.csv", {"a": a, "b": b, "mode": cells})
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
+    done.says(f"'mode' was always .* in training; 1 of {N} rows differs: {other} in")
+    assert flags(desk / "s.csv") == [17]
+
+
 def test_an_equal_value_that_is_written_otherwise_is_no_difference(desk: Desk) -> None:
     a, b = table(1)
     desk.fit(desk.table("old.csv", {"a": a, "b": b, "mode": ["1.50"] * N}))

@@ -74,7 +74,7 @@ def _of(plan: Plan) -> str:
     """Give the kind of the cells of a constant column."""
     summary = plan.summary
     if "shares" in summary:
-        return "category" if "distinct" in summary else "boolean"
+        return "category" if len(summary["shares"]) == 1 else "boolean"
     return "number" if "whole" in summary else "date"
 
 

@@ -77,6 +77,7 @@ class Detector(OutlierMixin, BaseEstimator):
 
     uses_labels: ClassVar[bool] = False
     uses_auxiliary: ClassVar[bool] = False
+    _encoded_by: str = ""  # the model file that has the encoding of its columns
     input_kinds: ClassVar[tuple[str, ...]] = ("table", "picture")
     # How explanations come about: "exact", "gradient" or "occlusion".
     explanation: ClassVar[str] = "occlusion"
@@ -293,6 +294,19 @@ class Detector(OutlierMixin, BaseEstimator):
         return codes
 
     def _check_rows(self, X: ArrayLike, *, reset: bool) -> Rows:
+        try:
+            return self._checked(X, reset=reset)
+        except DataError:
+            if reset or not self._encoded_by:
+                raise
+            raise DataError(
+                f"{self._encoded_by} was fitted on a table whose columns it encodes, "
+                "and `load` gives its detector alone; score a frame with "
+                f"whitecrow.model.Model.load({self._encoded_by!r}).anomaly_score(frame)"
+                f", a file with `whitecrow score {self._encoded_by} DATA`"
+            ) from None
+
+    def _checked(self, X: ArrayLike, *, reset: bool) -> Rows:
         rows = self._as_array(X, reset=reset)
         names = getattr(self, "feature_names_in_", None)
         rows = check_rows(rows, self.input_kinds, type(self).__name__, names)

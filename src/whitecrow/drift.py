@@ -17,20 +17,25 @@ shift, about chi-squared with one degree of freedom less than bins.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 from scipy.stats import binom, chi2
 
-from whitecrow.data.kinds.words import number_text, percent
+from whitecrow.data.kinds.words import (
+    cell_of,
+    number_text,
+    percent,
+    shown,
+)
 from whitecrow.grouping import moment_text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from whitecrow.data.kinds import TableEncoder
 
 __all__ = ["ColumnDrift", "Drift"]
@@ -81,21 +86,29 @@ class Drift:
 
     def __init__(self, encoder: TableEncoder) -> None:
         used = dict.fromkeys(encoder.source_columns_)
-        self._encoder = encoder
         self._counts = {
             name: _counter(name, encoder)
             for name in used
             if _is_compared(encoder.summaries_[name])
         }
+        self.watched = {name: _Watched(name, encoder) for name in encoder.watched_}
 
     def add(self, frame: pa.Table) -> None:
         """Count the cells of some rows."""
         for name, counter in self._counts.items():
             counter.add(frame.column(name))
+        for name, watched in self.watched.items():
+            if name in frame.column_names:
+                watched.add(frame.column(name))
 
     def columns(self) -> list[ColumnDrift]:
-        """Compare every column, in the order of the table."""
-        return [counter.compared() for counter in self._counts.values()]
+        """Compare every column; those that had one value in training come last."""
+        found = {name: one.compared() for name, one in self._counts.items()}
+        for name, watched in self.watched.items():
+            compared = watched.compared()
+            if compared.moved or name not in found:
+                found[name] = compared
+        return list(found.values())
 
     def moved(self) -> list[ColumnDrift]:
         """Give the columns that a person should look at, the most different first."""
@@ -107,6 +120,48 @@ class Drift:
         return [asdict(one) for one in self.columns()]
 
 
+class _Watched:
+    """Rows of a column that had one value in training, or none."""
+
+    def __init__(self, name: str, encoder: TableEncoder) -> None:
+        self.name, self.encoder = name, encoder
+        self.rows = self.missing = self.outside = 0
+        self.first: tuple[int, str] | None = None
+
+    def add(self, column: Any) -> None:
+        differs = self.encoder.differs(self.name, column)
+        if self.first is None and differs.any():
+            row = int(np.argmax(differs))
+            self.first = self.rows + row, shown(cell_of(column, row))
+        self.rows += len(differs)
+        self.outside += int(differs.sum())
+        self.missing += column.null_count
+
+    def compared(self) -> ColumnDrift:
+        before = self.encoder.summaries_[self.name].get("missing", 0.0)
+        return ColumnDrift(
+            column=self.name,
+            psi=None,
+            outside=self.outside / max(self.rows, 1),
+            missing=self.missing / max(self.rows, 1),
+            missing_in_training=before,
+            moved=self._text() != "",
+            text=self._text(),
+        )
+
+    def _text(self) -> str:
+        value = self.encoder.always(self.name)
+        always = f"{self.name!r} was always {value} in training"
+        if not self.rows:
+            return f"{always}; these data have no such column"
+        if self.first is None:
+            return ""
+        row, other = self.first
+        verb = "differs" if self.outside == 1 else "differ"
+        counts = f"{self.outside:,} of {self.rows:,} rows {verb}"
+        return f"{always}; {counts}: {other} in row {row}"
+
+
 class _Counter:
     """Rows of one column by bin; what numbers and levels have in common."""
 
@@ -116,10 +171,14 @@ class _Counter:
         self.expected = shares  # of the training rows that have a value
         self.counts = np.zeros(len(shares), dtype=np.int64)
         self.rows = self.missing = self.outside = 0
+        self.unread: Counter[str] = Counter()
 
     def add(self, column: Any) -> None:
         bins, outside = self._bins(column)
         known = bins >= 0
+        if not known.all() and len(self.unread) < _LEVELS:
+            cells = column.filter(pa.array(~known)).drop_null()
+            self.unread.update(shown(cell) for cell in cells.to_pylist())
         self.rows += len(bins)
         self.missing += int((~known).sum())
         self.outside += int(outside.sum())
@@ -158,9 +217,11 @@ class _Counter:
         """Say the most important difference; nothing if there is none."""
         chance = binom.sf(self.missing - 1, self.rows, max(before, 0.01))
         if missing > before + 0.1 and chance < _CHANCE:
+            often = self.unread.most_common(1)
+            cells = f" ({often[0][1]:,} hold {often[0][0]!r})" if often else ""
             return (
-                f"{self.name!r} is missing in {percent(missing)} of the rows, and in "
-                f"{percent(before)} of the training rows"
+                f"{self.name!r} is missing in {percent(missing)} of the rows{cells}, "
+                f"and in {percent(before)} of the training rows"
             )
         if outside > _OUTSIDE and self.outside > 2:
             return f"{self.name!r}: {percent(outside)} of the rows {self._beyond()}"

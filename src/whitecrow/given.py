@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from whitecrow.data.kinds import as_table
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import Reading, TableSource, check_columns, open_source
+from whitecrow.errors import UserError
 
-__all__ = ["rows_of"]
+__all__ = ["in_python", "rows_of"]
 
 
 def rows_of(
@@ -48,15 +51,16 @@ def rows_of(
         One line: what cannot be read or used.
     """
     column = given if isinstance(given, str) else None
+    ignore = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     if isinstance(data, str | Path):
-        reading = Reading(labels=Labelling(column=column), ignore=tuple(ignore))
+        reading = Reading(labels=Labelling(column=column), ignore=ignore)
         source = open_source(str(data), reading)
         rows = _with_labels(source.rows(), None if column else given)
         return rows, source.rule, source.ignore
-    array = np.asarray(data) if not _is_frame(data) else None
+    array = np.asarray(data) if _is_nameless(data) else None
     if array is not None and array.ndim == 4:
         return _with_labels(_array_pictures(array), given), Labelling(), ()
-    return _frame_rows(data, array, given, column, tuple(ignore))
+    return _frame_rows(data, array, given, column, ignore)
 
 
 def _frame_rows(
@@ -81,8 +85,52 @@ def _frame_rows(
     return rows, source.rule, ignore
 
 
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "columns")
+def _is_nameless(data: Any) -> bool:
+    """Tell whether data are an array, or lists of lists: without names of columns."""
+    if isinstance(data, list | tuple):
+        return not (data and isinstance(data[0], Mapping))
+    tables = hasattr(data, "__arrow_c_stream__") or hasattr(data, "columns")
+    named = tables or getattr(getattr(data, "dtype", None), "names", None)
+    return hasattr(data, "__array__") and not named
+
+
+_OPTIONS = (
+    (r"--read-as '(.+?)=([^']+)'", r"read_as={'\1': '\2'}"),
+    (r"--labels deep-sad", "whitecrow.labels.from_deep_sad(y)"),
+    (r"--labels sklearn-semi", "whitecrow.labels.from_sklearn_semi(y)"),
+    (r"--labels outlier-predict", "whitecrow.labels.from_outlier_predict(y)"),
+    (r"--anomaly-value '?!(.+?)'?(?=;|$)(; '!'.*)?", r"labels=(column != '\1')"),
+    (r"--anomaly-value '?(.+?)'?(?=;|$)(; '!'.*)?", r"labels=(column == '\1')"),
+    (r"--label-column ([\w.]+)", r"labels='\1'"),
+    (r"--label-column", "labels"),
+    (r" with -o\b", ""),
+)
+
+
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Name parameters as in Python where a message names options of the command line.
+
+    Examples
+    --------
+    >>> with in_python():
+    ...     raise UserError("--top -1 is negative; leave out --use-labels")
+    Traceback (most recent call last):
+    whitecrow.errors.UserError: top=-1 is negative; leave out use_labels
+    """
+    try:
+        yield
+    except UserError as error:
+        text = str(error)
+        for pattern, call in _OPTIONS:
+            text = re.sub(pattern, call, text)
+        text = re.sub(r"--([a-z][a-z-]*) (?=['-])", _parameter("="), text)
+        error.args = (re.sub(r"--([a-z][a-z-]*)", _parameter(""), text),)
+        raise
+
+
+def _parameter(behind: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: found[1].replace("-", "_") + behind
 
 
 def _array_pictures(images: NDArray[Any]) -> PictureRows:

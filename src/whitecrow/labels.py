@@ -7,7 +7,10 @@ never in arithmetic.
 
 from __future__ import annotations
 
+import re
+import shlex
 import warnings
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,11 +21,15 @@ from whitecrow.errors import LabelError
 __all__ = [
     "ANOMALY",
     "NORMAL",
+    "NORMAL_WORDS",
     "UNLABELLED",
+    "asks",
     "encode",
     "from_deep_sad",
     "from_outlier_predict",
     "from_sklearn_semi",
+    "in_a_question",
+    "suggested",
 ]
 
 UNLABELLED = np.int8(-1)
@@ -30,6 +37,23 @@ NORMAL = np.int8(0)
 ANOMALY = np.int8(1)
 
 Codes = NDArray[np.int8]
+
+NORMAL_WORDS = frozenset(
+    [
+        *("normal", "benign", "good", "ok", "okay", "regular", "nominal", "healthy"),
+        *("legit", "legitimate", "genuine", "inlier", "clean", "negative", "neg"),
+        *("no", "false", "0", "pass", "passed", "no_failure", "no failure"),
+        *("gut", "in ordnung", "i.o.", "i. o.", "io", "nein", "gesund", "fehlerfrei"),
+    ]
+)
+"""What people write in a column of labels for rows that are not anomalies."""
+
+_YES = {"yes", "y", "ja", "j", "oui", "si", "s\u00ed", "sim"}
+_NO = {"no", "n", "nein", "nee", "non", "n\u00e3o"}
+_QUESTION = re.compile(
+    r"(^|_)(anomal(y|ous)|fraud(ulent)?|outlier|attack|malicious|malware|defect(ive)?|"
+    r"fault(y)?|failure|failed|abnormal|intrusion)$"
+)
 
 _WORDS = {"anomaly": ANOMALY, "normal": NORMAL, "": UNLABELLED}
 
@@ -104,6 +128,65 @@ def from_outlier_predict(y: ArrayLike) -> NDArray[np.float64]:
     array([1., 0.])
     """
     return _translate(y, {-1: 1.0, 1: 0.0}, "from_outlier_predict")
+
+
+def asks(name: str) -> bool:
+    """Tell whether the name of a column asks whether a row is an anomaly.
+
+    Examples
+    --------
+    >>> asks("isFraud"), asks("is attack"), asks("passed")
+    (True, True, False)
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()
+    return _QUESTION.search(re.sub(r"[^a-z]+", "_", words)) is not None
+
+
+def in_a_question(word: str) -> bool | None:
+    """Give what yes or no says where a column asks for anomalies; None for others."""
+    word = word.strip().lower()
+    return True if word in _YES else False if word in _NO else None
+
+
+def suggested(name: str, values: Mapping[str, float]) -> str:
+    """Give the options that say what the values of a label column mean.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    values : mapping of str to float
+        How frequent each value is.
+
+    Returns
+    -------
+    str
+        Empty where the values are labels as they are: everything but normal is an
+        anomaly where a value says normal, and the rarest value where none does.
+
+    Examples
+    --------
+    >>> suggested("kind", {"normal": 90, "neptune": 40, "smurf": 9})
+    "--anomaly-value '!normal'"
+    >>> suggested("kind", {"a": 90, "b c": 9}), suggested("kind", {"1": 5, "0": 90})
+    ("--anomaly-value 'b c'", '')
+    """
+    if all(_is_label(name, value) for value in values):
+        return ""
+    normal = [v for v in values if v.strip().lower().rstrip(".") in NORMAL_WORDS]
+    if not normal or len(normal) == len(values):
+        rarest = min(values, key=values.__getitem__)
+        if set(values) == {"-1", "1"} and rarest == "-1":
+            return "--labels outlier-predict"
+        normal = []
+    chosen = [f"!{value}" for value in normal] or [rarest]
+    return " ".join(f"--anomaly-value {shlex.quote(value)}" for value in chosen)
+
+
+def _is_label(name: str, value: str) -> bool:
+    word = value.strip().lower()
+    known = {*_WORDS, "0", "1", "0.0", "1.0", "true", "false"}
+    return word in known or (asks(name) and in_a_question(word) is not None)
 
 
 def _as_vector(y: ArrayLike) -> NDArray[Any]:

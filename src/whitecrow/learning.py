@@ -130,7 +130,9 @@ def fit(
         told = np.ones(len(rows), dtype=bool) if rows.kind == "table" else keep
         detector._cut(scores[told], _codes(rows)[told])
     model.info.update(
-        facts(rows, choice, used=used, detector=detector, scores=scores, rule=rule)
+        facts(
+            rows, choice, used=used, detector=detector, scores=scores[keep], rule=rule
+        )
     )
     ranked = _ranked(rows, keep)
     return Fit(
@@ -256,7 +258,10 @@ def facts(
     scores: NDArray[np.float64],
     rule: Labelling | None = None,
 ) -> dict[str, Any]:
-    """Note what is known about a training, as plain values for the model file."""
+    """Note what is known about a training, as plain values for the model file.
+
+    `scores` are those of the rows that were trained on.
+    """
     rule = rule or Labelling()
     info: dict[str, Any] = {
         "kind": rows.kind,
@@ -285,4 +290,5 @@ def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> Any:
         holds = "pictures" if isinstance(source, PictureSource) else "a table"
         wanted = "a table" if rows.kind == "table" else "pictures"
         raise ParameterError(f"--auxiliary: {name} holds {holds}, not {wanted}")
-    return model.encode(source.rows())
+    others = model.named(source.rows())
+    return model.meeting([others]).encode(others)

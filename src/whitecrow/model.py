@@ -6,8 +6,8 @@ pictures; how a model comes about, in `learning`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,8 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import reasons
-from whitecrow.data.kinds import TableEncoder, number_cells
-from whitecrow.data.kinds.words import shown
+from whitecrow.data.kinds import TableEncoder, as_table, number_cells
+from whitecrow.data.kinds.as_written import decimal_marks
+from whitecrow.data.kinds.frame import spelt_as
+from whitecrow.data.kinds.words import cell_of, shown
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import Reading, Source, open_source
@@ -43,11 +45,17 @@ class Model:
         None for pictures, and for models that were saved in Python.
     info : dict
         Plain values: source, rows, labels, share of flagged training rows.
+    said : tuple of str
+        What was found out about the cells of new rows, see `meeting`.
+    decimals : mapping of str to str
+        Decimal marks of new rows by column, for models that were saved in Python.
     """
 
     detector: Detector
     encoder: TableEncoder | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+    decimals: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -128,19 +136,71 @@ class Model:
         self._check_not_a_feature(source.rule.column)
         return source
 
+    def meeting(self, parts: Iterable[TableRows | PictureRows]) -> Self:
+        """Give the model for some new rows: settled is how their cells are written.
+
+        Parameters
+        ----------
+        parts : iterable of TableRows or PictureRows
+            All rows that will be scored, in one pass.
+        """
+        if self.kind == "picture":
+            return self
+        named = map(self.named, parts)
+        frames = (part.frame for part in named if isinstance(part, TableRows))
+        if self.encoder is not None:
+            encoder, notes = self.encoder.as_written(frames)
+            return replace(self, encoder=encoder, said=notes)
+        decimals, notes = decimal_marks(frames)
+        return replace(self, decimals=decimals, said=notes)
+
+    def named(self, rows: TableRows | PictureRows) -> TableRows | PictureRows:
+        """Give new rows with their columns named as in training."""
+        learnt = self.detector if self.encoder is None else self.encoder
+        names = getattr(learnt, "feature_names_in_", None)
+        if isinstance(rows, PictureRows) or names is None:
+            return rows
+        return replace(rows, frame=spelt_as(rows.frame, map(str, names)))
+
+    def unlike(self, rows: TableRows | PictureRows) -> dict[str, NDArray[np.bool_]]:
+        """Tell which rows differ in a column that had one value in training.
+
+        No detector sees such a column, so that the scores do not tell.
+        """
+        if self.encoder is None or isinstance(rows, PictureRows):
+            return {}
+        return {
+            name: self.encoder.differs(name, rows.frame.column(name))
+            for name in self.encoder.watched_
+            if name in rows.frame.column_names
+        }
+
+    def differences(self, rows: TableRows | PictureRows) -> list[tuple[str, ...]]:
+        """Say of each row how it differs in columns that had one value in training."""
+        found: list[tuple[str, ...]] = [()] * len(rows)
+        for name, differs in self.unlike(rows).items():
+            assert self.encoder is not None
+            assert isinstance(rows, TableRows)
+            for row in np.flatnonzero(differs):
+                value = cell_of(rows.frame.column(name), int(row))
+                text, usual = self.encoder.usual(name, value)
+                found[row] = (*found[row], f"{name} = {text} ({usual})")
+        return found
+
     def notes(self, rows: TableRows | PictureRows) -> tuple[str, ...]:
         """Say what is unusual about the columns of new rows, a sentence each."""
         if isinstance(rows, PictureRows):
             return rows.notes
         if self.encoder is not None:
-            return self.encoder.notes(rows.frame)
+            return (*self.said, *self.encoder.notes(rows.frame))
         known = getattr(self.detector, "feature_names_in_", None)
         names = rows.frame.column_names
         extra = [] if known is None else [n for n in names if n not in set(known)]
         if not extra:
-            return ()
+            return self.said
         few = ", ".join(map(repr, extra[:6])) + (", ..." if len(extra) > 6 else "")
-        return (f"columns that training did not have are ignored: {few}",)
+        said = f"columns that training did not have are ignored: {few}"
+        return (*self.said, said)
 
     def encode(self, rows: TableRows | PictureRows) -> Any:
         """Turn rows into what the detector takes: an array, or numbers with names.
@@ -153,7 +213,7 @@ class Model:
         if isinstance(rows, PictureRows):
             return rows.images
         if self.encoder is None:
-            return _numbers(self.detector, rows)[0]
+            return _numbers(self, rows)[0]
         first = rows.position(0) if len(rows) else 0
         return self.encoder.transform(rows.frame, first_row=first)
 
@@ -173,8 +233,19 @@ class Model:
         DataError
             When the data do not fit the model.
         """
-        for rows in source.batches():
+        for rows in map(self.named, source.batches()):
             yield rows, self.detector.anomaly_score(self.encode(rows))
+
+    def anomaly_score(self, frame: Any) -> NDArray[np.float64]:
+        """Score a frame, such as one of pandas; higher = more anomalous.
+
+        Raises
+        ------
+        DataError
+            When a column is missing, or holds something else than at training.
+        """
+        rows = self.named(TableRows(source="the frame", frame=as_table(frame)))
+        return self.detector.anomaly_score(self.meeting([rows]).encode(rows))
 
     def explain(
         self, rows: TableRows | PictureRows, X: NDArray[Any] | None = None
@@ -191,7 +262,7 @@ class Model:
         if isinstance(rows, PictureRows) or not len(rows):
             return [() for _ in range(len(rows))]
         if self.encoder is None:
-            return _plain_reasons(self.detector, rows)
+            return _plain_reasons(self, rows)
         return reasons.of_rows(self.detector, self.encoder, rows.frame, X=X)
 
     def texts(self, rows: TableRows | PictureRows) -> list[tuple[str, ...]]:
@@ -199,10 +270,12 @@ class Model:
         if isinstance(rows, PictureRows):
             maps = self.detector.explain(rows.images) if len(rows) else ()
             return [(f"oddest place: {reasons.place_of(heat)}",) for heat in maps]
-        return [
+        texts = [
             tuple(f"{reason}, contributes {percent(reason.share)}" for reason in row)
             for row in self.explain(rows)
         ]
+        others = self.differences(rows)
+        return [(*why, *text) for why, text in zip(others, texts, strict=True)]
 
     def _check_not_a_feature(self, column: str | None) -> None:
         if self.encoder is not None and column in self.encoder.source_columns_:
@@ -216,7 +289,7 @@ class Model:
 # ------------------------------------------------ models that were saved in Python
 
 
-def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float64]]:
+def _numbers(model: Model, rows: TableRows) -> tuple[Any, NDArray[np.float64]]:
     """Read the columns of a model that was saved in Python: by name, else by place.
 
     Returns
@@ -225,7 +298,7 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
         As the detector takes it: with names, if it was fitted with names.
     numbers : ndarray of shape (n, d)
     """
-    frame = rows.frame
+    frame, detector = rows.frame, model.detector
     known = getattr(detector, "feature_names_in_", None)
     wanted = frame.column_names if known is None else [str(name) for name in known]
     absent = [name for name in wanted if name not in frame.column_names]
@@ -242,9 +315,10 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
             "the same columns in the same order, or make the model with "
             "`whitecrow fit`"
         )
+    first = rows.position(0) if len(rows) else 0
     columns = [
         number_cells.read_plain(
-            name, frame.column(name), rows.position(0) if len(rows) else 0
+            name, frame.column(name), first, model.decimals.get(name, ".")
         )
         for name in wanted
     ]
@@ -252,11 +326,12 @@ def _numbers(detector: Detector, rows: TableRows) -> tuple[Any, NDArray[np.float
     return numbers if known is None else pa.table(columns, names=wanted), numbers
 
 
-def _plain_reasons(detector: Detector, rows: TableRows) -> list[tuple[Reason, ...]]:
+def _plain_reasons(model: Model, rows: TableRows) -> list[tuple[Reason, ...]]:
     """Name columns and values, for a model that does not know what is usual."""
+    detector = model.detector
     known = getattr(detector, "feature_names_in_", rows.frame.column_names)
     names = [str(name) for name in known]
-    given, X = _numbers(detector, rows)
+    given, X = _numbers(model, rows)
     found = []
     for values, part in zip(X, detector.explain(given), strict=True):
         whole = np.clip(part, 0.0, None).sum()

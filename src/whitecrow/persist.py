@@ -129,7 +129,10 @@ def load(path: str | Path) -> Detector:
     ModelFileError
         When the file is missing, broken, altered or from a newer whitecrow.
     """
-    return load_bundle(path).detector
+    bundle = load_bundle(path)
+    if bundle.encoder is not None:
+        bundle.detector._encoded_by = str(path)
+    return bundle.detector
 
 
 def load_bundle(path: str | Path) -> Bundle:

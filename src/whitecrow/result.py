@@ -18,8 +18,8 @@ from whitecrow.data.kinds import grouped
 from whitecrow.data.kinds.words import number_text
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
-from whitecrow.files import out_folder
-from whitecrow.given import rows_of
+from whitecrow.files import check_writable, out_folder
+from whitecrow.given import in_python, rows_of
 from whitecrow.learning import Fit, Stage, fit
 from whitecrow.metrics.quality import Quality, evaluate, percent
 from whitecrow.model import Model
@@ -253,8 +253,9 @@ class Result:
         DataError
             When it cannot be written.
         """
-        report.write(self, Path(path))
-        return Path(path)
+        target = check_writable(path)
+        report.write(self, target)
+        return target
 
     def _repr_html_(self) -> str:
         return report.fragment(self)
@@ -442,19 +443,20 @@ def detect(
     >>> found.quality.n_anomalies
     212
     """
-    rows, rule, known = rows_of(data, labels, ignore)
-    choice = _choice(rows.kind, method, use_labels, contamination, random_state)
-    if use_labels:
-        check_labels(rows)
-    found = fit(
-        rows,
-        choice,
-        rule=rule,
-        use_labels=use_labels,
-        ignore=known,
-        read_as=read_as,
-    )
-    return judged(found, top=top)
+    with in_python():
+        rows, rule, known = rows_of(data, labels, ignore)
+        choice = _choice(rows.kind, method, use_labels, contamination, random_state)
+        if use_labels:
+            check_labels(rows)
+        found = fit(
+            rows,
+            choice,
+            rule=rule,
+            use_labels=use_labels,
+            ignore=known,
+            read_as=read_as,
+        )
+        return judged(found, top=top)
 
 
 def judged(found: Fit, *, top: int = 20, stage: Stage = lambda text: None) -> Result:

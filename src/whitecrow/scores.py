@@ -130,14 +130,18 @@ def columns(
 
 
 def free_name(name: str, taken: Any) -> str:
-    """Give a column of the data a name that is not one of ours.
+    """Give a column of the data a name that is not one of ours, nor taken.
 
     Examples
     --------
     >>> free_name("row", ()), free_name("customer", ())
     ('row (data)', 'customer')
+    >>> free_name("row", ["row (data)"])
+    'row (data) (data)'
     """
-    return f"{name} (data)" if name in OURS or name in taken else name
+    while name in OURS or name in taken:
+        name += " (data)"
+    return name
 
 
 class _Text:

@@ -133,13 +133,20 @@ def score(
     DataError
         When the data do not fit the model, or `out` cannot be written.
     """
+    model = model.meeting(source.batches())
     total = _Total(model)
     identifiers = [] if model.encoder is None else model.encoder.identifiers_
     with scores.writing(out) as write:
         for rows, values in model.score(source):
             known = [n for n in identifiers if _has(rows, n)]
-            write(scores.columns(rows, values, model.threshold, identifiers=known))
-            total.add(rows, values)
+            flagged = (values > model.threshold) | _any(model.unlike(rows), len(rows))
+            more: dict[str, Any] = {"is_anomaly": flagged}
+            if total.drift is not None and total.drift.watched:
+                texts = ["; ".join(why) or None for why in model.differences(rows)]
+                more["reasons"] = texts
+            threshold = model.threshold
+            write(scores.columns(rows, values, threshold, identifiers=known, more=more))
+            total.add(rows, values, flagged)
             on_rows(total.n_rows)
         if not total.n_rows:
             raise DataError(f"{source.name}: there are no rows to score")
@@ -157,28 +164,33 @@ class _Total:
     notes: dict[str, None] = field(default_factory=dict)
     scores: list[NDArray[np.float64]] = field(default_factory=list)
     codes: list[labels.Codes] = field(default_factory=list)
+    flagged: list[NDArray[np.bool_]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         encoder = self.model.encoder
         self.drift = None if encoder is None else Drift(encoder)
 
-    def add(self, rows: Any, values: NDArray[np.float64]) -> None:
+    def add(
+        self, rows: Any, values: NDArray[np.float64], flagged: NDArray[np.bool_]
+    ) -> None:
         if not self.n_rows:
             self.things = rows.things
             self.notes |= dict.fromkeys(self.model.notes(rows))
+        if isinstance(rows, TableRows):
+            self.notes |= dict.fromkeys(rows.notes)
         if self.drift is not None:
             self.drift.add(rows.frame)
         self.n_rows += len(values)
-        self.n_flagged += int((values > self.model.threshold).sum())
+        self.n_flagged += int(flagged.sum())
         if rows.codes is not None:
             self.scores.append(values)
+            self.flagged.append(flagged)
             self.codes.append(rows.codes)
 
     def result(self, *, seen: bool) -> Scored:
         quality = None
         if self.codes:
-            values = np.concatenate(self.scores)
-            flagged = values > self.model.threshold
+            values, flagged = np.concatenate(self.scores), np.concatenate(self.flagged)
             quality = evaluate(np.concatenate(self.codes), values, flagged)
         return Scored(
             n_rows=self.n_rows,
@@ -190,6 +202,11 @@ class _Total:
             training_share=self.model.info.get("flagged_share"),
             drift=self.drift,
         )
+
+
+def _any(unlike: dict[str, NDArray[np.bool_]], n: int) -> NDArray[np.bool_]:
+    """Tell which rows differ in one of the columns."""
+    return np.any([np.zeros(n, dtype=bool), *unlike.values()], axis=0)
 
 
 def _has(rows: Any, name: str) -> bool:
@@ -226,6 +243,8 @@ class Explained:
     score, threshold : float
     texts : tuple of str
         The strongest first; what speaks against an anomaly is left out.
+    unlike : bool
+        Whether a column differs that had one value in training.
     """
 
     row: int
@@ -233,11 +252,12 @@ class Explained:
     score: float
     threshold: float
     texts: tuple[str, ...]
+    unlike: bool = False
 
     @property
     def is_anomaly(self) -> bool:
-        """Whether the score is above the threshold."""
-        return self.score > self.threshold
+        """Whether the score is above the threshold, or a column is unlike training."""
+        return self.score > self.threshold or self.unlike
 
 
 def explain(
@@ -250,15 +270,17 @@ def explain(
     DataError
         When a row is not there, or the data do not fit the model.
     """
-    data = source.rows()
+    data = model.named(source.rows())
     for row in rows:
         if not 0 <= row < len(data):
             raise DataError(
                 f"--row {row}: {source.name} has the rows 0 to {len(data) - 1}, "
                 "counted from 0"
             )
+    model = model.meeting([data])
     values = model.detector.anomaly_score(model.encode(data))
-    chosen = list(rows) or np.argsort(-values, kind="stable")[:top].tolist()
+    unlike = _any(model.unlike(data), len(data))
+    chosen = list(rows) or np.lexsort((-values, ~unlike))[:top].tolist()
     texts = model.texts(data.take(chosen))
     lines = data.lines(chosen) if isinstance(data, TableRows) else None
     names = [data.name(row) for row in chosen]
@@ -271,6 +293,7 @@ def explain(
             score=float(values[row]),
             threshold=model.threshold,
             texts=text,
+            unlike=bool(unlike[row]),
         )
         for row, name, text in zip(chosen, names, texts, strict=True)
     ]

@@ -11,6 +11,7 @@ import pytest
 from people import Desk, rng
 
 import whitecrow as wc
+from whitecrow.model import Model
 
 
 def refusal(call: Callable[[], Any]) -> tuple[str, Any]:
@@ -155,3 +156,83 @@ def test_detect_takes_a_frame() -> None:
     assert int(np.argmax(found.scores)) == 7
     assert found.flagged[7]
     assert len(found.to_frame()) == 100
+
+
+# --- what people hand over, and what they are told -----------------------------------
+
+
+def people() -> pd.DataFrame:
+    values = rng(3)
+    site = values.choice(["n", "s"], 150)
+    return pd.DataFrame({"site": site, "w": values.normal(70, 8, 150)})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda frame: frame.to_dict("list"),
+        lambda frame: frame.to_dict("records"),
+        lambda frame: frame.to_records(index=False),
+    ],
+)
+def test_columns_with_names_are_a_table(given: Callable[[Any], Any]) -> None:
+    expected = wc.detect(people(), method="knn").scores
+    np.testing.assert_array_equal(
+        wc.detect(given(people()), method="knn").scores, expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (people()["w"], "Series is one column.*to_frame"),
+        (None, r"NoneType is not a table.*pd\.DataFrame"),
+        ({"a": 1}, "do not form a table"),
+        (5, r"int is not a table.*pd\.DataFrame"),
+    ],
+)
+def test_what_is_no_table_is_refused(data: Any, words: str) -> None:
+    with pytest.raises(wc.errors.DataError, match=words):
+        wc.detect(data)
+
+
+def test_one_column_to_ignore_is_a_name() -> None:
+    found = wc.detect(people(), ignore="site", method="knn")
+    assert found.model.encoder is not None
+    assert found.model.encoder.feature_names_ == ["w"]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"contamination": 7}, "contamination='7' is neither"),
+        ({"top": -1}, "top=-1 is negative"),
+        ({"use_labels": True}, "use_labels: .*; name their column with labels$"),
+        ({"ignore": "x"}, "^ignore: "),
+        ({"labels": "site"}, "for example labels=.column == 'n'"),
+        ({"read_as": {"w": "clock"}}, "leave out read_as={'w': 'clock'}"),
+    ],
+)
+def test_errors_speak_of_parameters(how: dict[str, Any], words: str) -> None:
+    data = people().assign(site=["n"] + ["s"] * 149) if "labels" in how else people()
+    with pytest.raises(wc.errors.UserError, match=words) as caught:
+        wc.detect(data, **how)
+    assert "--" not in str(caught.value)
+
+
+def test_a_report_that_cannot_be_written_says_why(desk: Desk) -> None:
+    found = wc.detect(people(), method="knn")
+    with pytest.raises(wc.errors.DataError, match="it is a folder; give the name"):
+        found.report(desk.folder)
+    with pytest.raises(wc.errors.DataError, match=r"there is no folder .*; make it"):
+        found.report(desk / "nodir" / "r.html")
+
+
+def test_a_loaded_model_of_a_table_names_the_way_to_score_a_frame(desk: Desk) -> None:
+    frame = people()
+    frame.to_csv(desk / "d.csv", index=False)
+    desk.fit("d.csv", "--method", "knn")
+    with pytest.raises(wc.errors.DataError, match=r"Model\.load.*anomaly_score.frame"):
+        wc.load(desk / "m.crow").anomaly_score(frame)
+    scores = Model.load(desk / "m.crow").anomaly_score(frame)
+    assert scores.tolist() == desk.score("d.csv")

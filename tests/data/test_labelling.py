@@ -44,9 +44,9 @@ def test_codes(values: list[object], rule: dict[str, object], expected: object) 
 @pytest.mark.parametrize(
     ("values", "rule", "message"),
     [
-        ([0, 0, 2], {}, "label 2 in row 102, .*--anomaly-value '2'"),
+        ([0, 0, 2], {}, "label 2 in row 102, .*--anomaly-value '!0'"),
         ([0, -1], {}, "label -1 in row 101, .*--labels deep-sad"),
-        (["a"], {}, "'a' in row 100, .*'!a'"),
+        (["a"], {}, "'a' in row 100, .*--anomaly-value a;"),
         ([5], {"convention": "deep-sad"}, "5 in row 100, .*not in the convention"),
         (["x"], {"convention": "deep-sad"}, "'x' in row 100"),
     ],
@@ -162,3 +162,51 @@ def test_how_many_labels_there_are_in_words() -> None:
     assert describe("y", found) == (
         "labels in column 'y': 1 anomalies, 2 normal, 1 unlabelled"
     )
+
+
+# ------------------------------------------------- words that say nothing, suggestions
+
+
+def test_words_for_missing_count_as_unlabelled() -> None:
+    words = ["unknown", "n/a", "-", "unlabeled", "not checked", "?"]
+    reader = LabelColumn(Labelling(column="y", anomaly_values=("bad",)), "a.csv")
+    found = reader.codes(pa.array(["bad", "ok", *words]))
+    assert found.tolist() == [1, 0, *[-1] * len(words)]
+    assert list(reader.unlabelled) == words
+    assert "6 unlabelled ('unknown', 'n/a'" in describe("y", found, reader.unlabelled)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("unknown", [1, 0, 0]), ("!unknown", [0, 1, 1])]
+)
+def test_a_word_that_is_asked_for_is_a_label(wanted: str, expected: list[int]) -> None:
+    reader = LabelColumn(Labelling(column="y", anomaly_values=(wanted,)), "a.csv")
+    assert reader.codes(pa.array(["unknown", "ok", "error"])).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "suggestion"),
+    [
+        (["yes"] * 3 + ["no"] * 9, "--anomaly-value '!no'"),
+        (["NOK"] + ["OK"] * 9, "--anomaly-value '!OK'"),
+        (["DDoS"] * 5 + ["BENIGN"] * 4, "--anomaly-value '!BENIGN'"),
+        (["neptune", "smurf", "normal.", "normal."], "--anomaly-value '!normal.'"),
+        (["bad", "good"], "--anomaly-value '!good'"),
+        (["?", "bad", "in Ordnung"], "--anomaly-value '!in Ordnung'"),
+        (["B"] * 9 + ["A"], "--anomaly-value A;"),
+        ([2, 2, 3], "--anomaly-value 3;"),
+    ],
+)
+def test_the_suggested_value_is_that_of_anomalies(
+    values: list[object], suggestion: str
+) -> None:
+    with pytest.raises(LabelError) as caught:
+        codes(values)
+    assert f"for example {suggestion}" in str(caught.value)
+
+
+def test_yes_is_an_anomaly_where_the_column_asks_for_one() -> None:
+    asked = LabelColumn(Labelling(column="is_fraud"), "a.csv")
+    assert asked.codes(pa.array(["yes", "no", "Y", "nein"])).tolist() == [1, 0, 1, 0]
+    with pytest.raises(LabelError):
+        LabelColumn(Labelling(column="passed"), "a.csv").codes(pa.array(["yes", "no"]))

@@ -63,7 +63,7 @@ def command(
 
 
 def _verdict(one: Explained) -> str:
-    side = "above" if one.is_anomaly else "not above"
+    side = "above" if one.score > one.threshold else "not above"
     return f"{side} the threshold {one.threshold:.4g}"
 
 

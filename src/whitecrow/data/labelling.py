@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from whitecrow import labels
+from whitecrow.data.kinds import text
 from whitecrow.data.truth import codes as encode
 from whitecrow.errors import DataError, LabelError, ParameterError
 
@@ -21,6 +22,12 @@ CONVENTIONS: dict[str, Callable[[Any], NDArray[np.float64]]] = {
     "outlier-predict": labels.from_outlier_predict,
 }
 _SHOWN = 10
+_FAULTS = {"error", "err", "invalid", "void", "missing", "no reading", "fehlt"}
+"""Words for a missing value in other columns that name a fault among labels."""
+_NOT_LABELLED = {
+    *("unlabeled", "unlabelled", "not labeled", "not labelled", "unchecked"),
+    *("not checked", "not reviewed", "ungepr\u00fcft", "nicht gepr\u00fcft"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,8 @@ class LabelColumn:
         self.rule, self.source = rule, source
         self._wanted = {v.removeprefix("!") for v in rule.anomaly_values}
         self._seen: dict[str, None] = {}
+        self.unlabelled: dict[str, None] = {}
+        """Words that count as unlabelled."""
 
     def codes(self, column: Any, *, first_row: int = 0) -> labels.Codes:
         """Read the labels of some rows.
@@ -126,11 +135,20 @@ class LabelColumn:
         self._note(values)
         codes = np.empty(len(values), dtype=np.int8)
         for index, value in enumerate(values):
+            if self._says_nothing(value):
+                codes[index] = labels.UNLABELLED
+                continue
             try:
                 codes[index] = _code(value, self.rule)
             except LabelError as error:
                 row = first_row + int(np.flatnonzero(where == index)[0])
-                raise LabelError(_not_a_label(self.rule, row, value)) from error
+                counts = np.bincount(where, minlength=len(values)).tolist()
+                known = {
+                    f"{v:g}" if isinstance(v, float) else str(v): n
+                    for v, n in zip(values, counts, strict=True)
+                    if _canonical(v) is not None and not self._says_nothing(v)
+                }
+                raise LabelError(_not_a_label(self.rule, row, value, known)) from error
         return codes[where]
 
     def check(self) -> None:
@@ -150,6 +168,18 @@ class LabelColumn:
                     f"{self.source} has no {plain!r}; it has "
                     f"{', '.join(self._seen)}{more}"
                 )
+
+    def _says_nothing(self, value: Any) -> bool:
+        """Tell whether a word means that a row has no label; it is kept to be said."""
+        if not isinstance(value, str) or not (word := value.strip()):
+            return False
+        named = {one.removeprefix("!") for one in self.rule.anomaly_values}
+        lowered = word.lower()
+        nothing = text.says_nothing(word) and lowered not in _FAULTS
+        if word in named or not (nothing or lowered in _NOT_LABELLED):
+            return False
+        self.unlabelled.setdefault(word)
+        return True
 
     def _note(self, values: list[Any]) -> None:
         present = [value for value in values if _canonical(value) is not None]
@@ -206,15 +236,19 @@ def codes_of(values: ArrayLike, anomaly_values: tuple[str, ...]) -> NDArray[np.i
     return np.array([decided[value] for value in rows], dtype=np.int8)
 
 
-def describe(column: str | None, codes: labels.Codes) -> str:
-    """Say in a sentence how many labels there are of each kind."""
+def describe(column: str | None, codes: labels.Codes, words: Iterable[str] = ()) -> str:
+    """Say in a sentence how many labels there are of each kind.
+
+    `words` are those that count as unlabelled.
+    """
     counts = {
         "anomalies": int((codes == labels.ANOMALY).sum()),
         "normal": int((codes == labels.NORMAL).sum()),
         "unlabelled": int((codes == labels.UNLABELLED).sum()),
     }
     shown = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n)
-    return f"labels in column {column!r}: {shown}"
+    said = ", ".join(map(repr, words))
+    return f"labels in column {column!r}: {shown}" + (f" ({said})" if said else "")
 
 
 def kinds_named(values: Iterable[str], kinds: Iterable[str], source: str) -> None:
@@ -237,6 +271,9 @@ def kinds_named(values: Iterable[str], kinds: Iterable[str], source: str) -> Non
 def _code(value: Any, rule: Labelling) -> np.int8:
     if rule.anomaly_values:
         return codes_of([value], rule.anomaly_values)[0]
+    if isinstance(value, str) and rule.column and labels.asks(rule.column):
+        answer = labels.in_a_question(value)
+        value = value if answer is None else answer
     value = _unquoted(value)
     if rule.convention is None or value is None:
         return encode([value])[0]
@@ -268,7 +305,7 @@ def _canonical(value: Any) -> str | None:
         return str(value).strip() or None
 
 
-def _not_a_label(rule: Labelling, row: int, value: Any) -> str:
+def _not_a_label(rule: Labelling, row: int, value: Any, values: dict[str, int]) -> str:
     found = f"column {rule.column!r} has the label {value!r} in row {row}, which is"
     if rule.convention is not None:
         return f"{found} not in the convention --labels {rule.convention}"
@@ -282,6 +319,6 @@ def _not_a_label(rule: Labelling, row: int, value: Any) -> str:
         )
     return (
         f"{found} neither 1 or 'anomaly', nor 0 or 'normal', nor missing; say which "
-        f"value means an anomaly, for example --anomaly-value '{value}' or "
-        f"--anomaly-value '!{value}' (all but {value})"
+        f"value means an anomaly, for example "
+        f"{labels.suggested(rule.column or '', values)}; '!' means all but that"
     )

@@ -20,6 +20,7 @@ import pyarrow as pa
 from whitecrow.data import catalog, formats, labelling, pictures, places, shipped
 from whitecrow.data.entry import SKLEARN, Entry
 from whitecrow.data.formats import BATCH_ROWS, TableFile
+from whitecrow.data.kinds.frame import spelling
 from whitecrow.data.labelling import LabelColumn, Labelling, codes_of
 from whitecrow.data.rows import PictureRows, TableRows, if_any
 from whitecrow.errors import DataError, ParameterError
@@ -131,7 +132,7 @@ class TableSource:
         found = _labelled(rows, reader, 0)
         reader.check()
         assert found.codes is not None
-        note = labelling.describe(self.rule.column, found.codes)
+        note = labelling.describe(self.rule.column, found.codes, reader.unlabelled)
         return replace(found, codes=if_any(found.codes), notes=(*rows.notes, note))
 
 
@@ -328,6 +329,9 @@ def _table_rule(
 ) -> tuple[Labelling, tuple[str, ...]]:
     """Settle where labels are and which columns are left out."""
     columns = file.names
+    reading = _as_spelt(reading, columns)
+    if default is not None and default.column is not None:
+        default = replace(default, column=spelling(columns)(default.column))
     check_columns(reading.ignore, columns, name, "--ignore")
     check_columns(reading.read_as, columns, name, "--read-as")
     if reading.labels.column is not None:
@@ -345,6 +349,18 @@ def _table_rule(
             "name it with --label-column"
         )
     return (rule if rule.column else Labelling()), ignore
+
+
+def _as_spelt(reading: Reading, columns: Sequence[str]) -> Reading:
+    """Name columns as the file does, however letters with accents are typed."""
+    name = spelling(columns)
+    column = reading.labels.column
+    return replace(
+        reading,
+        labels=replace(reading.labels, column=column and name(column)),
+        ignore=tuple(map(name, reading.ignore)),
+        read_as={name(one): how for one, how in reading.read_as.items()},
+    )
 
 
 def _entry_rule(entry: Entry | None) -> Labelling | None:
@@ -380,6 +396,10 @@ def _picture_rule(
 
 
 def _labelled(rows: TableRows, reader: LabelColumn, first: int) -> TableRows:
-    name = reader.rule.column
+    name, known = reader.rule.column, len(reader.unlabelled)
     codes = reader.codes(rows.frame.column(name), first_row=first)
-    return replace(rows, frame=rows.frame.drop_columns([name]), codes=codes)
+    frame, notes = rows.frame.drop_columns([name]), rows.notes
+    if words := list(reader.unlabelled)[known:]:
+        shown = ", ".join(map(repr, words))
+        notes = (*notes, f"label column {name!r}: {shown} counts as unlabelled")
+    return replace(rows, frame=frame, codes=codes, notes=notes)

@@ -296,6 +296,25 @@ def test_a_column_like_labels_is_pointed_out_but_kept(cells: list[Any]) -> None:
     assert "is anomaly" in encoder.source_columns_
 
 
+@pytest.mark.parametrize(
+    ("cells", "options"),
+    [
+        (
+            ["normal", "neptune", "smurf"],
+            "--label-column label --anomaly-value '!normal'",
+        ),
+        (["yes", "no"], "--label-column label --anomaly-value '!no'"),
+        (["A", "B", "B"], "--label-column label --anomaly-value A"),
+        (["1", "2", "2"], "--label-column label --anomaly-value 1"),
+        (["0", "1", "0"], "--label-column label"),
+    ],
+)
+def test_the_options_for_labels_work_as_pasted(cells: list[str], options: str) -> None:
+    frame = pa.table({"label": (cells * N)[:N], "other": np.arange(N) ** 2})
+    one = TableEncoder().fit(frame).decisions_[0]
+    assert one.remedy == f"if it says which rows are anomalies: {options}"
+
+
 # --------------------------------------------------------------- frames, scikit-learn
 
 

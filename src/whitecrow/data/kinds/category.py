@@ -49,7 +49,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from whitecrow.data.kinds.plan import Plan, Usual, left_out, missing_usual, other_type
-from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, family_of
+from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, composed, family_of
 from whitecrow.data.kinds.words import is_missing, percent, shown
 
 __all__ = [
@@ -261,7 +261,7 @@ def _codes(plan: Plan, array: pa.Array) -> NDArray[np.int64]:
     levels = plan.settings["levels"]
     text = _as_text(plan, array)
     # A missing cell is found where None is a level.
-    codes = pc.index_in(text, value_set=pa.array(levels, text.type))
+    codes = pc.index_in(text, value_set=composed(pa.array(levels, text.type)))
     codes = codes.fill_null(len(levels)).cast(pa.int64())
     return np.asarray(codes.to_numpy(zero_copy_only=False))
 
@@ -351,7 +351,9 @@ def usual(plan: Plan, value: Any) -> Usual:
     if is_missing(value):
         return missing_usual(summary)
     name, rows = repr(shown(value)), summary["rows"]
-    level = value.strip() if isinstance(value, str) else shown(value)
+    level = shown(value)
+    if isinstance(value, str):
+        level = composed(pa.array([value.strip()]))[0].as_py()
     count = plan.level_counts.get(level)
     if count is None and summary["distinct"] > len(plan.level_counts):
         # A plan of format 1 has not all levels.

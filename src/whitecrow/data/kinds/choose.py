@@ -97,7 +97,7 @@ def plan_column(
         return Plan(name, "ignored", "left out", reason)
     array = _without(name, array, absent)
     plan = plan_as_asked(task, array) if task.how else PLANS[family](task, array)
-    plan = labels.warned(plan) if not task.how else plan
+    plan = labels.warned(plan, array) if not task.how else plan
     return _with_absent(plan, absent) if absent else plan
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 from whitecrow.data.plain import plain
 from whitecrow.errors import DataError
 
-__all__ = ["Frame", "as_table"]
+__all__ = ["Frame", "as_table", "spelling", "spelt_as"]
 
 Frame = Any  # a pyarrow Table or RecordBatch, or whatever pyarrow.table() takes
 
@@ -44,17 +46,46 @@ def as_table(frame: Frame) -> pa.Table:
     return table
 
 
+def spelling(names: Iterable[str]) -> Callable[[str], str]:
+    """Give what finds a name in a list, however letters with accents are typed.
+
+    Examples
+    --------
+    >>> spelling(["a", "\u00f6"])("o\u0308") == "\u00f6", spelling(["a"])("b")
+    (True, 'b')
+    """
+    known = {unicodedata.normalize("NFC", name): name for name in names}
+    return lambda name: known.get(unicodedata.normalize("NFC", name), name)
+
+
+def spelt_as(frame: pa.Table, names: Iterable[str]) -> pa.Table:
+    """Name the columns of new rows as in training, where only the typing differs."""
+    absent = spelling(name for name in names if name not in frame.column_names)
+    renamed = frame.rename_columns([absent(name) for name in frame.column_names])
+    return renamed.replace_schema_metadata(frame.schema.metadata)
+
+
 def _to_arrow(frame: Frame) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     if isinstance(frame, pa.RecordBatch):
         return pa.Table.from_batches([frame])
+    if (names := getattr(getattr(frame, "dtype", None), "names", None)) is not None:
+        return _column_by_column({name: frame[name] for name in names})
     if isinstance(frame, np.ndarray):
         if frame.ndim != 2:
             raise DataError(
                 f"an array of shape {frame.shape} is not a table; give (rows, columns)"
             )
         return pa.table({f"x{j}": column for j, column in enumerate(frame.T.copy())})
+    if isinstance(frame, list) and frame and all(isinstance(r, Mapping) for r in frame):
+        names = dict.fromkeys(name for row in frame for name in row)
+        return _column_by_column({n: [row.get(n) for row in frame] for n in names})
+    if len(getattr(frame, "shape", (0, 0))) == 1:
+        raise DataError(
+            f"{type(frame).__name__} is one column, not a table; give a frame, such as "
+            "series.to_frame()"
+        )
     try:
         if hasattr(frame, "columns") and hasattr(frame, "iloc"):  # pandas
             return pa.Table.from_pandas(frame, preserve_index=False)
@@ -64,7 +95,7 @@ def _to_arrow(frame: Frame) -> pa.Table:
             return _column_by_column(frame)
         raise DataError(
             f"{type(frame).__name__} is not a table with named columns; give a frame "
-            "of pandas, polars or pyarrow"
+            "of pandas, polars or pyarrow, such as pd.DataFrame(...)"
         ) from error
 
 
@@ -74,10 +105,10 @@ def _column_by_column(frame: Any) -> pa.Table:
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
         raise DataError(f"the column name {name!r} is repeated; rename all but one")
-    arrays = [_any_column(frame[name]) for name in frame]
     try:
+        arrays = [_any_column(frame[name]) for name in frame]
         return pa.table(arrays, names=names)
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError) as error:
         message = " ".join(str(error).split())
         raise DataError(f"the columns do not form a table: {message}") from error
 

@@ -6,7 +6,11 @@ import re
 import shlex
 from collections.abc import Collection
 
+import pyarrow as pa
+
+from whitecrow import labels
 from whitecrow.data.kinds.plan import Plan, said
+from whitecrow.data.kinds.text import distinct, family_of, says_nothing
 from whitecrow.data.kinds.words import number_text
 
 __all__ = ["label_like", "warned"]
@@ -17,7 +21,6 @@ _LABEL_NAME = re.compile(
     r"failures?|abnormal|novelty|intrusion|ground_?truth|y_?true|is_?anomaly|is_?fraud|"
     r"is_?outlier|is_?attack)$"
 )
-_NORMAL = {"normal", "benign", "good", "ok", "regular", "no_failure", "legit", "inlier"}
 
 
 def label_like(name: str, values: Collection[str]) -> bool:
@@ -40,30 +43,39 @@ def label_like(name: str, values: Collection[str]) -> bool:
     if not _LABEL_NAME.search(words):
         return False
     lowered = {value.strip().lower().rstrip(".") for value in values}
-    return len(values) == 2 or (2 <= len(values) <= 50 and bool(lowered & _NORMAL))
+    return len(values) == 2 or (
+        2 <= len(values) <= 50 and bool(lowered & labels.NORMAL_WORDS)
+    )
 
 
-def warned(plan: Plan) -> Plan:
+def warned(plan: Plan, array: pa.Array) -> Plan:
     """Add a loud note to the plan of a column that looks like labels."""
-    values = _few_values(plan)
+    values = _few_values(plan, array)
     if not plan.features or not label_like(plan.column, values):
         return plan
-    option = f"--label-column {shlex.quote(plan.column)}"
-    remedy = f"if it says which rows are anomalies: {option}"
+    known = {v: n for v, n in values.items() if not says_nothing(v)}
+    meaning = labels.suggested(plan.column, known or values)
+    options = f"--label-column {shlex.quote(plan.column)} {meaning}".strip()
+    remedy = f"if it says which rows are anomalies: {options}"
     return said(plan, ["looks like labels"], level=2, remedy=remedy)
 
 
-def _few_values(plan: Plan) -> list[str]:
-    """The different cells of a column that has few; empty otherwise."""
+def _few_values(plan: Plan, array: pa.Array) -> dict[str, float]:
+    """The different cells of a column that has few, and how frequent they are."""
     summary = plan.summary
     if plan.kind == "boolean":
-        return [word for word, share in summary["shares"].items() if share]
+        if family_of(array.type) == "text":
+            text = distinct(array)
+            pairs = zip(text.levels.to_pylist(), text.counts.tolist(), strict=True)
+            return {word: count for word, count in pairs if not says_nothing(word)}
+        return {word: share for word, share in summary["shares"].items() if share}
     if plan.kind == "category":
-        return list(summary["shares"]) if summary["distinct"] <= 50 else []
+        return dict(summary["shares"]) if summary["distinct"] <= 50 else {}
     if plan.kind == "number":
         ends = [summary["min"], summary["max"]]
         inner = {summary[key] for key in ("q05", "q25", "median", "q75", "q95")}
         signs = ends == [-1.0, 1.0] and inner <= set(ends)
         two = summary["whole"] and (ends[1] - ends[0] == 1 or signs)
-        return [number_text(end) for end in ends] if two else []
-    return []
+        often = summary["median"]
+        return {number_text(end): 1.0 + (end == often) for end in ends} if two else {}
+    return {}

@@ -19,7 +19,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from whitecrow.data.kinds import number_far, units
-from whitecrow.data.kinds.number_cells import PLAIN, Style, parse, without_absent
+from whitecrow.data.kinds.number_cells import (
+    PLAIN,
+    Style,
+    apart,
+    parse,
+    readings,
+    without_absent,
+)
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
     QUANTILES,
@@ -37,6 +44,7 @@ from whitecrow.data.kinds.plan import (
 )
 from whitecrow.data.kinds.text import family_of, numbers
 from whitecrow.data.kinds.words import number_text, shown
+from whitecrow.errors import DataError
 
 __all__ = ["chart", "encode", "filled", "plan", "usual"]
 
@@ -82,7 +90,8 @@ def plan(
         if detail:
             return left_out(name, "identifier", detail, summary)
         if ordered[0] == ordered[-1]:
-            return left_out(name, "constant", f"always {ordered[0]:.6g}", summary)
+            detail = f"always {ordered[0]:.6g}"
+            return left_out(name, "constant", detail, summary, {"style": style})
     constant = bool(ordered[0] == ordered[-1]) and not np.isinf(values).any()
     if constant:
         known = known.with_note(f"every value is {ordered[0]:.6g}")
@@ -156,12 +165,28 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     if family == "text":
         values, unread = parse(array, _style_of(plan, array))
         if unread.any() and not plan.settings["tolerant"]:
-            raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
+            raise _not_read(plan, array, int(np.argmax(unread)), first_row)
     elif family in {"number", "boolean", "empty", "duration"}:
         values = _typed(plan, array)
     else:
         raise other_type(plan, array)
     return filled(plan, values)
+
+
+def _not_read(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataError:
+    """The error for a cell that is no number, or one in another unit."""
+    cells = apart(array.slice(row, 1))
+    if not readings(cells).either[0]:
+        return bad_cell(plan, array, row, first_row)
+    known = [unit for unit in plan.settings.get("style", PLAIN)["units"] if unit]
+    unit = str(cells.unit[0])
+    held = f"numbers in {' or '.join(map(repr, known))}" if known else "plain numbers"
+    if unit:
+        remedy = f"take {unit!r} off all cells, if these are the units of training"
+    else:
+        remedy = "add the unit to the cells"
+    remedy += ", or convert them first; or fit again on data with these units"
+    return bad_cell(plan, array, row, first_row, held=held, remedy=remedy)
 
 
 def _style_of(plan: Plan, array: pa.Array) -> Style:

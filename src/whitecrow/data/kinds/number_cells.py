@@ -51,7 +51,9 @@ def plain(array: pa.Array) -> Values | None:
     return None if values is None else numbers(values)
 
 
-def read_plain(name: str, column: Any, first_row: int = 0) -> Values:
+def read_plain(
+    name: str, column: Any, first_row: int = 0, decimal: str = "."
+) -> Values:
     """Read a column of numbers of which nothing is known from training.
 
     Parameters
@@ -62,6 +64,8 @@ def read_plain(name: str, column: Any, first_row: int = 0) -> Values:
         Numbers, or text that holds numbers as programs write them.
     first_row : int
         Index of the first row in its source, for messages.
+    decimal : str
+        The decimal mark of text.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def read_plain(name: str, column: Any, first_row: int = 0) -> Values:
     )
     family = family_of(array.type)
     if family == "text":
-        values, unread = parse(array, PLAIN)
+        values, unread = parse(array, PLAIN | {"decimal": decimal})
         if unread.any():
             row = int(np.flatnonzero(unread)[0])
             raise DataError(

@@ -27,9 +27,9 @@ from whitecrow.data.kinds.number_cells import (
     to_floats,
 )
 from whitecrow.data.kinds.reading import Reading, judge
-from whitecrow.data.kinds.text import Text, as_mask, distinct, matches, sample
+from whitecrow.data.kinds.text import Text, as_mask, matches, sample
 
-__all__ = ["find", "table_mark"]
+__all__ = ["find", "table_mark", "tells"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -158,17 +158,22 @@ def _are_money(unit: NDArray[Any], counts: NDArray[np.int64]) -> bool:
     return bool(counts[np.array(money, bool)].sum() > 0.5 * counts.sum())
 
 
-def table_mark(columns: Iterable[pa.Array]) -> str:
+def table_mark(columns: Iterable[Text]) -> str:
     """The decimal mark of most columns of text that tell it; "" if none does."""
     votes = 0
-    for array in columns:
-        text = distinct(array)
+    for text in columns:
         if not len(text.levels):
             continue
         found = readings(apart(sample(text)))
         if found.either.mean() >= 0.5:
             votes += int(np.sign(int(found.point.sum()) - int(found.comma.sum())))
     return "" if votes == 0 else "." if votes > 0 else ","
+
+
+def tells(text: Text) -> bool:
+    """Whether a cell is a number by one decimal mark only."""
+    found = readings(apart(text.levels))
+    return bool((found.point != found.comma).any())
 
 
 def _are_codes(text: Text, cells: Cells, right: Mask) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "left_out",
     "missing_usual",
     "other_type",
+    "plural",
     "quantile",
     "read_as",
     "said",
@@ -185,9 +186,18 @@ def all_missing(name: str, n: int) -> Plan:
     return left_out(name, "missing", "no cell has a value", summary)
 
 
-def left_out(name: str, kind: str, detail: str, summary: dict[str, Any]) -> Plan:
-    """A plan without features."""
-    return Plan(name, kind, "left out", detail, summary=summary | {"kind": kind})
+def left_out(
+    name: str,
+    kind: str,
+    detail: str,
+    summary: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+) -> Plan:
+    """A plan without features; by its settings new cells are compared."""
+    summary = summary | {"kind": kind}
+    return Plan(
+        name, kind, "left out", detail, settings=settings or {}, summary=summary
+    )
 
 
 def quantile(ordered: NDArray[np.float64], q: float) -> float:
@@ -207,24 +217,33 @@ def deciles(ordered: NDArray[np.float64]) -> list[float]:
     return [quantile(ordered, tenth / 10) for tenth in range(11)]
 
 
-def bad_cell(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataError:
+def bad_cell(
+    plan: Plan,
+    array: pa.Array,
+    row: int,
+    first_row: int,
+    *,
+    held: str = "",
+    remedy: str = "correct the cell or leave it empty",
+) -> DataError:
     """The error for a cell that does not fit, with its row and value."""
     return DataError(
-        f"column {plan.column!r} held {_plural(plan)} in the training data, but row "
-        f"{first_row + row} (from 0) holds {str(array[row].as_py())[:40]!r}; correct "
-        "the cell or leave it empty"
+        f"column {plan.column!r} held {held or plural(plan)} in the training data, but "
+        f"row {first_row + row} (from 0) holds {str(array[row].as_py())[:40]!r}; "
+        f"{remedy}"
     )
 
 
 def other_type(plan: Plan, array: pa.Array) -> DataError:
     """The error for a column of a type that cannot be what it was in training."""
     return DataError(
-        f"column {plan.column!r} held {_plural(plan)} in the training data and now "
+        f"column {plan.column!r} held {plural(plan)} in the training data and now "
         f"holds cells of type {array.type}; give it as in training, or fit again"
     )
 
 
-def _plural(plan: Plan) -> str:
+def plural(plan: Plan) -> str:
+    """What the cells of a column are."""
     if plan.kind == "date" and plan.settings["clock"]:
         return "times of day"
     return {

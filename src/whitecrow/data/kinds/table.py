@@ -17,7 +17,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from whitecrow.data.kinds import category, moment, number, number_style, truth
+from whitecrow.data.kinds import (
+    category,
+    constant,
+    moment,
+    number,
+    number_style,
+    truth,
+)
+from whitecrow.data.kinds.as_written import as_written, texts_of
 from whitecrow.data.kinds.choose import (
     check_how,
     encode_column,
@@ -27,7 +35,7 @@ from whitecrow.data.kinds.choose import (
 from whitecrow.data.kinds.decision import NOUNS, decision_of, few
 from whitecrow.data.kinds.frame import Frame, as_table
 from whitecrow.data.kinds.plan import Plan, Usual
-from whitecrow.data.kinds.text import clean_text, family_of, flat
+from whitecrow.data.kinds.text import clean_text, distinct, family_of, flat
 from whitecrow.data.kinds.words import shown
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
@@ -250,6 +258,40 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         except DataError:  # cells of another type than in training
             return np.full(len(cells), np.nan)
 
+    @property
+    def watched_(self) -> list[str]:
+        """Columns that had one value, or none, in all training rows."""
+        return [p.column for p in self._fitted() if constant.is_watched(p)]
+
+    def differs(self, column: str, cells: Any) -> NDArray[np.bool_]:
+        """Tell which cells of a watched column are not what they were in training."""
+        plan = self._plan_of(column)
+        return constant.differs(plan, plain_cells(plan, cells))
+
+    def always(self, column: str) -> str:
+        """Give what the cells of a watched column were in training."""
+        return constant.always(self._plan_of(column))
+
+    def as_written(self, frames: Iterable[Frame]) -> tuple[Self, tuple[str, ...]]:
+        """Settle on all new rows how their cells are written.
+
+        Parameters
+        ----------
+        frames : iterable of pyarrow.Table
+            All rows that will be encoded.
+
+        Returns
+        -------
+        encoder : TableEncoder
+            For these rows.
+        notes : tuple of str
+            What is open, or counts as missing, a sentence each.
+        """
+        plans, notes = as_written(self._fitted(), *texts_of(frames))
+        encoder = type(self)(ignore=self.ignore, read_as=self.read_as)
+        encoder._set_plans(plans)
+        return encoder, tuple(notes)
+
     def levels(self, column: str, cells: Any) -> pa.Array:
         """Give the cells of a category as its levels are written, null if missing."""
         plan = self._plan_of(column)
@@ -327,7 +369,7 @@ def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
     @cache
     def marks() -> str:
         columns = (
-            flat(field.name, table.column(field.name))
+            distinct(flat(field.name, table.column(field.name)))
             for field in table.schema
             if family_of(field.type) == "text" and hows.get(field.name) != "ignore"
         )
@@ -417,16 +459,9 @@ _USUAL: dict[str, Callable[[Plan, Any], Usual]] = {
 def _usual(plan: Plan, value: Any) -> Usual:
     if plan.kind in _USUAL:
         return _USUAL[plan.kind](plan, value)
-    if plan.kind == "constant":
-        return Usual(shown(value), f"{_always(plan.summary)} in training")
+    if plan.kind in {"constant", "missing"}:
+        return Usual(shown(value), f"always {constant.always(plan)} in training")
     return Usual(shown(value), "the column is not used")
-
-
-def _always(summary: dict[str, Any]) -> str:
-    if "shares" in summary:
-        shares = summary["shares"]
-        return f"always {shown(max(shares, key=shares.__getitem__))}"
-    return f"always {shown(summary.get('median', summary.get('min')))}"
 
 
 def _chart(plan: Plan, array: pa.Array) -> Floats:

@@ -22,6 +22,7 @@ __all__ = [
     "as_text",
     "cast",
     "clean_text",
+    "composed",
     "distinct",
     "family_of",
     "flat",
@@ -29,6 +30,7 @@ __all__ = [
     "matching",
     "numbers",
     "sample",
+    "says_nothing",
     "to_numbers",
 ]
 
@@ -70,6 +72,11 @@ _ABSENT = {word.lower() for word in NO_VALUE} | {
     *("no reading", "invalid", "error", "err", "n/r"),
     *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000", "00.00.0000", "0/0/0000"),
 }
+
+
+def says_nothing(word: str) -> bool:
+    """Tell whether a word means "no value", among numbers, dates and labels."""
+    return word.strip().lower() in _ABSENT
 
 
 # -------------------------------------------------------------------- any column
@@ -182,9 +189,16 @@ def cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
         return None
 
 
+def composed(array: pa.Array) -> pa.Array:
+    """Text of which letters with accents are one sign each, however they are typed."""
+    if pc.all(pc.string_is_ascii(array)).as_py() is not False:
+        return array
+    return pc.utf8_normalize(array, "NFC")
+
+
 def clean_text(array: pa.Array) -> pa.Array:
-    """Text without surrounding blanks; words for "no value" become null."""
-    trimmed = pc.utf8_trim_whitespace(array)
+    """Composed text without surrounding blanks; words for "no value" become null."""
+    trimmed = composed(pc.utf8_trim_whitespace(array))
     words = pa.array(sorted(NO_VALUE), trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=words), None, trimmed)
 

@@ -113,7 +113,7 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
     usual = share >= 0.5
     word = "true" if usual else "false"
     if constant and not missing:
-        return left_out(name, "constant", f"always {word}", summary)
+        return left_out(name, "constant", f"always {word}", summary, how)
     settings = {**(how or {}), "fill": float(usual), "value": not constant}
     features = () if constant else (name,)
     action = "kept as missing or not" if constant else "kept as 0 and 1"

@@ -422,7 +422,7 @@ def test_mostly_numbers_are_never_called_an_identifier() -> None:
     )
     assert "--read-as 'x=number'" in one.remedy
     encoder = TableEncoder(read_as={"x": "number"}).fit(pa.table({"x": cells}))
-    assert encoder.feature_names_ == ["x", "x is missing"]
+    assert encoder.feature_names_ == ["x", "x is not a number"]
 
 
 def test_a_few_codes_that_are_digits_stay_a_category() -> None:
@@ -638,7 +638,10 @@ def test_charts_and_words_of_written_numbers() -> None:
         usual.endswith("above the highest in training (100000)") or "99999.5" in usual
     )
     assert encoder.usual("x", None) == ("missing", "as 0.83 % of training rows")
-    assert encoder.usual("x", "high") == ("high", "not a number; counts as missing")
+    assert encoder.usual("x", "high") == (
+        "'high'",
+        "not a number, never in training rows",
+    )
 
 
 def test_long_decimals_are_rounded_in_words() -> None:

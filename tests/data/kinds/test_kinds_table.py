@@ -82,8 +82,15 @@ def test_text_of_numbers() -> None:
     assert (one.kind, one.level) == ("number", 1)
     assert "2 cells are not numbers and count as missing" in one.detail
     assert "the first is 'broken' in row 98" in one.detail
-    assert "become its median, 23.75, too few to mark them" in one.detail
-    assert encoded(encoder, x=["2.5", "what", ""]) == {"x": [2.5, 23.75, 23.75]}
+    assert "become its median, 23.75, marked in 'x is not a number'" in one.detail
+    assert encoded(encoder, x=["2.5", "what", ""]) == {
+        "x": [2.5, 23.75, 23.75],
+        "x is not a number": [0.0, pytest.approx(np.log2(100 / 4)), 0.0],
+    }
+    assert encoder.usual("x", "what") == (
+        "'what'",
+        "not a number, as 2 cells in 100 rows",
+    )
 
 
 @pytest.mark.parametrize(
@@ -334,7 +341,8 @@ def test_impossible_and_mixed_dates_in_text() -> None:
     encoder = fitted(t=[*text, "2024-02-30", "2024-01-01T05:00:00+05:00"])
     assert "'2024-02-30' in row 60, is not a date" in decision(encoder, "t").detail
     found = encoded(encoder, t=["2024-02-30", "2024-01-01T05:00:00+05:00"])
-    assert "too few to mark them" in decision(encoder, "t").detail
+    assert "marked in 't is not a date'" in decision(encoder, "t").detail
+    assert found["t is not a date"] == [pytest.approx(np.log2(31)), 0.0]
     assert found["t hour cosine"][1] == 1.0
 
 
@@ -460,8 +468,8 @@ def test_usual_of_each_kind(encoder: TableEncoder) -> None:
     )
     assert encoder.usual("flow", None) == ("missing", "which no training row was")
     assert encoder.usual("flow", "high") == (
-        "high",
-        "not a number; counts as missing",
+        "'high'",
+        "not a number, never in training rows",
     )
     assert encoder.usual("valve", "open") == ("'open'", "50 % of training rows")
     assert encoder.usual("valve", "ajar") == ("'ajar'", "never in training rows")

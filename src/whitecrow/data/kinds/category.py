@@ -50,7 +50,7 @@ from numpy.typing import NDArray
 
 from whitecrow.data.kinds.plan import Plan, Usual, left_out, missing_usual, other_type
 from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, family_of
-from whitecrow.data.kinds.words import is_missing, percent, shown
+from whitecrow.data.kinds.words import is_missing, percent, quoted, shown
 
 __all__ = [
     "encode_category",
@@ -350,7 +350,7 @@ def usual(plan: Plan, value: Any) -> Usual:
     summary = plan.summary
     if is_missing(value):
         return missing_usual(summary)
-    name, rows = repr(shown(value)), summary["rows"]
+    name, rows = quoted(shown(value)), summary["rows"]
     level = value.strip() if isinstance(value, str) else shown(value)
     count = plan.level_counts.get(level)
     if count is None and summary["distinct"] > len(plan.level_counts):

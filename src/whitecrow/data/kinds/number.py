@@ -30,9 +30,11 @@ from whitecrow.data.kinds.plan import (
     bad_cell,
     deciles,
     left_out,
+    marks,
     missing_usual,
     other_type,
     quantile,
+    unread_usual,
     with_indicator,
 )
 from whitecrow.data.kinds.text import family_of, numbers
@@ -41,6 +43,7 @@ from whitecrow.data.kinds.words import number_text, shown
 __all__ = ["chart", "encode", "filled", "plan", "usual"]
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 FEWEST_IDS = 20
 """Rows from which on distinct values make a column an identifier."""
@@ -157,11 +160,11 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         values, unread = parse(array, _style_of(plan, array))
         if unread.any() and not plan.settings["tolerant"]:
             raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
-    elif family in {"number", "boolean", "empty", "duration"}:
+        return filled(plan, values, unread)
+    if family in {"number", "boolean", "empty", "duration"}:
         values = _typed(plan, array)
-    else:
-        raise other_type(plan, array)
-    return filled(plan, values)
+        return filled(plan, values, np.zeros(len(values), bool))
+    raise other_type(plan, array)
 
 
 def _style_of(plan: Plan, array: pa.Array) -> Style:
@@ -191,8 +194,8 @@ def _typed(plan: Plan, array: pa.Array) -> Values:
     return numbers(array)
 
 
-def filled(plan: Plan, values: Values) -> list[Values]:
-    """Values with the fill where they are missing, within bounds, and the mark."""
+def filled(plan: Plan, values: Values, unread: Mask) -> list[Values]:
+    """Values with the fill where they are missing, within bounds, and the marks."""
     settings = plan.settings
     # Models of format 1 have no bounds: infinite cells count as missing there.
     missing = np.isnan(values) if "low" in settings else ~np.isfinite(values)
@@ -201,9 +204,7 @@ def filled(plan: Plan, values: Values) -> list[Values]:
         if missing.any():
             values = np.where(missing, settings["fill"], values)
         found.append(_within(values, settings))
-    if settings["indicator"]:
-        found.append(missing.astype(np.float64))
-    return found
+    return found + marks(plan, missing, unread)
 
 
 def _within(values: Values, settings: dict[str, Any]) -> Values:
@@ -237,7 +238,7 @@ def usual(plan: Plan, value: Any) -> Usual:
         style = _style_of(plan, pa.array([value]))
     number = _number_of(value, style)
     if number is None:
-        return Usual(shown(value), "not a number; counts as missing")
+        return unread_usual(plan, str(value))
     if math.isnan(number):
         return missing_usual(summary)
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])

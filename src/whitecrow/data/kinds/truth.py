@@ -139,7 +139,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         raise other_type(plan, array)
     if unread.any() and not plan.settings["tolerant"]:
         raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
-    return filled(plan, np.where(unread, np.nan, values))
+    return filled(plan, np.where(unread, np.nan, values), unread)
 
 
 def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:

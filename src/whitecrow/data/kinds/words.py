@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from whitecrow.data.kinds.text import NO_VALUE
 
-__all__ = ["describe", "in_full", "is_missing", "number_text", "percent", "shown"]
+__all__ = ["describe", "in_full", "is_missing", "number_text", "percent"]
+__all__ += ["quoted", "shown"]
 
 
 def describe(
@@ -140,3 +141,14 @@ def percent(share: float) -> str:
     ('12 %', '99.96 %')
     """
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.4g} %"
+
+
+def quoted(text: str) -> str:
+    """A text between quotes, as it is.
+
+    Examples
+    --------
+    >>> quoted("8'9")
+    "'8'9'"
+    """
+    return f"'{text}'"

@@ -404,8 +404,6 @@ def test_a_missing_column_is_named_with_close_names(encoder: TableEncoder) -> No
     [
         ("flow", ["1", "high", "2"], "held numbers in the training data, but row 101"),
         ("flow", [START] * 3, "held numbers in the training data and now holds"),
-        ("on", [0, 1, 2], "held true and false in the training data, but row 102"),
-        ("on", ["no", "yes", "perhaps"], "(from 0) holds 'perhaps'; correct"),
         ("at", ["2024-01-01", "", "soon"], "held dates in the training data, but row"),
         (
             "at",
@@ -459,6 +457,27 @@ def test_not_fitted() -> None:
 
 
 # ------------------------------------------------------------------------ words
+
+
+def test_a_word_that_is_neither_true_nor_false_is_the_oddest() -> None:
+    encoder = fitted(on=["no", "yes"] * 30)
+    value = encoded(encoder, on=["no", "yes", "perhaps"])["on"]
+    assert value[:2] == [0.0, 1.0]
+    assert abs(value[2]) > 4
+    assert encoder.usual("on", "perhaps").usual == "never in training rows"
+
+
+def test_a_rare_word_counts_as_a_rare_level_does() -> None:
+    value = encoded(fitted(on=["ja"] * 399 + ["nein"]), on=["ja", "nein", ""])["on"]
+    assert value == [1.0, pytest.approx(1 - np.log2(200)), 1.0]
+
+
+def test_texts_of_which_many_repeat_are_not_left_out_silently() -> None:
+    texts = [f"{90 + i % 50}/{60 + i % 7}" for i in range(60)]
+    encoder = fitted(x=[*texts, *texts[:40]], y=[i % 7 for i in range(100)])
+    one = decision(encoder, "x")
+    assert (one.kind, one.level) == ("identifier", 2)
+    assert "--read-as 'x=category'" in one.remedy
 
 
 def test_usual_of_each_kind(encoder: TableEncoder) -> None:

@@ -28,6 +28,7 @@ from whitecrow.data.kinds.plan import (
     Usual,
     all_missing,
     bad_cell,
+    bits,
     deciles,
     left_out,
     marks,
@@ -38,7 +39,7 @@ from whitecrow.data.kinds.plan import (
     with_indicator,
 )
 from whitecrow.data.kinds.text import family_of, numbers
-from whitecrow.data.kinds.words import number_text, shown
+from whitecrow.data.kinds.words import number_text, percent, shown
 
 __all__ = ["chart", "encode", "filled", "plan", "usual"]
 
@@ -47,6 +48,8 @@ Mask = NDArray[np.bool_]
 
 FEWEST_IDS = 20
 """Rows from which on distinct values make a column an identifier."""
+RARE = 0.01
+"""Share of the rows up to which another value than the usual one counts by rarity."""
 EXACT = 2.0**53
 """Whole numbers beyond this are not all told apart as floats."""
 
@@ -93,7 +96,11 @@ def plan(
     settings = {"fill": summary["median"], "value": not constant, "style": style}
     settings |= {"low": low, "high": high}
     action = "kept as missing or not" if constant else "kept unchanged"
-    features = () if constant else (name,)
+    features: tuple[str, ...] = () if constant else (name,)
+    others = len(ordered) - int(np.count_nonzero(ordered == summary["median"]))
+    if not constant and others <= RARE * len(values):
+        action = "kept unchanged, and as how rare another value is"
+        features, settings["others"] = (name, f"{name} rarity"), others
     found = Plan(name, "number", action, "", features, settings, summary)
     found = with_indicator(found, f"its median, {summary['median']:.6g}", known)
     return number_far.warned(found, values, ordered)
@@ -115,7 +122,8 @@ def _summary(
     summary |= {"missing": missing, "whole": whole}
     summary |= {key: quantile(ordered, q) for key, q in QUANTILES.items()}
     summary["deciles"] = deciles(ordered)
-    unit = "seconds" if style.get("duration") else units.base(style["units"])
+    unit = style.get("unit", units.base(style["units"]))
+    unit = "seconds" if style.get("duration") else unit
     return summary | ({"unit": unit} if unit else {})
 
 
@@ -204,6 +212,9 @@ def filled(plan: Plan, values: Values, unread: Mask) -> list[Values]:
         if missing.any():
             values = np.where(missing, settings["fill"], values)
         found.append(_within(values, settings))
+        if others := settings.get("others"):
+            unusual = ~missing & (values != plan.summary["median"])
+            found.append(np.where(unusual, bits(plan.summary["rows"], others), 0.0))
     return found + marks(plan, missing, unread)
 
 
@@ -241,6 +252,9 @@ def usual(plan: Plan, value: Any) -> Usual:
         return unread_usual(plan, str(value))
     if math.isnan(number):
         return missing_usual(summary)
+    others = plan.settings.get("others", 0)
+    if not plan.settings.get("value", True) or others:
+        return _beside_one(plan, value, number, others)
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
     text = {key: number_text(summary[key], spread) for key in _PLACES}
     unit = f" {summary['unit']}" if summary.get("unit") else ""
@@ -250,6 +264,18 @@ def usual(plan: Plan, value: Any) -> Usual:
     elif number < summary["min"]:
         sentence += f"; below the lowest in training ({text['min']})"
     return Usual(_shown(value, number, spread), sentence)
+
+
+def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
+    """A number where all training rows but a few have the same one."""
+    summary = plan.summary
+    median, rows = number_text(summary["median"]), summary["rows"]
+    present = 1 - summary["missing"]
+    if not others:
+        share = f"{percent(1 - present)} of training rows have no value"
+        return Usual(_shown(value, number, 0), f"the others are {median}; {share}")
+    text = f"{median} in {percent(present - others / rows)} of training rows"
+    return Usual(_shown(value, number, summary["max"] - summary["min"]), text)
 
 
 _PLACES = ("min", "q05", "median", "q95", "max")

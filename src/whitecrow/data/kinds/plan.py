@@ -166,7 +166,7 @@ def with_indicator(plan: Plan, fill: str, known: Known) -> Plan:
         becomes = f" and become {fill}" if plan.features else ""
         how = f"marked in {' and '.join(map(repr, new))}"
         how = how if new else "too few to mark them"
-        notes.append(f"{100 * missing:.2g} % of the rows are missing{becomes}, {how}")
+        notes.append(f"{percent(missing)} of the rows are missing{becomes}, {how}")
     settings: dict[str, Any] = {"indicator": marked, "tolerant": unread > 0}
     settings |= {"unread": unread} if unread else {}
     return replace(

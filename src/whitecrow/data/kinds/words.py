@@ -116,7 +116,7 @@ def number_text(value: float, spread: float = 0.0) -> str:
     """
     if not math.isfinite(value):
         return "infinite" if value > 0 else "minus infinite"
-    if value == int(value) and abs(value) < 1e15:
+    if value == int(value) and abs(value) < 1e19:
         return str(int(value))
     if abs(value) >= 1e9 or not 1e-6 < spread < 1e9:
         return f"{value:.6g}"

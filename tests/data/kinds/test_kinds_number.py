@@ -803,3 +803,12 @@ def test_readings_that_cannot_be(how: str, message: str) -> None:
 def test_plain_numbers_are_cast() -> None:
     assert number_cells.plain(pa.array(["1", "2e3", None]))[1] == 2000.0  # type: ignore[index]
     assert number_cells.plain(pa.array(["1,5"])) is None
+
+
+def test_a_few_repeated_words_among_numbers_mean_no_value() -> None:
+    words = {0: "aus", 5: "defekt", 9: "Wartung"}
+    cells = [words.get(i % 14, f"{v:.1f}") for i, v in enumerate(VALUES)]
+    encoder = fitted(cells)
+    assert encoder.feature_names_[:2] == ["x", "x is missing"]
+    for word in words.values():
+        assert f"cells are '{word}' and count as missing" in decided(encoder).detail

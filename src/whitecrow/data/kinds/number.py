@@ -97,8 +97,8 @@ def plan(
     settings |= {"low": low, "high": high}
     action = "kept as missing or not" if constant else "kept unchanged"
     features: tuple[str, ...] = () if constant else (name,)
-    others = len(ordered) - int(np.count_nonzero(ordered == summary["median"]))
-    if not constant and others <= RARE * len(values):
+    others = int(np.count_nonzero(~np.isnan(values) & (values != summary["median"])))
+    if 0 < others <= RARE * len(values):
         action = "kept unchanged, and as how rare another value is"
         features, settings["others"] = (name, f"{name} rarity"), others
     found = Plan(name, "number", action, "", features, settings, summary)

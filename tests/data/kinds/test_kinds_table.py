@@ -465,6 +465,8 @@ def test_a_word_that_is_neither_true_nor_false_is_the_oddest() -> None:
     assert value[:2] == [0.0, 1.0]
     assert abs(value[2]) > 4
     assert encoder.usual("on", "perhaps").usual == "never in training rows"
+    notes = encoder.notes(pa.table({"on": ["no", "perhaps"]}))
+    assert notes == ("'on' is neither true nor false in 1 rows",)
 
 
 def test_a_rare_word_counts_as_a_rare_level_does() -> None:

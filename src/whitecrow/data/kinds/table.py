@@ -449,7 +449,8 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         found = category.notes(plan, array)
         missing = category.missing(array)
     else:
-        found, missing = [], int(np.isnan(_chart(plan, array)).sum())
+        found, unread = truth.notes(plan, array) if plan.kind == "boolean" else ([], 0)
+        missing = int(np.isnan(_chart(plan, array)).sum()) - unread
     if missing and not plan.summary["missing"]:
         never = f"is missing in {missing} rows, which training never had"
         found = [f"{plan.column!r} {never}", *found]

@@ -193,9 +193,8 @@ def marks(plan: Plan, missing: Mask, unread: Mask) -> list[Values]:
     settings, found = plan.settings, []
     count = settings.get("unread", 0)  # models of before marked both in one column
     if settings["indicator"]:
-        found.append(
-            (missing & ~unread if count else missing) * float(settings["indicator"])
-        )
+        empty = missing & ~unread if count else missing
+        found.append(np.where(empty, float(settings["indicator"]), 0.0))
     if count:
         found.append(np.where(unread, bits(plan.summary["rows"], count), 0.0))
     return found
@@ -299,5 +298,6 @@ def unread_usual(plan: Plan, value: str) -> Usual:
     seen = "never in training rows"
     if count:
         seen = f"as {'one cell' if count == 1 else f'{count} cells'} in {rows:,} rows"
-    unit = f" in {plan.summary['unit']}" if plan.summary.get("unit") else ""
+    unit = plan.summary.get("unit", "")
+    unit = f" in {unit}" if unit and any(map(str.isdigit, value)) else ""
     return Usual(quoted(shown(value)), f"not {_one(plan)}{unit}, {seen}")

@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds import category, duration, moment, number, number_style, truth
+from whitecrow.data.kinds import (
+    category,
+    duration,
+    moment,
+    number,
+    number_style,
+    parts,
+    truth,
+)
 from whitecrow.data.kinds.moment_text import are_dates, from_digits
 from whitecrow.data.kinds.number_cells import PLAIN, plain, without_absent
 from whitecrow.data.kinds.plan import Known, Plan, all_missing, read_as, said
@@ -186,6 +194,9 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     if fitting:
         best = max(fitting, key=lambda one: one.verdict.share)
         return plan_reading(task, text, best)
+    several = parts.find(task.name, text)
+    if several is not None:
+        return several
     level = category.plan_category(task.name, clean_text(array))
     near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
     if not near:
@@ -209,7 +220,7 @@ def plan_reading(task: Task, text: Text, found: Reading) -> Plan:
     """Plan for text that was read as something."""
     notes = (*found.notes, *found.verdict.notes)
     remedy = _if_wrong(task.name, found.doubt) if found.doubt else ""
-    known = Known(notes, remedy, 1, tolerant=found.verdict.bad > 0)
+    known = Known(notes, remedy, 1, unread=found.verdict.bad)
     if "clock" in found.settings:
         known = replace(known, level=1 if notes else 0)
         return moment.plan(task.name, found.values, found.settings, known)

@@ -37,6 +37,7 @@ from whitecrow.data.kinds.plan import (
     bad_cell,
     deciles,
     left_out,
+    marks,
     missing_usual,
     other_type,
     read_as,
@@ -383,9 +384,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     waves = _waves(parsed.fill_null(0).to_numpy(), plan.settings["cycles"])
     fills = plan.settings["fill"]
     found = [np.where(valid, w, f) for w, f in zip(waves, fills, strict=True)]
-    if plan.settings["indicator"]:
-        found.append((~valid).astype(np.float64))
-    return found
+    return found + marks(plan, ~valid, unread)
 
 
 def _cells(plan: Plan, array: pa.Array) -> tuple[pa.Array, Mask]:

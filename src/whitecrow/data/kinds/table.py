@@ -23,6 +23,7 @@ from whitecrow.data.kinds import (
     moment,
     number,
     number_style,
+    parts,
     truth,
 )
 from whitecrow.data.kinds.as_written import as_written, texts_of
@@ -457,6 +458,8 @@ _USUAL: dict[str, Callable[[Plan, Any], Usual]] = {
 
 
 def _usual(plan: Plan, value: Any) -> Usual:
+    if parts.has_parts(plan):
+        return parts.usual(plan, value)
     if plan.kind in _USUAL:
         return _USUAL[plan.kind](plan, value)
     if plan.kind in {"constant", "missing"}:
@@ -465,6 +468,8 @@ def _usual(plan: Plan, value: Any) -> Usual:
 
 
 def _chart(plan: Plan, array: pa.Array) -> Floats:
+    if parts.has_parts(plan):
+        return parts.chart(plan, array)
     if plan.kind == "number" or "whole" in plan.summary:
         return number.chart(plan, array)
     if plan.kind == "boolean":
@@ -480,7 +485,8 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         found = category.notes(plan, array)
         missing = category.missing(array)
     else:
-        found, missing = [], int(np.isnan(_chart(plan, array)).sum())
+        found, unread = truth.notes(plan, array) if plan.kind == "boolean" else ([], 0)
+        missing = int(np.isnan(_chart(plan, array)).sum()) - unread
     if missing and not plan.summary["missing"]:
         never = f"is missing in {missing} rows, which training never had"
         found = [f"{plan.column!r} {never}", *found]

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from whitecrow.data.kinds.number import filled
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
+    RARE,
     Plan,
     Usual,
     all_missing,
     bad_cell,
+    bits,
     left_out,
     missing_usual,
     other_type,
@@ -23,7 +25,7 @@ from whitecrow.data.kinds.plan import (
 from whitecrow.data.kinds.text import Text, distinct, family_of, numbers
 from whitecrow.data.kinds.words import is_missing, percent, shown
 
-__all__ = ["chart", "encode", "find", "parse", "plan", "usual"]
+__all__ = ["chart", "encode", "find", "notes", "parse", "plan", "usual"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -115,6 +117,11 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
     if constant and not missing:
         return left_out(name, "constant", f"always {word}", summary, how)
     settings = {**(how or {}), "fill": float(usual), "value": not constant}
+    rarer = round(min(share, 1 - share) * len(valid))
+    if not constant and rarer <= RARE * len(values):
+        settings["apart"] = bits(len(values), rarer)
+    if not constant:
+        settings["unknown"] = bits(len(values), 0)
     features = () if constant else (name,)
     action = "kept as missing or not" if constant else "kept as 0 and 1"
     found = Plan(name, "boolean", action, "", features, settings, summary)
@@ -124,10 +131,13 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     """0 and 1, and the mark for missing cells.
 
+    A word that hardly a row has is as far from the other one as its rarity in bits, as
+    a level of a category is, and a word that is neither is farther.
+
     Raises
     ------
     DataError
-        A cell is neither true nor false.
+        A cell is neither true nor false, and the model is of before.
     """
     family = family_of(array.type)
     if family == "text":
@@ -137,9 +147,15 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         unread = ~(np.isnan(values) | (values == 0) | (values == 1))
     else:
         raise other_type(plan, array)
-    if unread.any() and not plan.settings["tolerant"]:
+    settings = plan.settings
+    if unread.any() and not settings["tolerant"] and "unknown" not in settings:
         raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
-    return filled(plan, np.where(unread, np.nan, values))
+    fill = settings["fill"]
+    values = np.where(unread, np.nan, fill + (values - fill) * settings.get("apart", 1))
+    encoded = filled(plan, values, unread)
+    if unread.any() and "unknown" in settings:
+        encoded[0][unread] = fill + (1 - 2 * fill) * settings["unknown"]
+    return encoded
 
 
 def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
@@ -151,6 +167,15 @@ def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
         values = numbers(array)
         return np.where((values == 0) | (values == 1), values, np.nan)
     return np.full(len(array), np.nan)
+
+
+def notes(plan: Plan, array: pa.Array) -> tuple[list[str], int]:
+    """What is said of words that are neither true nor false, and how many cells."""
+    if family_of(array.type) != "text":
+        return [], 0
+    count = int(parse(array, plan.settings)[1].sum())
+    said = f"{plan.column!r} is neither true nor false in {count} rows"
+    return ([said] if count else []), count
 
 
 def usual(plan: Plan, value: Any) -> Usual:

@@ -144,8 +144,6 @@ class Model:
         parts : iterable of TableRows or PictureRows
             All rows that will be scored, in one pass.
         """
-        if self.kind == "picture":
-            return self
         named = map(self.named, parts)
         frames = (part.frame for part in named if isinstance(part, TableRows))
         if self.encoder is not None:

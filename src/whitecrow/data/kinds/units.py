@@ -90,8 +90,10 @@ def affix(pre: str, post: str) -> Affix:
 
     Examples
     --------
-    >>> affix("-$", ""), affix("(", " €)"), affix("", " kg").unit
-    (Affix(sign=-1.0, unit='$', lead=''), Affix(sign=-1.0, unit='EUR', lead=''), 'kg')
+    >>> affix("-$", ""), affix("", " kg").unit
+    (Affix(sign=-1.0, unit='$', lead='', mark=''), 'kg')
+    >>> affix("(", " €)").sign, affix("", " EUR*").mark
+    (-1.0, '*')
     """
     pre, post = _unquoted(pre.strip(), post.strip())
     pre, post, negative = _in_brackets(pre, post)

@@ -338,6 +338,63 @@ def test_whole_numbers_are_dates_only_if_all_can_be() -> None:
     )
 
 
+# --------------------------------------------------------------- far from the others
+
+WRONG = ["0001-01-01", "1900-01-01", "1987-03-14", "2031-05-05", "9999-12-31"]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_date_far_from_all_others_is_named_and_encoded(wrong: str) -> None:
+    plain = [f"{d:%Y-%m-%d}" for d in MOMENTS]
+    odd = [*plain[:5], wrong, *plain[6:]]
+    encoder, usual = fitted(odd), fitted(plain)
+    one = decided(encoder)
+    assert one.level == 2
+    assert f"1 cell lies far from all others: {wrong} in row 5" in one.detail
+    # Neither what is learnt of the other dates nor their summary is stretched by it.
+    assert encoder.summaries_["t"]["max"] <= usual.summaries_["t"]["max"]
+    names = usual.feature_names_
+    assert encoder.feature_names_ == [*names[:2], "t far off", *names[2:]]
+    frame = pa.table({"t": odd, "y": ["0"] * N})
+    far = encoder.transform(frame)[:, 2]
+    assert np.flatnonzero(far).tolist() == [5]
+    where = "before" if wrong < "2022" else "after"
+    said = encoder.usual("t", wrong).usual
+    assert said == f"far {where} all other dates, 2022-01-03 to 2023-06-13"
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_new_rows_far_from_all_dates_are_odd_and_said(wrong: str) -> None:
+    encoder = fitted([f"{d:%Y-%m-%d}" for d in MOMENTS])
+    frame = pa.table({"t": ["2022-02-03", "2023-12-01", wrong], "y": ["0"] * 3})
+    radius = np.hypot(*encoder.transform(frame)[:, :2].T)
+    assert radius[:2] == pytest.approx([1, 1])
+    assert radius[2] > 2
+    (note,) = encoder.notes(frame)
+    assert f"in 1 row, such as {wrong}" in note
+
+
+def test_dates_that_thin_out_are_not_far() -> None:
+    days = [datetime(2024, 6, 1) - timedelta(days=1.05**i) for i in range(150)]
+    encoder = fitted([str(day) for day in days])
+    assert "far" not in decided(encoder).detail
+    assert not any("far" in name for name in encoder.feature_names_)
+
+
+def test_what_is_odd_about_a_moment_is_said() -> None:
+    days = [datetime(2021, 1, 4) + timedelta(days=i) for i in range(800)]
+    days = [d.replace(hour=9 + d.day % 8) for d in days if d.weekday() < 6]
+    days[9:11] = [datetime(2021, 1, 17, 10), datetime(2021, 1, 19, 3, 7)]
+    encoder = fitted([f"{d:%d.%m.%Y %H:%M}" for d in days])
+    for cell, expected in {
+        "19.01.2021 03:07": "at 03:07, usually 09:00 to 17:00",
+        "17.01.2021 10:00": "a Sunday, as 0.15 % of training rows",
+        "24.01.2021 23:00": "at 23:00, usually 09:00 to 17:00; a Sunday, as 0.15 %",
+        "20.01.2021 11:00": "training rows from 2021-01-04 13:00 to 2023-03-14 15:00",
+    }.items():
+        assert encoder.usual("t", cell).usual.startswith(expected)
+
+
 # ------------------------------------------------------- times of day, durations
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from whitecrow.data.kinds import moment_far
 from whitecrow.data.kinds.moment_text import (
     DAY,
     SECOND,
@@ -26,6 +26,15 @@ from whitecrow.data.kinds.moment_text import (
     read,
     read_clock,
     split,
+)
+from whitecrow.data.kinds.moment_words import (
+    PLACES,
+    day_or_moment,
+    iso_text,
+    listed,
+    odd_parts,
+    place,
+    span,
 )
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
@@ -39,8 +48,6 @@ from whitecrow.data.kinds.plan import (
     left_out,
     missing_usual,
     other_type,
-    read_as,
-    said,
     with_indicator,
 )
 from whitecrow.data.kinds.reading import Reading, judge
@@ -56,8 +63,8 @@ from whitecrow.data.kinds.text import (
 from whitecrow.data.kinds.words import is_missing, shown
 from whitecrow.errors import DataError
 
-__all__ = ["chart", "encode", "find", "find_clock", "instants", "parse", "plan"]
-__all__ += ["usual", "without_absent"]
+__all__ = ["chart", "encode", "find", "find_clock", "instants", "notes", "parse"]
+__all__ += ["plan", "usual", "without_absent"]
 
 Values = NDArray[np.float64]
 Micros = NDArray[np.int64]
@@ -226,7 +233,7 @@ def _order_note(text: Text, micros: Micros, right: Mask) -> tuple[str, ...]:
         return ()
     place = int(np.argmax(other))
     example = text.levels[place].as_py()[:40]
-    return (f"cells such as {example!r} are read as {_iso_text(int(micros[place]))}",)
+    return (f"cells such as {example!r} are read as {iso_text(int(micros[place]))}",)
 
 
 # -------------------------------------------------------------------------- plan
@@ -256,56 +263,50 @@ def plan(
     valid = np.sort(micros.drop_null().to_numpy())
     if len(valid) == 0:
         return all_missing(name, len(micros))
-    summary = _summary(micros, valid, clock=clock)
+    first, last = _ends(valid, clock=clock)
+    near = valid[(valid >= first) & (valid <= last)]
+    summary = _summary(micros, near, clock=clock)
     missing = summary["missing"]
     if valid[0] == valid[-1] and not missing:
         return left_out(name, "constant", f"always {summary['min']}", summary)
-    cycles = _cycles(valid, clock=clock)
+    cycles = _cycles(near, clock=clock)
+    summary["cycles"] = {cycle: _counts(near, cycle) for cycle in cycles}
     features = tuple(f"{name} {cycle} {part}" for cycle in cycles for part in _PARTS)
-    fill = [float(wave.mean()) for wave in _waves(valid, cycles)]
+    fill = [float(wave.mean()) for wave in _waves(near, cycles)]
     settings = settings | {"cycles": cycles, "fill": fill}
-    action = f"kept as the cycle of the {' and the '.join(cycles)} (sine and cosine)"
-    if not cycles:
-        action = "kept as missing or not" if missing else "left out"
+    far = len(near) < len(valid)
+    if not clock:
+        before, after = sides = moment_far.margins(valid, first, last)
+        summary["near"] = [(first - before) / SECOND, (last + after) / SECOND]
+        settings |= {"bulk": [first, last], "margins": sides, "far": far}
+        features = (*features, *[f"{name} far off"][:far])
+    action = _action(cycles, missing, far)
     found = Plan(name, "date", action, "", features, settings, summary)
-    if not clock and len(cycles) < len(_CYCLES):
-        known = known.with_note(_why_not(valid, cycles))
+    if not cycles:
+        known = known.with_note(_why_none(near))
     found = with_indicator(found, "the mean of the cycle", known)
-    return _warned(found, valid)
+    return moment_far.warned(found, micros, first, last)
 
 
-_NO_DATES = np.array(
-    [
-        *("0001-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
-        *("2099-12-31", "2999-12-31", "9999-12-31"),
-    ],
-    "datetime64[us]",
-).astype(np.int64)
-"""Dates that programs write where there is none."""
+def _ends(valid: Micros, *, clock: bool) -> tuple[int, int]:
+    return (int(valid[0]), int(valid[-1])) if clock else moment_far.bulk(valid)
 
 
-def _warned(plan: Plan, valid: Micros) -> Plan:
-    """The plan with a loud note about dates that may mean "missing"."""
-    for moment in (int(valid[0]), int(valid[-1])):
-        rest = valid[valid != moment]
-        times = len(valid) - len(rest)
-        if times < 2 or not len(rest) or moment // DAY * DAY not in _NO_DATES:
-            continue
-        if np.abs(rest - moment).min() > np.ptp(rest):
-            name = _iso_text(moment).removesuffix(" 00:00:00")
-            note = f"{name} occurs {times} times, far from all other dates, and may "
-            remedy = f"if it does: {read_as(plan.column, f'missing:{name}')}"
-            plan = said(plan, [note + "mean missing"], level=2, remedy=remedy)
-    return plan
+def _action(cycles: list[str], missing: float, far: bool) -> str:
+    if cycles:
+        return f"kept as {listed(cycles)}"
+    if far:
+        return "kept as how far it lies from the others"
+    return "kept as missing or not" if missing else "left out"
 
 
-def _summary(micros: pa.Array, valid: Micros, *, clock: bool) -> dict[str, Any]:
-    missing = 1 - len(valid) / len(micros)
+def _summary(micros: pa.Array, near: Micros, *, clock: bool) -> dict[str, Any]:
+    missing = micros.null_count / len(micros)
     summary: dict[str, Any] = {"kind": "date", "rows": len(micros), "missing": missing}
     for key, q in QUANTILES.items():
-        moment = int(valid[math.floor(q * (len(valid) - 1))])
-        summary[key] = _iso_text(moment, clock=clock)
-    summary["deciles"] = deciles(valid / SECOND)
+        moment = int(near[math.floor(q * (len(near) - 1))])
+        summary[key] = iso_text(moment, clock=clock)
+    summary["deciles"] = deciles(near / SECOND)
     summary["clock"] = clock
     steps = np.diff(micros.drop_null().to_numpy())
     ahead, back = (
@@ -314,25 +315,27 @@ def _summary(micros: pa.Array, valid: Micros, *, clock: bool) -> dict[str, Any]:
     return summary | {"ordered": max(ahead, back)}
 
 
-def _cycles(valid: Micros, *, clock: bool) -> list[str]:
-    span = int(valid[-1]) - int(valid[0])
+def _cycles(near: Micros, *, clock: bool) -> list[str]:
+    span = int(near[-1]) - int(near[0])
     found = []
     for cycle, needed in _CYCLES.items():
-        phase = _phase(valid, cycle)
+        phase = _phase(near, cycle)
         covered = cycle == "hour" if clock else span >= needed
         if covered and phase.min() != phase.max():
             found.append(cycle)
     return found
 
 
+def _counts(near: Micros, cycle: str) -> list[int]:
+    counts = np.bincount(place(near, cycle), minlength=PLACES[cycle])
+    return [int(count) for count in counts]
+
+
 def _phase(micros: Micros, cycle: str) -> Values:
     """Where in its cycle an instant is, in [0, 1)."""
     if cycle == "hour":
         return (micros % DAY) / DAY
-    if cycle == "weekday":  # the first of January 1970 was a Thursday
-        return ((micros // DAY + 3) % 7) / 7
-    months = micros.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-    return (months % 12) / 12
+    return place(micros, cycle) / PLACES[cycle]
 
 
 def _waves(micros: Micros, cycles: list[str]) -> list[Values]:
@@ -343,26 +346,10 @@ def _waves(micros: Micros, cycles: list[str]) -> list[Values]:
     return waves
 
 
-def _why_not(valid: Micros, cycles: list[str]) -> str:
-    span = timedelta(microseconds=int(valid[-1]) - int(valid[0]))
-    days = span / timedelta(days=1)
-    shown = f"{days:.3g} days" if days >= 2 else f"{24 * days:.2g} hours"
-    left = [cycle for cycle in _CYCLES if cycle not in cycles]
-    needs = {"hour": "2 days", "weekday": "2 weeks", "month": "2 years"}
-    needed = ", ".join(needs[cycle] for cycle in left)
-    return (
-        f"the time itself says nothing about later rows, and training rows span {shown}"
-        f" while the {', '.join(left)} must vary over {needed}"
-    )
-
-
-def _iso_text(micros: int, *, clock: bool = False) -> str:
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-    except OverflowError:  # beyond the year 9999
-        return str(np.datetime64(micros, "us"))
-    moment = moment.replace(tzinfo=None)
-    return moment.time().isoformat() if clock else moment.isoformat(" ")
+def _why_none(near: Micros) -> str:
+    hours = (int(near[-1]) - int(near[0])) / DAY * 24
+    length = f"{hours / 24:.3g} days" if hours >= 48 else f"{hours:.2g} hours"
+    return f"{length} of rows show no usual hour, weekday or month"
 
 
 # ------------------------------------------------------- encode, chart and usual
@@ -380,8 +367,15 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     if unread.any() and not plan.settings["tolerant"]:
         raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
     valid = parsed.is_valid().to_numpy(zero_copy_only=False)
-    waves = _waves(parsed.fill_null(0).to_numpy(), plan.settings["cycles"])
+    micros = parsed.fill_null(0).to_numpy()
+    waves = _waves(micros, plan.settings["cycles"])
+    if "bulk" in plan.settings:
+        off = np.where(valid, moment_far.beyond(plan.settings, micros), 0.0)
+        far = plan.settings["far"]
+        # Where training had none, no column tells: the circle widens instead.
+        waves = [*waves, off] if far else [wave * (1 + off) for wave in waves]
     fills = plan.settings["fill"]
+    fills = [*fills, 0.0][: len(waves)]
     found = [np.where(valid, w, f) for w, f in zip(waves, fills, strict=True)]
     if plan.settings["indicator"]:
         found.append((~valid).astype(np.float64))
@@ -419,11 +413,35 @@ def chart(plan: Plan, array: pa.Array) -> Values:
     return np.where(valid, micros.fill_null(0).to_numpy() / SECOND, np.nan)
 
 
+def notes(plan: Plan, array: pa.Array) -> list[str]:
+    """Say which cells of new rows lie far from the dates of training."""
+    if "bulk" not in plan.settings:
+        return []
+    micros, _ = _cells(plan, array)
+    cells = micros.fill_null(plan.settings["bulk"][0]).to_numpy()
+    far = np.flatnonzero(moment_far.beyond(plan.settings, cells))
+    if not len(far):
+        return []
+    rows = "1 row" if len(far) == 1 else f"{len(far)} rows"
+    dates = f"the dates of training, {span(plan.summary)},"
+    example = day_or_moment(int(cells[far[0]]))
+    return [f"{plan.column!r} is far from {dates} in {rows}, such as {example}"]
+
+
 def usual(plan: Plan, value: Any) -> Usual:
-    """A moment beside the range of the training rows."""
-    summary = plan.summary
+    """A moment beside the training rows: far off, at a rare hour, or in their span."""
     if is_missing(value):
-        return missing_usual(summary)
-    return Usual(
-        shown(value), f"training rows from {summary['min']} to {summary['max']}"
-    )
+        return missing_usual(plan.summary)
+    said = f"training rows from {span(plan.summary)}"
+    try:
+        micros = _cells(plan, pa.array([value]))[0]
+    except (DataError, OverflowError, pa.ArrowException):
+        return Usual(shown(value), said)
+    if micros.null_count:
+        one = "a time of day" if plan.settings["clock"] else "a date"
+        return Usual(shown(value), f"not {one}; counts as missing")
+    moment = int(micros[0].as_py())
+    if "bulk" in plan.settings and moment_far.beyond(plan.settings, micros.to_numpy()):
+        side = "before" if moment < plan.settings["bulk"][0] else "after"
+        return Usual(shown(value), f"far {side} all other dates, {span(plan.summary)}")
+    return Usual(shown(value), "; ".join(odd_parts(plan.summary, moment)) or said)

@@ -445,7 +445,8 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         found = category.notes(plan, array)
         missing = category.missing(array)
     else:
-        found, missing = [], int(np.isnan(_chart(plan, array)).sum())
+        found = moment.notes(plan, array) if plan.kind == "date" else []
+        missing = int(np.isnan(_chart(plan, array)).sum())
     if missing and not plan.summary["missing"]:
         never = f"is missing in {missing} rows, which training never had"
         found = [f"{plan.column!r} {never}", *found]

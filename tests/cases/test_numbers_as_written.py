@@ -402,3 +402,18 @@ def test_a_wrong_word_for_how_to_read_is_refused(
 ) -> None:
     desk.table("x.csv", {"price": [f"{v:.2f}" for v in prices()], "load": loads()})
     desk.run("detect", "x.csv", "-o", "found", "--read-as", word).refused(says)
+
+
+# --- cells that are not numbers ----------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["ERROR 504", "leak", "5O.1"])
+def test_the_only_cell_that_is_not_a_number_is_found(cell: str, desk: Desk) -> None:
+    temps = [f"{v:.1f}" for v in rng(3).normal(20, 1, N)]
+    temps[ODD] = cell
+    desk.table("t.csv", {"temp": temps, "load": loads()})
+    found = desk.detect("t.csv", method=None).first()
+    found.tells(f"{cell}' in row 7, is not a number", "not a number, as one cell in")
+    desk.fit("t.csv")
+    scores = desk.score("t.csv")
+    assert int(np.argmax(scores)) == ODD

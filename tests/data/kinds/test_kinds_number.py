@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -285,18 +286,26 @@ def test_new_rows_in_another_style_are_read() -> None:
 
 
 def test_prefixes_of_one_unit_are_converted() -> None:
-    cells = [f"{i % 90 + 1.5} {('kB', 'MB', 'GB')[i % 3]}" for i in range(90)]
+    cells = [f"{i % 90 + 1.5} {('MB', 'MB', 'GB')[i % 3]}" for i in range(90)]
     encoder = fitted(cells)
-    assert "converted to 'B'" in decided(encoder).detail
-    assert column(encoder, ["1.5 kB", "2 MB", "3 GB"]) == [1500.0, 2e6, 3e9]
+    assert "converted to 'MB'" in decided(encoder).detail
+    assert column(encoder, ["1.5 kB", "2 MB", "3 GB"]) == [1.5e-3, 2.0, 3e3]
+    assert encoder.usual("x", "2 MB").usual.endswith(" MB")
 
 
 @pytest.mark.parametrize(
     ("found", "factors"),
     [
-        ({"mm", "cm", "m"}, {"mm": 1e-3, "cm": 1e-2, "m": 1.0}),
+        ({"mm", "cm", "m"}, {"mm": 0.1, "cm": 1.0, "m": 100.0}),
         ({"mg", "g", "kg"}, {"mg": 1e-3, "g": 1.0, "kg": 1e3}),
-        ({"mW", "MW"}, {"mW": 1e-3, "MW": 1e6}),
+        ({"mW", "MW"}, {"mW": 1e-9, "MW": 1.0}),
+        ({"kg", "t", "lbs"}, {"kg": 1.0, "t": 1000.0, "lbs": 0.45359237}),
+        ({"ppm", "ppb"}, {"ppm": 1000.0, "ppb": 1.0}),
+        ({"hPa", "mbar", "bar"}, {"hPa": 1e-3, "mbar": 1e-3, "bar": 1.0}),
+        ({"EUR", "ct"}, {"EUR": 1.0, "ct": 0.01}),
+        ({"$", "\u00a2"}, {"$": 1.0, "\u00a2": 0.01}),
+        ({"days", "months"}, {"days": 86400.0, "months": 2629746.0}),
+        ({"\u20b9 L", "\u20b9 Cr"}, {"\u20b9 L": 1e5, "\u20b9 Cr": 1e7}),
         ({"kg", "KG"}, {"kg": 1.0, "KG": 1.0}),
         ({"ms", "s", "min"}, {"ms": 1e-3, "s": 1.0, "min": 60.0}),
         ({"k", "M"}, {"k": 1e3, "M": 1e6}),
@@ -306,7 +315,127 @@ def test_prefixes_of_one_unit_are_converted() -> None:
     ],
 )
 def test_units_that_are_one(found: set[str], factors: dict[str, float]) -> None:
-    assert units.system(dict.fromkeys(found, 5)).factors == {"": 1.0, **factors}
+    converted = units.system(dict.fromkeys(found, 5)).factors
+    assert converted == {"": 1.0, **{k: pytest.approx(v) for k, v in factors.items()}}
+
+
+@pytest.mark.parametrize("pair", ["SH", "CD", "NS", "EW", ("CR", "DR"), ("Cr", "Dr")])
+def test_letters_that_are_signs(pair: tuple[str, str]) -> None:
+    positive = {"S": -1.0, "D": -1.0, "W": -1.0, "DR": -1.0, "Dr": -1.0}
+    found = units.system(dict.fromkeys(pair, 5), cents=True)
+    assert found.factors == {"": 1.0, **{one: positive.get(one, 1.0) for one in pair}}
+    assert found.unit == ""
+
+
+def test_debit_and_credit_are_never_hours_and_seconds() -> None:
+    cells = [f"{swapped(us(v))} {'HS'[i % 2]}" for i, v in enumerate(VALUES)]
+    encoder = fitted(cells)
+    assert "'S' behind a number makes it negative" in decided(encoder).detail
+    assert column(encoder, ["13.617,83 H", "1.234,00 S"]) == [13617.83, -1234.0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("119\u00b9", 119.0),
+        ("10.8\u00b9\u00b2", 10.8),
+        ("9.6[1]", 9.6),
+        ("12.9 (a)", 12.9),
+        ("12.1*", 12.1),
+        ("\u224849", 49.0),
+        ("ca. 53", 53.0),
+        ("97.00 \u00b1 0.10", 97.0),
+        ("97.00 +/- 0.10", 97.0),
+    ],
+)
+def test_marks_beside_numbers_are_ignored_and_said(cell: str, value: float) -> None:
+    encoder = fitted([*(f"{v:.1f}" for v in VALUES), cell])
+    assert column(encoder, [cell]) == [value]
+    assert "has a mark beside the number, which is ignored" in decided(encoder).detail
+    assert decided(encoder).level == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("3.12 \u00d7 10\u2076", 3.12e6),
+        ("3.12x10^6", 3.12e6),
+        ("3.12\u00b710\u207b\u2076", 3.12e-6),
+        ("2.71D+03", 2710.0),
+        ("\u0661\u0662\u066b\u0665", 12.5),
+        ("\u25bc 38.00", -38.0),
+        ("%44.0", 44.0),
+        ("41.9\u066a", 41.9),
+        ("(15,799.88) USD", -15799.88),
+        ("<1,234.00>", -1234.0),
+        ("RD$12,867.48", 12867.48),
+        ("GH\u20b514,847.92", 14847.92),
+        ("KSh 1,268", 1268.0),
+        ("Rp. 397.926,-", 397926.0),
+        ("15 734:-", 15734.0),
+        ("39,6 Mio. \u20ac", 39.6),
+    ],
+)
+def test_numbers_of_the_world(cell: str, value: float) -> None:
+    cells = [re.sub(r"^(\D*)\d", rf"\g<1>{i}", cell) for i in range(1, 10)] * 12
+    assert column(fitted([*cells, cell]), [cell]) == [value]
+
+
+def test_letters_behind_measurements_are_remarks_and_behind_house_numbers_not() -> None:
+    cells = [
+        f"{v / 300:.1f}{('', '', ' H', '', ' L')[i % 5]}" for i, v in enumerate(VALUES)
+    ]
+    one = decided(fitted(cells))
+    assert (one.kind, one.level) == ("number", 1)
+    assert "the letters 'H', 'L' behind some numbers are ignored" in one.detail
+    house = [f"{i % 60 + 1}{('', '', 'a')[i % 3]}" for i in range(120)]
+    assert decided(fitted(house)).kind == "category"
+
+
+def test_bare_numbers_beside_a_prefix_are_in_the_base_unit() -> None:
+    cells = [f"{400 + i}m" if i % 4 else f"0.{400 + i}" for i in range(100)]
+    assert column(fitted(cells), ["450m", "0.45", "9000m"]) == [0.45, 0.45, 9.0]
+    metres = [f"{400 + i % 50} m" if i % 4 else f"{400 + i % 50}" for i in range(100)]
+    assert column(fitted(metres), ["450 m", "450"]) == [450.0, 450.0]
+    likes = [f"{i / 50 + 1:.1f}K" if i % 2 else f"{800 + i}" for i in range(100)]
+    assert column(fitted(likes), ["1.5K", "850", "4.2M"]) == [1500.0, 850.0, 4.2e6]
+
+
+def test_new_rows_in_another_unit_of_the_same_kind_are_converted() -> None:
+    size = fitted([f"{300 + i % 9} MB" for i in range(100)])
+    assert column(size, ["388 MB", "4.2 GB", "12 kB"]) == [388.0, 4200.0, 0.012]
+    time = fitted([f"{200 + i % 9}ms" for i in range(100)])
+    assert column(time, ["208ms", "2m13s", "0.5 s"]) == [208.0, 133000.0, 500.0]
+    with pytest.raises(DataError, match=r"holds '5 \u20ac'"):
+        column(size, ["5 \u20ac"])
+
+
+def test_many_bounds_are_read_as_few_are() -> None:
+    cells = ["<0.01" if i % 5 else f"0.0{i % 89 + 10}" for i in range(200)]
+    encoder = fitted(cells)
+    assert column(encoder, ["<0.01", "0.05"]) == [0.01, 0.05]
+
+
+def test_a_number_that_hardly_changes_counts_as_a_rare_level_does() -> None:
+    encoder = fitted(["20.0"] * 399 + ["20.5"])
+    assert encoder.feature_names_[:2] == ["x", "x rarity"]
+    cells = {"x": ["20.0", "20.5", ""], "y": ["1", "1", "1"]}
+    found = encoder.transform(pa.table(cells))[:, 1].tolist()
+    assert found == [0.0, pytest.approx(np.log2(200)), 0.0]
+    assert encoder.usual("x", "20.5") == ("20.5", "20 in 99.75 % of training rows")
+
+
+def test_a_column_that_is_empty_but_for_a_cell_says_so() -> None:
+    encoder = fitted([None] * 399 + ["17.5"])
+    assert "99.75 % of the rows are missing" in decided(encoder).detail
+    assert encoder.usual("x", "17.5").usual.endswith(
+        "99.75 % of training rows have no value"
+    )
+
+
+def test_large_whole_numbers_are_written_in_full() -> None:
+    encoder = fitted([str(2**60 + 1000 * (i % 50)) for i in range(100)])
+    assert "e+" not in encoder.usual("x", str(2**60)).usual
 
 
 @pytest.mark.parametrize(
@@ -314,7 +443,7 @@ def test_units_that_are_one(found: set[str], factors: dict[str, float]) -> None:
     [
         (("EUR", "USD"), "looks like money in several currencies"),
         (("\u00b0C", "\u00b0F"), "looks like numbers in several units"),
-        (("kg", "lb"), "looks like numbers in several units"),
+        (("kg", "pcs"), "looks like numbers in several units"),
     ],
 )
 def test_units_that_are_not_one_are_left_out_loudly(
@@ -422,7 +551,7 @@ def test_mostly_numbers_are_never_called_an_identifier() -> None:
     )
     assert "--read-as 'x=number'" in one.remedy
     encoder = TableEncoder(read_as={"x": "number"}).fit(pa.table({"x": cells}))
-    assert encoder.feature_names_ == ["x", "x is missing"]
+    assert encoder.feature_names_ == ["x", "x is not a number"]
 
 
 def test_a_few_codes_that_are_digits_stay_a_category() -> None:
@@ -638,7 +767,10 @@ def test_charts_and_words_of_written_numbers() -> None:
         usual.endswith("above the highest in training (100000)") or "99999.5" in usual
     )
     assert encoder.usual("x", None) == ("missing", "as 0.83 % of training rows")
-    assert encoder.usual("x", "high") == ("high", "not a number; counts as missing")
+    assert encoder.usual("x", "high") == (
+        "'high'",
+        "not a number, never in training rows",
+    )
 
 
 def test_long_decimals_are_rounded_in_words() -> None:

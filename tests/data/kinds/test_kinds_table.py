@@ -82,8 +82,15 @@ def test_text_of_numbers() -> None:
     assert (one.kind, one.level) == ("number", 1)
     assert "2 cells are not numbers and count as missing" in one.detail
     assert "the first is 'broken' in row 98" in one.detail
-    assert "become its median, 23.75, too few to mark them" in one.detail
-    assert encoded(encoder, x=["2.5", "what", ""]) == {"x": [2.5, 23.75, 23.75]}
+    assert "become its median, 23.75, marked in 'x is not a number'" in one.detail
+    assert encoded(encoder, x=["2.5", "what", ""]) == {
+        "x": [2.5, 23.75, 23.75],
+        "x is not a number": [0.0, pytest.approx(np.log2(100 / 4)), 0.0],
+    }
+    assert encoder.usual("x", "what") == (
+        "'what'",
+        "not a number, as 2 cells in 100 rows",
+    )
 
 
 @pytest.mark.parametrize(
@@ -333,7 +340,8 @@ def test_impossible_and_mixed_dates_in_text() -> None:
     encoder = fitted(t=[*text, "2024-02-30", "2024-01-01T05:00:00+05:00"])
     assert "'2024-02-30' in row 60, is not a date" in decision(encoder, "t").detail
     found = encoded(encoder, t=["2024-02-30", "2024-01-01T05:00:00+05:00"])
-    assert "too few to mark them" in decision(encoder, "t").detail
+    assert "marked in 't is not a date'" in decision(encoder, "t").detail
+    assert found["t is not a date"] == [pytest.approx(np.log2(31)), 0.0]
     assert found["t hour cosine"][1] == 1.0
 
 
@@ -395,8 +403,6 @@ def test_a_missing_column_is_named_with_close_names(encoder: TableEncoder) -> No
     [
         ("flow", ["1", "high", "2"], "held numbers in the training data, but row 101"),
         ("flow", [START] * 3, "held numbers in the training data and now holds"),
-        ("on", [0, 1, 2], "held true and false in the training data, but row 102"),
-        ("on", ["no", "yes", "perhaps"], "(from 0) holds 'perhaps'; correct"),
         ("at", ["2024-01-01", "", "soon"], "held dates in the training data, but row"),
         (
             "at",
@@ -452,6 +458,27 @@ def test_not_fitted() -> None:
 # ------------------------------------------------------------------------ words
 
 
+def test_a_word_that_is_neither_true_nor_false_is_the_oddest() -> None:
+    encoder = fitted(on=["no", "yes"] * 30)
+    value = encoded(encoder, on=["no", "yes", "perhaps"])["on"]
+    assert value[:2] == [0.0, 1.0]
+    assert abs(value[2]) > 4
+    assert encoder.usual("on", "perhaps").usual == "never in training rows"
+
+
+def test_a_rare_word_counts_as_a_rare_level_does() -> None:
+    value = encoded(fitted(on=["ja"] * 399 + ["nein"]), on=["ja", "nein", ""])["on"]
+    assert value == [1.0, pytest.approx(1 - np.log2(200)), 1.0]
+
+
+def test_texts_of_which_many_repeat_are_not_left_out_silently() -> None:
+    texts = [f"{90 + i % 50}/{60 + i % 7}" for i in range(60)]
+    encoder = fitted(x=[*texts, *texts[:40]], y=[i % 7 for i in range(100)])
+    one = decision(encoder, "x")
+    assert (one.kind, one.level) == ("identifier", 2)
+    assert "--read-as 'x=category'" in one.remedy
+
+
 def test_usual_of_each_kind(encoder: TableEncoder) -> None:
     assert encoder.usual("flow", 1000.0) == (
         "1000",
@@ -459,8 +486,8 @@ def test_usual_of_each_kind(encoder: TableEncoder) -> None:
     )
     assert encoder.usual("flow", None) == ("missing", "which no training row was")
     assert encoder.usual("flow", "high") == (
-        "high",
-        "not a number; counts as missing",
+        "'high'",
+        "not a number, never in training rows",
     )
     assert encoder.usual("valve", "open") == ("'open'", "50 % of training rows")
     assert encoder.usual("valve", "ajar") == ("'ajar'", "never in training rows")

@@ -110,7 +110,8 @@ def _asked_numbers(task: Task, array: pa.Array) -> Plan:
     if found is None or not found.verdict.share:
         raise _cannot(task, array)
     style = found.settings | absent_numbers(task)
-    known = Known((*found.notes, *found.verdict.notes), level=1)
+    verdict = found.verdict
+    known = Known((*found.notes, *verdict.notes), level=1, unread=verdict.bad)
     values = parse(array, style)[0]
     return _tolerantly(number.plan(task.name, values, style=style, known=known))
 

@@ -209,7 +209,7 @@ def plan_reading(task: Task, text: Text, found: Reading) -> Plan:
     """Plan for text that was read as something."""
     notes = (*found.notes, *found.verdict.notes)
     remedy = _if_wrong(task.name, found.doubt) if found.doubt else ""
-    known = Known(notes, remedy, 1, tolerant=found.verdict.bad > 0)
+    known = Known(notes, remedy, 1, unread=found.verdict.bad)
     if "clock" in found.settings:
         known = replace(known, level=1 if notes else 0)
         return moment.plan(task.name, found.values, found.settings, known)

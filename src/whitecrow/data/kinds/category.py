@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds.plan import Plan, Usual, left_out, missing_usual, other_type
+from whitecrow.data.kinds.plan import (
+    Plan,
+    Usual,
+    left_out,
+    missing_usual,
+    other_type,
+    read_as,
+)
 from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, family_of
-from whitecrow.data.kinds.words import is_missing, percent, shown
+from whitecrow.data.kinds.words import is_missing, percent, quoted, shown
 
 __all__ = [
     "encode_category",
@@ -70,6 +78,10 @@ LISTED_LEVELS = 200
 """Levels whose share is kept for reports."""
 RARE = 0.01
 """Below this share of the training rows, it is said how often a level was seen."""
+
+
+NEARLY_ALL = 0.95
+"""Share of different texts from which on nobody need be told that these are names."""
 
 
 def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
@@ -109,7 +121,11 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     if _names_rows(known, present) and not asked:
         detail = f"{len(known)} different texts in {present} rows"
         nothing: dict[str, Any] = {"shares": {}, "counts": {}}
-        return left_out(name, "identifier", detail, summary | nothing)
+        found = left_out(name, "identifier", detail, summary | nothing)
+        if len(known) >= NEARLY_ALL * present:
+            return found
+        remedy = f"if it says more than who a row is: {read_as(name, 'category')}"
+        return replace(found, level=2, remedy=remedy)
     signs = _signs(counts)
     features = [f"{name} rarity"]
     features += [f"{name} code {i + 1}" for i in range(len(signs))]
@@ -350,7 +366,7 @@ def usual(plan: Plan, value: Any) -> Usual:
     summary = plan.summary
     if is_missing(value):
         return missing_usual(summary)
-    name, rows = repr(shown(value)), summary["rows"]
+    name, rows = quoted(shown(value)), summary["rows"]
     level = value.strip() if isinstance(value, str) else shown(value)
     count = plan.level_counts.get(level)
     if count is None and summary["distinct"] > len(plan.level_counts):

@@ -46,6 +46,7 @@ from whitecrow.data.kinds.plan import (
     bad_cell,
     deciles,
     left_out,
+    marks,
     missing_usual,
     other_type,
     with_indicator,
@@ -377,9 +378,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     fills = plan.settings["fill"]
     fills = [*fills, 0.0][: len(waves)]
     found = [np.where(valid, w, f) for w, f in zip(waves, fills, strict=True)]
-    if plan.settings["indicator"]:
-        found.append((~valid).astype(np.float64))
-    return found
+    return found + marks(plan, ~valid, unread)
 
 
 def _cells(plan: Plan, array: pa.Array) -> tuple[pa.Array, Mask]:

@@ -28,22 +28,28 @@ from whitecrow.data.kinds.plan import (
     Usual,
     all_missing,
     bad_cell,
+    bits,
     deciles,
     left_out,
+    marks,
     missing_usual,
     other_type,
     quantile,
+    unread_usual,
     with_indicator,
 )
 from whitecrow.data.kinds.text import family_of, numbers
-from whitecrow.data.kinds.words import number_text, shown
+from whitecrow.data.kinds.words import number_text, percent, shown
 
 __all__ = ["chart", "encode", "filled", "plan", "usual"]
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 FEWEST_IDS = 20
 """Rows from which on distinct values make a column an identifier."""
+RARE = 0.01
+"""Share of the rows up to which another value than the usual one counts by rarity."""
 EXACT = 2.0**53
 """Whole numbers beyond this are not all told apart as floats."""
 
@@ -90,7 +96,11 @@ def plan(
     settings = {"fill": summary["median"], "value": not constant, "style": style}
     settings |= {"low": low, "high": high}
     action = "kept as missing or not" if constant else "kept unchanged"
-    features = () if constant else (name,)
+    features: tuple[str, ...] = () if constant else (name,)
+    others = len(ordered) - int(np.count_nonzero(ordered == summary["median"]))
+    if not constant and others <= RARE * len(values):
+        action = "kept unchanged, and as how rare another value is"
+        features, settings["others"] = (name, f"{name} rarity"), others
     found = Plan(name, "number", action, "", features, settings, summary)
     found = with_indicator(found, f"its median, {summary['median']:.6g}", known)
     return number_far.warned(found, values, ordered)
@@ -112,7 +122,8 @@ def _summary(
     summary |= {"missing": missing, "whole": whole}
     summary |= {key: quantile(ordered, q) for key, q in QUANTILES.items()}
     summary["deciles"] = deciles(ordered)
-    unit = "seconds" if style.get("duration") else units.base(style["units"])
+    unit = style.get("unit", units.base(style["units"]))
+    unit = "seconds" if style.get("duration") else unit
     return summary | ({"unit": unit} if unit else {})
 
 
@@ -157,11 +168,11 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         values, unread = parse(array, _style_of(plan, array))
         if unread.any() and not plan.settings["tolerant"]:
             raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
-    elif family in {"number", "boolean", "empty", "duration"}:
+        return filled(plan, values, unread)
+    if family in {"number", "boolean", "empty", "duration"}:
         values = _typed(plan, array)
-    else:
-        raise other_type(plan, array)
-    return filled(plan, values)
+        return filled(plan, values, np.zeros(len(values), bool))
+    raise other_type(plan, array)
 
 
 def _style_of(plan: Plan, array: pa.Array) -> Style:
@@ -191,8 +202,8 @@ def _typed(plan: Plan, array: pa.Array) -> Values:
     return numbers(array)
 
 
-def filled(plan: Plan, values: Values) -> list[Values]:
-    """Values with the fill where they are missing, within bounds, and the mark."""
+def filled(plan: Plan, values: Values, unread: Mask) -> list[Values]:
+    """Values with the fill where they are missing, within bounds, and the marks."""
     settings = plan.settings
     # Models of format 1 have no bounds: infinite cells count as missing there.
     missing = np.isnan(values) if "low" in settings else ~np.isfinite(values)
@@ -201,9 +212,10 @@ def filled(plan: Plan, values: Values) -> list[Values]:
         if missing.any():
             values = np.where(missing, settings["fill"], values)
         found.append(_within(values, settings))
-    if settings["indicator"]:
-        found.append(missing.astype(np.float64))
-    return found
+        if others := settings.get("others"):
+            unusual = ~missing & (values != plan.summary["median"])
+            found.append(np.where(unusual, bits(plan.summary["rows"], others), 0.0))
+    return found + marks(plan, missing, unread)
 
 
 def _within(values: Values, settings: dict[str, Any]) -> Values:
@@ -237,9 +249,12 @@ def usual(plan: Plan, value: Any) -> Usual:
         style = _style_of(plan, pa.array([value]))
     number = _number_of(value, style)
     if number is None:
-        return Usual(shown(value), "not a number; counts as missing")
+        return unread_usual(plan, str(value))
     if math.isnan(number):
         return missing_usual(summary)
+    others = plan.settings.get("others", 0)
+    if not plan.settings.get("value", True) or others:
+        return _beside_one(plan, value, number, others)
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
     text = {key: number_text(summary[key], spread) for key in _PLACES}
     unit = f" {summary['unit']}" if summary.get("unit") else ""
@@ -249,6 +264,18 @@ def usual(plan: Plan, value: Any) -> Usual:
     elif number < summary["min"]:
         sentence += f"; below the lowest in training ({text['min']})"
     return Usual(_shown(value, number, spread), sentence)
+
+
+def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
+    """A number where all training rows but a few have the same one."""
+    summary = plan.summary
+    median, rows = number_text(summary["median"]), summary["rows"]
+    present = 1 - summary["missing"]
+    if not others:
+        share = f"{percent(1 - present)} of training rows have no value"
+        return Usual(_shown(value, number, 0), f"the others are {median}; {share}")
+    text = f"{median} in {percent(present - others / rows)} of training rows"
+    return Usual(_shown(value, number, summary["max"] - summary["min"]), text)
 
 
 _PLACES = ("min", "q05", "median", "q95", "max")

@@ -7,7 +7,6 @@ mark), `units` (by what the numbers of each are multiplied), and where they matt
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, NamedTuple
 
@@ -119,9 +118,22 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
         by_level, right = duration.read(text.levels, style)
     else:
         by_level, right = read(apart(text.levels), style)
+        _with_durations(text.levels, style, by_level, right)
     unread = ~right & ~text.absent(style.get("words", ()))
     values = text.spread(np.where(right, by_level, np.nan), np.nan)
     return without_absent(values, style), text.spread(unread, False)
+
+
+def _with_durations(
+    levels: pa.Array, style: Style, values: Values, right: Mask
+) -> None:
+    """Read also 2m13s, where the numbers are in a unit of time."""
+    for unit, by in style["units"].items():
+        if unit and (seconds := units.seconds(unit)) and not right.all():
+            others = np.flatnonzero(~right)
+            lasting, known = duration.read(levels.take(pa.array(others)), style)
+            values[others[known]] = lasting[known] * by / seconds
+            right[others[known]] = True
 
 
 def _fast(array: pa.Array, style: Style) -> Values | None:
@@ -148,8 +160,10 @@ class Cells(NamedTuple):
     exponent: pa.Array
     sign: Values  # 1 or -1; NaN where the level is not a number
     unit: NDArray[Any]
+    mark: NDArray[Any]  # what is ignored, such as a footnote
 
 
+SUPER = "\u2070\u00b9\u00b2\u00b3\u2074-\u2079"
 _APART = (
     r"(?s)^(?P<pre>[^\d]*)(?P<core>\d(?:[\d., '_]*\d)?)"
     r"(?P<exponent>(?:[eE][-+]?\d+)?)(?P<post>.*)$"
@@ -157,14 +171,28 @@ _APART = (
 _LIKE = {
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
     **dict.fromkeys("\u2019\u2018\u02bc\u00b4\u2032`", "'"),
+    **{chr(zero + i): str(i) for zero in (0x660, 0x6F0) for i in range(10)},
+    **{"\u066a": "%", "\u066b": ".", "\u066c": ","},
 }
+_POWERS = (
+    (
+        r"(\d) ?[x*\x{d7}\x{b7}] ?10\^?([-\x{2212}\x{207b}+]?[\d" + SUPER + "]+)",
+        r"\1e\2",
+    ),
+    (r"(\d)[dD]([-+]\d+)$", r"\1e\2"),
+    (rf"(\d)[{SUPER}]+", r"\1*"),
+)
+"""Powers of ten, as `3.1 x 10^6` and `3.1D+06`; other raised digits are footnotes."""
 _INFINITE = ("inf", "infinity", "infinite", "\u221e")
 
 
 def _alike(levels: pa.Array) -> pa.Array:
-    """Levels with one kind of minus, apostrophe, blank and digit."""
+    """Levels with one kind of minus, apostrophe, blank, digit and power of ten."""
+    for form, written in _POWERS:
+        levels = pc.replace_substring_regex(levels, form, written)
     if pc.all(pc.string_is_ascii(levels)).as_py() is not False:
         return levels
+    levels = pc.replace_substring(levels, "\u207b", "-")
     for old, new in _LIKE.items():
         levels = pc.replace_substring(levels, old, new)
     return pc.utf8_trim_whitespace(pc.utf8_normalize(levels, "NFKC"))
@@ -184,7 +212,8 @@ def apart(levels: pa.Array) -> Cells:
         core = pc.binary_join_element_wise(leading, core, pa.scalar("", core.type))
     sign = np.array([one.sign for one in found])[place]
     unit = np.array([one.unit for one in found], object)[place]
-    return _with_infinite(levels, Cells(core, exponent, sign, unit))
+    mark = np.array([one.mark for one in found], object)[place]
+    return _with_infinite(levels, Cells(core, exponent, sign, unit, mark))
 
 
 def _with_infinite(levels: pa.Array, cells: Cells) -> Cells:
@@ -200,6 +229,7 @@ def _with_infinite(levels: pa.Array, cells: Cells) -> Cells:
         pc.if_else(put, pa.scalar("e999", cells.core.type), cells.exponent),
         np.where(words, np.where(minus, -1.0, 1.0), cells.sign),
         np.where(words, "", cells.unit),
+        cells.mark,
     )
 
 
@@ -320,4 +350,6 @@ def _factor(name: str, style: Style) -> float:
     if units.folded(name) in alike:
         return float(alike[units.folded(name)])
     # Money among numbers that had no unit at all is read too.
-    return 1.0 if set(known) == {""} and units.is_currency(name) else math.nan
+    if set(known) == {""} and units.is_currency(name):
+        return 1.0
+    return units.factor(name, known)

@@ -63,8 +63,9 @@ def find(
     if not decimal:
         mark, doubt = _decimal(text, cells, found, marks, separator)
     weights = _weights(cells.unit[number], text.counts[number])
-    system = units.system(weights)
-    style: Style = {"decimal": mark, "units": system.factors}
+    sizes, cents = _sizes(text, cells, number, mark)
+    system = units.system(weights, sizes, cents=cents)
+    style: Style = {"decimal": mark, "units": system.factors, "unit": system.unit}
     values, right = read(cells, style)
     right &= ~text.absent()
     verdict = judge(text, right, "numbers")
@@ -74,8 +75,9 @@ def find(
     # Many different words behind numbers are no units: these are addresses or codes.
     alike = 0 if len(weights) > MOST_UNITS else int(text.counts[number].sum())
     notes = _written(text, cells, values, right, mark) + _mixed(text, found, mark)
+    notes += _ignored(text, cells, right)
     return Reading(
-        looks=units.looks(weights),
+        looks=units.looks(weights, system.factors),
         values=text.spread(np.where(right, values, np.nan), np.nan),
         settings=style,
         verdict=verdict,
@@ -84,6 +86,34 @@ def find(
         likeness=alike / max(present, 1),
         codes=not decimal and _are_codes(text, cells, right),
     )
+
+
+def _sizes(
+    text: Text, cells: Cells, number: Mask, mark: str
+) -> tuple[dict[str, float], bool]:
+    """How large the numbers of each unit are, and whether most have cents."""
+    names = np.unique(cells.unit[number].astype(str)).tolist()
+    alike: Style = {"decimal": mark, "units": dict.fromkeys(names, 1.0)}
+    values = np.abs(read(cells, alike)[0])
+    sizes = {
+        name: float(np.nanmedian(values[number & (cells.unit == name)]))
+        for name in names[:MOST_UNITS]
+    }
+    broken = number & matches(cells.core, r"[.,]\d{1,}$")
+    cents = text.counts[broken].sum() > 0.5 * text.counts[number].sum()
+    return sizes, bool(cents)
+
+
+def _ignored(text: Text, cells: Cells, right: Mask) -> tuple[str, ...]:
+    """What is said of footnotes and the like."""
+    marked = right & (cells.mark != "")
+    if not marked.any():
+        return ()
+    count, cell = int(text.counts[marked].sum()), text.levels[int(np.argmax(marked))]
+    cells_have = f"{count} cells such as {cell.as_py()[:40]!r} have"
+    if count == 1:
+        cells_have = f"1 cell, {cell.as_py()[:40]!r}, has"
+    return (f"{cells_have} a mark beside the number, which is ignored",)
 
 
 def _mixed(text: Text, found: Readings, mark: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds.words import percent
+from whitecrow.data.kinds.words import percent, quoted, shown
 from whitecrow.errors import DataError
 
 __all__ = [
@@ -23,15 +23,21 @@ __all__ = [
     "Usual",
     "all_missing",
     "bad_cell",
+    "bits",
     "deciles",
     "left_out",
+    "marks",
     "missing_usual",
     "other_type",
     "quantile",
     "read_as",
     "said",
+    "unread_usual",
     "with_indicator",
 ]
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 QUANTILES = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5}
 QUANTILES |= {"q75": 0.75, "q95": 0.95, "max": 1.0}
@@ -125,14 +131,14 @@ class Known:
         What to do if they are wrong.
     level : int
         How loud the notes are, as in `table.Decision`.
-    tolerant : bool
-        Some cells were not read; new ones may follow.
+    unread : int
+        Cells with text that could not be read.
     """
 
     notes: tuple[str, ...] = ()
     remedy: str = ""
     level: int = 0
-    tolerant: bool = False
+    unread: int = 0
 
     def with_note(self, note: str) -> Known:
         """Add a note behind the others."""
@@ -143,29 +149,60 @@ NOTHING_KNOWN = Known()
 
 
 def with_indicator(plan: Plan, fill: str, known: Known) -> Plan:
-    """Add what is known, and a column that marks missing cells if enough rows had some.
+    """Add what is known, and columns that mark cells without a value.
 
-    A mark that hardly a row has would make that row odder than any value does.
+    Empty cells are marked if enough rows had some: a mark that hardly a row has would
+    make that row odder than any value does. A cell with text that could not be read is
+    an oddity of its own, and marked even if it is the only one.
     """
-    missing, features, action = plan.summary["missing"], plan.features, plan.action
-    marked = missing > 0 and not _too_few(missing, plan.summary["rows"])
+    rows, missing, unread = plan.summary["rows"], plan.summary["missing"], known.unread
+    empty = round(missing * rows) - unread
+    new = [f"{plan.column} is missing"] if empty and not _too_few(empty, rows) else []
+    marked = bool(new)
+    new += [f"{plan.column} is not {_one(plan)}"] if unread else []
+    features = (*plan.features, *new)
     notes = list(known.notes)
     if missing:
-        becomes = f" and become {fill}" if features else ""
-        mark = f"{plan.column} is missing"
-        features = (*features, mark) if marked else features
-        how = f"marked in {mark!r}" if marked else "too few to mark them"
-        notes.append(f"{100 * missing:.2g} % of the rows are missing{becomes}, {how}")
-        action = action if features else "left out"
+        becomes = f" and become {fill}" if plan.features else ""
+        how = f"marked in {' and '.join(map(repr, new))}"
+        how = how if new else "too few to mark them"
+        notes.append(f"{percent(missing)} of the rows are missing{becomes}, {how}")
+    settings: dict[str, Any] = {"indicator": marked, "tolerant": unread > 0}
+    settings |= {"unread": unread} if unread else {}
     return replace(
         plan,
-        action=action,
+        action=plan.action if features or not missing else "left out",
         detail="; ".join(notes),
         features=features,
-        settings=plan.settings | {"indicator": marked, "tolerant": known.tolerant},
+        settings=plan.settings | settings,
         remedy=known.remedy,
         level=known.level if known.notes else 0,
     )
+
+
+def marks(plan: Plan, missing: Mask, unread: Mask) -> list[Values]:
+    """Encode the marks of `with_indicator`.
+
+    That of a cell which was not read is how rare such a cell is: in the units of levels
+    of categories, among which such a cell would be one.
+    """
+    settings, found = plan.settings, []
+    count = settings.get("unread", 0)  # models of before marked both in one column
+    if settings["indicator"]:
+        found.append((missing & ~unread if count else missing).astype(np.float64))
+    if count:
+        found.append(np.where(unread, bits(plan.summary["rows"], count), 0.0))
+    return found
+
+
+def bits(rows: int, cells: int) -> float:
+    """Tell how rare a cell is that so many of the rows have, in bits.
+
+    As `category.rarity` does; no cell at all is one never seen.
+    """
+    if not cells:
+        return math.log2(rows + 1)
+    return max(1.0, math.log2(rows / (2 * cells)))
 
 
 FEWEST_MISSING = 5
@@ -174,9 +211,8 @@ LEAST_MISSING = 0.002
 """Their share in a long one."""
 
 
-def _too_few(missing: float, rows: int) -> bool:
-    least = min(max(FEWEST_MISSING, LEAST_MISSING * rows), rows / 10)
-    return round(missing * rows) < least
+def _too_few(missing: int, rows: int) -> bool:
+    return missing < min(max(FEWEST_MISSING, LEAST_MISSING * rows), rows / 10)
 
 
 def all_missing(name: str, n: int) -> Plan:
@@ -225,14 +261,21 @@ def other_type(plan: Plan, array: pa.Array) -> DataError:
 
 
 def _plural(plan: Plan) -> str:
-    if plan.kind == "date" and plan.settings["clock"]:
-        return "times of day"
-    return {
-        "number": "numbers",
-        "boolean": "true and false",
-        "date": "dates",
-        "category": "categories",
-    }[plan.kind]
+    return _CELLS["clock" if plan.settings.get("clock") else plan.kind][1]
+
+
+def _one(plan: Plan) -> str:
+    return _CELLS["clock" if plan.settings.get("clock") else plan.kind][0]
+
+
+_CELLS = {
+    "number": ("a number", "numbers"),
+    "boolean": ("true or false", "true and false"),
+    "date": ("a date", "dates"),
+    "clock": ("a time of day", "times of day"),
+    "category": ("a category", "categories"),
+}
+"""What one cell of a kind is, and what several are."""
 
 
 def missing_usual(summary: dict[str, Any]) -> Usual:
@@ -240,3 +283,12 @@ def missing_usual(summary: dict[str, Any]) -> Usual:
     share = summary.get("missing", 0.0)
     known = f"as {percent(share)} of training rows"
     return Usual("missing", known if share else "which no training row was")
+
+
+def unread_usual(plan: Plan, value: str) -> Usual:
+    """What is said of a cell that could not be read."""
+    count, rows = plan.settings.get("unread", 0), plan.summary["rows"]
+    seen = "never in training rows"
+    if count:
+        seen = f"as {'one cell' if count == 1 else f'{count} cells'} in {rows:,} rows"
+    return Usual(quoted(shown(value)), f"not {_one(plan)}, {seen}")

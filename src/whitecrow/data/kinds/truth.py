@@ -15,6 +15,7 @@ from whitecrow.data.kinds.plan import (
     Usual,
     all_missing,
     bad_cell,
+    bits,
     left_out,
     missing_usual,
     other_type,
@@ -49,6 +50,8 @@ _PAIRS = (
     ("vero", "falso"),
     ("sim", "n\u00e3o"),
 )
+RARE = 0.01
+"""Share of the rows up to which a word counts by its rarity."""
 _ALWAYS = {"true", "yes", "false", "no"}
 _MARKS = {"x", "\u2713", "\u2714", "\u00d7"}
 """A mark that means yes where the other cells are empty."""
@@ -115,6 +118,11 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
     if constant and not missing:
         return left_out(name, "constant", f"always {word}", summary)
     settings = {**(how or {}), "fill": float(usual), "value": not constant}
+    rarer = round(min(share, 1 - share) * len(valid))
+    if not constant and rarer <= RARE * len(values):
+        settings["apart"] = bits(len(values), rarer)
+    if not constant:
+        settings["unknown"] = bits(len(values), 0)
     features = () if constant else (name,)
     action = "kept as missing or not" if constant else "kept as 0 and 1"
     found = Plan(name, "boolean", action, "", features, settings, summary)
@@ -124,10 +132,13 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     """0 and 1, and the mark for missing cells.
 
+    A word that hardly a row has is as far from the other one as its rarity in bits, as
+    a level of a category is, and a word that is neither is farther.
+
     Raises
     ------
     DataError
-        A cell is neither true nor false.
+        A cell is neither true nor false, and the model is of before.
     """
     family = family_of(array.type)
     if family == "text":
@@ -137,9 +148,15 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
         unread = ~(np.isnan(values) | (values == 0) | (values == 1))
     else:
         raise other_type(plan, array)
-    if unread.any() and not plan.settings["tolerant"]:
+    settings = plan.settings
+    if unread.any() and not settings["tolerant"] and "unknown" not in settings:
         raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
-    return filled(plan, np.where(unread, np.nan, values))
+    fill = settings["fill"]
+    values = np.where(unread, np.nan, fill + (values - fill) * settings.get("apart", 1))
+    encoded = filled(plan, values, unread)
+    if unread.any() and "unknown" in settings:
+        encoded[0][unread] = fill + (1 - 2 * fill) * settings["unknown"]
+    return encoded
 
 
 def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:

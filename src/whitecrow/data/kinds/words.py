@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from whitecrow.data.kinds.text import NO_VALUE
 
-__all__ = ["describe", "in_full", "is_missing", "number_text", "percent", "shown"]
+__all__ = ["describe", "in_full", "is_missing", "number_text", "percent"]
+__all__ += ["quoted", "shown"]
 
 
 def describe(
@@ -115,7 +116,7 @@ def number_text(value: float, spread: float = 0.0) -> str:
     """
     if not math.isfinite(value):
         return "infinite" if value > 0 else "minus infinite"
-    if value == int(value) and abs(value) < 1e15:
+    if value == int(value) and abs(value) < 1e19:
         return str(int(value))
     if abs(value) >= 1e9 or not 1e-6 < spread < 1e9:
         return f"{value:.6g}"
@@ -140,3 +141,14 @@ def percent(share: float) -> str:
     ('12 %', '99.96 %')
     """
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.4g} %"
+
+
+def quoted(text: str) -> str:
+    """A text between quotes, as it is.
+
+    Examples
+    --------
+    >>> quoted("8'9")
+    "'8'9'"
+    """
+    return f"'{text}'"

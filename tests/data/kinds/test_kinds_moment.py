@@ -428,6 +428,13 @@ def test_times_of_day(cell: str, expected: float) -> None:
         (["2h 15m", "1h", "45m", "1h30"], [8100.0, 3600.0, 2700.0, 5400.0]),
         (["90 min", "45 min 10 s"], [5400.0, 2710.0]),
         (["1 hour 30 minutes", "2 hours"], [5400.0, 7200.0]),
+        (["1 Std. 44 Min.", "2 Stunden und 5 Sek."], [6240.0, 7205.0]),
+        (["1 heure et 30 minutes", "2 jours"], [5400.0, 172800.0]),
+        (["1 hora y 30 minutos", "2 días"], [5400.0, 172800.0]),
+        (
+            ["1 ora e 5 minuti", "3 giorni", "2 uur", "1 semana"],
+            [3900, 259200, 7200, 604800],
+        ),
         (["3 days 04:05:06", "0 days 00:00:01.500"], [273906.0, 1.5]),
         (["3 days, 4:05:06", "-1 day, 23:59:59"], [273906.0, -1.0]),
         (["PT1H30M", "P1DT1H", "PT5S", "P2W"], [5400.0, 90000.0, 5.0, 1209600.0]),
@@ -443,6 +450,38 @@ def test_durations_are_seconds(cells: list[str], expected: list[float]) -> None:
     assert "seconds" in one.detail
     assert seconds(encoder, cells) == pytest.approx(expected, abs=1e-9)
     assert encoder.usual("t", cells[0]).usual.endswith("seconds")
+
+
+def test_24_00_is_midnight_where_all_others_are_times_of_day() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}" for i in range(100)]
+    cells[5] = "24:00"
+    one = decided(encoder := fitted(cells))
+    assert one.kind == "date"
+    assert "'24:00' is read as midnight" in one.detail
+    assert seconds(encoder, ["24:00", "23:00"]) == [0.0, 82800.0]
+    assert decided(fitted([*cells, "26:30"])).kind == "number"
+
+
+def test_the_time_on_the_wall_is_what_matters() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}:00+02:00" for i in range(100)]
+    encoder = fitted(cells)
+    assert "offsets do not count" in decided(encoder).detail
+    assert seconds(encoder, cells[:2]) == [0.0, 3660.0]
+    plan = encoder.to_dict()
+    del plan["columns"][0]["settings"]["wall"]
+    before = TableEncoder.from_dict(plan)
+    assert seconds(before, ["03:00:00+02:00"]) == [3600.0]
+
+
+@pytest.mark.parametrize("cell", ["2022-02-30", "31.31.2022", "soon"])
+def test_one_cell_that_is_no_date_is_marked(cell: str) -> None:
+    cells = [f"{d:%d.%m.%Y}" for d in MOMENTS]
+    cells[5] = cell
+    encoder = fitted(cells)
+    frame = pa.table({"t": cells, "y": ["0"] * N})
+    place = encoder.feature_names_.index("t is not a date")
+    assert np.flatnonzero(encoder.transform(frame)[:, place]).tolist() == [5]
+    assert encoder.usual("t", cell).usual == "not a date, as one cell in 300 rows"
 
 
 def test_the_name_of_a_column_tells_durations_from_times_of_day() -> None:

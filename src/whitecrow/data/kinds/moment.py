@@ -49,6 +49,7 @@ from whitecrow.data.kinds.plan import (
     marks,
     missing_usual,
     other_type,
+    unread_usual,
     with_indicator,
 )
 from whitecrow.data.kinds.reading import Reading, judge
@@ -117,7 +118,10 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
         return fast, np.zeros(len(array), bool)
     text = distinct(array)
     order = settings.get("order", "")
-    micros, right = read_clock(text.levels) if clock else read(text.levels, order)
+    if clock:
+        micros, right = read_clock(text.levels, wall=settings.get("wall", False))
+    else:
+        micros, right = read(text.levels, order)
     absent = text.absent(settings.get("words", ()))
     return _spread(text, micros, right & ~absent), text.spread(~right & ~absent, False)
 
@@ -166,9 +170,21 @@ def find_clock(text: Text) -> Reading | None:
     if not right.any():
         return None
     verdict = judge(text, right, "times of day")
-    settings = {"clock": True, "words": list(verdict.words)}
+    settings = {"clock": True, "wall": True, "words": list(verdict.words)}
     cells = _spread(text, micros, right)
-    return Reading("times of day", cells, settings, verdict)
+    notes = [
+        f"{text.levels[int(np.argmax(some))].as_py()!r} is read as {reading}"
+        for form, reading in _CLOCK_NOTES.items()
+        if (some := right & matches(text.levels, form)).any()
+    ]
+    return Reading("times of day", cells, settings, verdict, tuple(notes))
+
+
+_CLOCK_NOTES = {
+    "^24": "midnight",
+    r"[-+]\d{2}:?\d{2}$": "the time on the wall there: offsets do not count",
+}
+"""What is said of times of day that could be meant in another way."""
 
 
 def _digits_and_marks(levels: pa.Array) -> bool:
@@ -234,7 +250,9 @@ def _order_note(text: Text, micros: Micros, right: Mask) -> tuple[str, ...]:
         return ()
     place = int(np.argmax(other))
     example = text.levels[place].as_py()[:40]
-    return (f"cells such as {example!r} are read as {iso_text(int(micros[place]))}",)
+    return (
+        f"cells such as {example!r} are read as {day_or_moment(int(micros[place]))}",
+    )
 
 
 # -------------------------------------------------------------------------- plan
@@ -437,8 +455,7 @@ def usual(plan: Plan, value: Any) -> Usual:
     except (DataError, OverflowError, pa.ArrowException):
         return Usual(shown(value), said)
     if micros.null_count:
-        one = "a time of day" if plan.settings["clock"] else "a date"
-        return Usual(shown(value), f"not {one}; counts as missing")
+        return unread_usual(plan, str(value))
     moment = int(micros[0].as_py())
     if "bulk" in plan.settings and moment_far.beyond(plan.settings, micros.to_numpy()):
         side = "before" if moment < plan.settings["bulk"][0] else "after"

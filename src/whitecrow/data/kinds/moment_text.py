@@ -246,8 +246,8 @@ def _assembled(year: Ints, month: Ints, day: Ints) -> tuple[Micros, Mask]:
     return np.where(fine, (first + day - 1) * DAY, 0), fine
 
 
-def _time_of(fields: pa.Array) -> tuple[Micros, Mask]:
-    """Times of day with their zone taken off, and which exist."""
+def _time_of(fields: pa.Array, *, wall: bool = False) -> tuple[Micros, Mask]:
+    """Times of day, on the wall or in Greenwich, and which exist."""
     names = {field.name for field in fields.type}
     hour, minute, second = (_whole(fields, name) for name in "his")
     fine = (hour <= 23) & (minute <= 59) & (second <= 59)
@@ -262,7 +262,7 @@ def _time_of(fields: pa.Array) -> tuple[Micros, Mask]:
     if "z" in names:
         offset = _mapped(fields, "z", _offset)
         fine &= np.abs(offset) <= 15 * 3600
-        micros = micros - offset * SECOND
+        micros = micros if wall else micros - offset * SECOND
     return micros, fine
 
 
@@ -282,16 +282,23 @@ def _offset(zone: str) -> int:
     return _ZONES[name] * 3600 + (-seconds if "-" in zone else seconds)
 
 
-def read_clock(levels: pa.Array) -> tuple[Micros, Mask]:
-    """Different texts as microseconds since midnight, and which are times of day."""
+def read_clock(levels: pa.Array, *, wall: bool = True) -> tuple[Micros, Mask]:
+    """Different texts as microseconds since midnight, and which are times of day.
+
+    Parameters
+    ----------
+    levels : pyarrow.Array of text
+    wall : bool
+        Offsets do not count, and 24:00 is midnight; models of before did otherwise.
+    """
     matched, fields = matching(_tidy(levels), _CLOCK)
     micros, right = np.zeros(len(levels), np.int64), matched.copy()
     if matched.any():
-        found, fine = _time_of(fields)
+        found, fine = _time_of(fields, wall=wall)
         bare = [as_mask(pc.equal(pc.struct_field(fields, n), "")) for n in ("i", "ap")]
-        # A bare number is no time of day; 24:00 is the length of a day.
-        fine &= ~(bare[0] & bare[1]) & (found < DAY) & (found >= 0)
-        micros[matched], right[matched] = found, fine
+        # A bare number is no time of day.
+        fine &= ~(bare[0] & bare[1]) & (found < DAY + wall) & (found >= 0)
+        micros[matched], right[matched] = found % DAY, fine
     return micros, right
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,32 @@ def same(one: datetime) -> datetime:
 
 def named(one: datetime, names: str, pattern: str) -> str:
     return pattern.format(d=one, month=names.split()[one.month - 1])
+
+
+def to_quarter(one: datetime) -> datetime:
+    return to_day(one).replace(month=(one.month + 2) // 3 * 3 - 2, day=1)
+
+
+def to_monday(one: datetime) -> datetime:
+    return to_day(one) - timedelta(days=one.weekday())
+
+
+MORE_MONTHS = {
+    "polish": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września "
+    "października listopada grudnia",
+    "russian": "января февраля марта апреля мая июня июля августа сентября октября "
+    "ноября декабря",
+    "turkish": "Ocak Şubat Mart Nisan May\u0131s Haziran Temmuz Ağustos Eylül Ekim "
+    "Kas\u0131m Aral\u0131k",
+    "czech": "ledna února března dubna května června července srpna září října "
+    "listopadu prosince",
+    "danish": "januar februar marts april maj juni juli august september oktober "
+    "november december",
+    "finnish": "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta "
+    "heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta",
+    "indonesian": "Januari Februari Maret April Mei Juni Juli Agustus September "
+    "Oktober November Desember",
+}
 
 
 Way = tuple[Callable[[datetime], str], Callable[[datetime], datetime]]
@@ -143,6 +170,38 @@ WAYS: dict[str, Way] = {
     "ctime": (lambda d: d.ctime(), same),
     "ctime with zone": (lambda d: f"{d:%a %b %d %H:%M:%S UTC %Y}", same),
     "weekday": (lambda d: f"{d:%A, %d %B %Y}", to_day),
+    "quarter": (lambda d: f"{d.year}-Q{(d.month + 2) // 3}", to_quarter),
+    "quarter in front": (lambda d: f"Q{(d.month + 2) // 3} {d.year}", to_quarter),
+    "week": (lambda d: "{}-W{:02}".format(*d.isocalendar()), to_monday),
+    "german week": (lambda d: "KW {1}/{0}".format(*d.isocalendar()), to_monday),
+    "statistical month": (
+        lambda d: f"{d:%YM%m}",
+        lambda d: to_day(d).replace(day=1),
+    ),
+    "korean": (lambda d: f"{d.year}. {d.month}. {d.day}.", to_day),
+    "korean, named": (lambda d: f"{d.year}년 {d.month}월 {d.day}일", to_day),
+    "japanese": (lambda d: f"{d:%Y年%m月%d日} {d.hour}時{d.minute}分", to_minute),
+    "chinese half days": (
+        lambda d: f"{d:%Y年%m月%d日} {'上午' if d.hour < 12 else '下午'}{d:%I:%M}",
+        to_minute,
+    ),
+    "spanish half days": (
+        lambda d: f"{d:%m/%d/%Y %I:%M:%S} {'a. m.' if d.hour < 12 else 'p. m.'}",
+        same,
+    ),
+    "hours with points": (lambda d: f"{d:%d.%m.%Y %H.%M}", to_minute),
+    "oracle": (lambda d: f"{d:%d-%b-%y %I.%M.%S}.000000000 {d:%p}".upper(), same),
+    "iso, zone and its place": (
+        lambda d: f"{(d + timedelta(hours=1)).isoformat()}+01:00[Europe/Berlin]",
+        same,
+    ),
+    **{
+        language: (
+            partial(named, names=names, pattern="{d.day} {month} {d.year}"),
+            to_day,
+        )
+        for language, names in MORE_MONTHS.items()
+    },
     "german weekday": (
         lambda d: (
             ("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So")[d.weekday()] + f", {d:%d.%m.%Y}"
@@ -456,7 +515,7 @@ def test_24_00_is_midnight_where_all_others_are_times_of_day() -> None:
     cells = [f"{i % 24:02}:{i % 60:02}" for i in range(100)]
     cells[5] = "24:00"
     one = decided(encoder := fitted(cells))
-    assert one.kind == "date"
+    assert one.kind == "clock"
     assert "'24:00' is read as midnight" in one.detail
     assert seconds(encoder, ["24:00", "23:00"]) == [0.0, 82800.0]
     assert decided(fitted([*cells, "26:30"])).kind == "number"
@@ -484,11 +543,65 @@ def test_one_cell_that_is_no_date_is_marked(cell: str) -> None:
     assert encoder.usual("t", cell).usual == "not a date, as one cell in 300 rows"
 
 
+@pytest.mark.parametrize(
+    ("form", "cell", "expected"),
+    [
+        ("%H%M", "0312", 11520.0),
+        ("%H%M%S", "031209", 11529.0),
+        ("%H.%M Uhr", "03.12 Uhr", 11520.0),
+        ("%H Uhr", "3 Uhr", 10800.0),
+        ("%d%m%Y", "05022022", 1644019200.0),
+        ("%m.%Y", "02.2022", 1643673600.0),
+    ],
+)
+def test_moments_of_digits_are_neither_codes_nor_numbers(
+    form: str, cell: str, expected: float
+) -> None:
+    encoder = fitted([f"{d:{form}}" for d in MOMENTS])
+    assert decided(encoder).kind in ("date", "clock")
+    assert seconds(encoder, [cell]) == [expected]
+    if form[-1] not in "r":
+        assert "are read as" in decided(encoder).detail
+        assert "--read-as 't=category'" in decided(encoder).remedy
+
+
+def test_codes_are_no_moments() -> None:
+    for cells in (
+        [f"{i % 60:04}" for i in range(N)],
+        [f"{i % 20:02}{i % 7:02}" for i in range(N)],
+        [f"{(7919 * i) % 10000:04}" for i in range(N)],
+        [f"{i % 12 + 1}.{(37 * i) % 10000:04}" for i in range(N)],
+    ):
+        assert decided(fitted(cells)).kind not in ("date", "clock")
+
+
+def test_what_looks_like_moments_but_is_not_read_is_said_loudly() -> None:
+    one = decided(fitted([f"{d:%b %d %H:%M:%S}" for d in MOMENTS]))
+    assert (one.kind, one.level) == ("unread", 2)
+    assert "looks like dates or times" in one.detail
+    cells = [f"user{i}@corp.com, {i * 7919}" for i in range(N)]
+    assert decided(fitted(cells)).kind == "identifier"
+
+
+def test_first_days_of_months_have_no_usual_weekday() -> None:
+    cells = [f"{2015 + i // 12}-{i % 12 + 1:02}-01" for i in range(96)]
+    assert fitted(cells).feature_names_[:2] == ["t month sine", "t month cosine"]
+
+
+def test_times_of_day_are_called_so() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}" for i in range(100)]
+    encoder = fitted(cells)
+    assert str(decided(encoder)) == "'t' is a time of day: kept as hour."
+    frame = pa.table({"t": cells, "y": [f"{i * i}" for i in range(100)]})
+    asked = TableEncoder(read_as={"t": "clock"}).fit(frame)
+    assert asked.feature_names_ == encoder.feature_names_
+
+
 def test_the_name_of_a_column_tells_durations_from_times_of_day() -> None:
     cells = [f"{i % 9}:{i % 60:02}:00" for i in range(60)]
-    assert decided(fitted(cells)).kind == "date"
+    assert decided(fitted(cells)).kind == "clock"
     assert decided(fitted(cells, name="call duration")).kind == "number"
-    for how, kind in {"duration": "number", "clock": "date"}.items():
+    for how, kind in {"duration": "number", "clock": "clock"}.items():
         encoder = TableEncoder(read_as={"t": how}).fit(pa.table({"t": cells}))
         assert encoder.decisions_[0].kind == kind
 
@@ -524,7 +637,7 @@ def test_summaries_of_dates() -> None:
 
 def test_a_text_has_one_form_only() -> None:
     cells = [write(one) for write, _ in WAYS.values() for one in MOMENTS[::17]]
-    text = moment_text._tidy(pa.array(sorted(set(cells))))
+    text = moment_text.tidy(pa.array(sorted(set(cells))))
     hits = sum(
         pc.match_substring_regex(text, form).cast(pa.int64()).to_numpy()
         for form in moment_text._FORMS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from whitecrow.data.kinds.moment_text import (
     read_clock,
     split,
 )
+from whitecrow.data.kinds.moment_tidy import month_of
 from whitecrow.data.kinds.moment_words import (
     PLACES,
     day_or_moment,
@@ -65,8 +67,8 @@ from whitecrow.data.kinds.text import (
 from whitecrow.data.kinds.words import is_missing, shown
 from whitecrow.errors import DataError
 
-__all__ = ["chart", "encode", "find", "find_clock", "instants", "notes", "parse"]
-__all__ += ["plan", "usual", "without_absent"]
+__all__ = ["chart", "encode", "find", "find_clock", "find_digits", "instants"]
+__all__ += ["looks_alike", "notes", "parse", "plan", "usual", "without_absent"]
 
 Values = NDArray[np.float64]
 Micros = NDArray[np.int64]
@@ -118,10 +120,13 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
         return fast, np.zeros(len(array), bool)
     text = distinct(array)
     order = settings.get("order", "")
+    levels = pc.replace_substring_regex(
+        text.levels, *settings.get("spaced", ("^$", ""))
+    )
     if clock:
-        micros, right = read_clock(text.levels, wall=settings.get("wall", False))
+        micros, right = read_clock(levels, wall=settings.get("wall", False))
     else:
-        micros, right = read(text.levels, order)
+        micros, right = read(levels, order)
     absent = text.absent(settings.get("words", ()))
     return _spread(text, micros, right & ~absent), text.spread(~right & ~absent, False)
 
@@ -180,6 +185,53 @@ def find_clock(text: Text) -> Reading | None:
     return Reading("times of day", cells, settings, verdict, tuple(notes))
 
 
+_DIGITS = {
+    r"^(\d{2})(\d{2})$": r"\1:\2",
+    r"^(\d{2})(\d{2})(\d{2})$": r"\1:\2:\3",
+    r"^(\d{2})(\d{2})((?:19|20)\d{2})$": r"\1.\2.\3",
+    r"^(0[1-9]|1[0-2])\.((?:19|20)\d{2})$": r"\1/\2",
+}
+"""How moments are written as digits with leading zeros, and with the usual marks."""
+
+
+def find_digits(text: Text) -> Reading | None:
+    """Moments that are digits such as 0312, 031209, 05012024 or 01.2024; None if not.
+
+    Codes can look so too: nearly all must be moments, and use the whole hour.
+    """
+    for form, new in _DIGITS.items():
+        if matches(text.levels, form).mean() < 0.9:
+            continue
+        spaced = replace(
+            text, levels=pc.replace_substring_regex(text.levels, form, new)
+        )
+        clock = ":" in new
+        found = find_clock(spaced) if clock else find(spaced)
+        if found is None or not found.verdict.fits:
+            continue
+        minutes = found.values.drop_null().to_numpy() // (60 * SECOND)
+        hours = len(np.unique(minutes // 60))
+        few = hours < 5 or np.ptp(minutes % 60) < 50 or found.verdict.distinct < 20
+        if few if clock else hours < 3:
+            continue
+        row = int(np.flatnonzero(found.values.is_valid())[0])
+        cell, moment = text.levels[int(text.codes[row])], int(found.values[row].as_py())
+        reading = iso_text(moment, clock=True) if clock else day_or_moment(moment)
+        note = f"digits such as {cell.as_py()!r} are read as {reading}"
+        settings = found.settings | {"spaced": [form, new]}
+        return replace(found, settings=settings, notes=(note,), doubt="category")
+    return None
+
+
+def looks_alike(text: Text) -> bool:
+    """Whether texts that were not read look like moments all the same."""
+    levels = pc.utf8_lower(sample(text))
+    marked = matches(levels, r"(^|[ t])\d{1,2}[:hg]\d{2}(\D|$)")
+    words = pc.struct_field(pc.extract_regex(levels, r"(?P<word>\p{L}{3,})"), "word")
+    named = [month_of(word or "") > 0 for word in words.to_pylist()]
+    return bool((marked | (np.array(named) & matches(levels, r"\d"))).mean() > 0.9)
+
+
 _CLOCK_NOTES = {
     "^24": "midnight",
     r"[-+]\d{2}:?\d{2}$": "the time on the wall there: offsets do not count",
@@ -189,7 +241,7 @@ _CLOCK_NOTES = {
 
 def _digits_and_marks(levels: pa.Array) -> bool:
     """Whether many texts have digits, and something between them."""
-    forms = (r"\d.*[-/.: ,].*\d|^\d{8}", r"\d\D+\d{2}|\p{L}[- ]\d")
+    forms = (r"\d.*[-/.: ,].*\d|^\d{8}", r"\d\D+\d|\p{L}[- ]\d")
     return any(matches(levels, form).mean() > 0.25 for form in forms)
 
 
@@ -340,9 +392,17 @@ def _cycles(near: Micros, *, clock: bool) -> list[str]:
     for cycle, needed in _CYCLES.items():
         phase = _phase(near, cycle)
         covered = cycle == "hour" if clock else span >= needed
+        if cycle == "weekday" and _are_months(near):
+            continue
         if covered and phase.min() != phase.max():
             found.append(cycle)
     return found
+
+
+def _are_months(near: Micros) -> bool:
+    """Whether all are first days of months: periods, whose weekday says nothing."""
+    days = near.astype("datetime64[us]")
+    return bool((days == days.astype("datetime64[M]")).all())
 
 
 def _counts(near: Micros, cycle: str) -> list[int]:

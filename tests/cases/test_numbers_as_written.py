@@ -417,3 +417,31 @@ def test_the_only_cell_that_is_not_a_number_is_found(cell: str, desk: Desk) -> N
     desk.fit("t.csv")
     scores = desk.score("t.csv")
     assert int(np.argmax(scores)) == ODD
+
+
+ODD_ROWS: dict[str, tuple[Callable[[float], str], str]] = {
+    "footnotes": (lambda v: f"{v:.0f}" + "\u00b9" * int(v % 1 < 0.15), "480"),
+    "debit and credit": (lambda v: f"{v:.2f} {'SH'[int(v % 1 < 0.5)]}", "99999.00 S"),
+    "tonnes": (lambda v: f"{v:.1f} kg", "9 t"),
+    "south": (lambda v: f"{v:.4f} N", "12.5000 S"),
+    "milli": (lambda v: f"{v:.0f}m" if v % 1 < 0.7 else f"{v / 1000:.3f}", "9.1"),
+    "yes or no": (lambda v: "ja", "nein"),
+    "a setpoint": (lambda v: "20.0", "20.5"),
+    "pressure": (lambda v: f"{v:.0f}/{v * 7 % 11 + 75:.0f}", "240/30"),
+    "remarks": (lambda v: f"{v / 25:.1f}" + (" H" if v > 128 else ""), "47.0 H"),
+    "euros": (lambda v: f"\u20ac{v:.2f}", "$120.00"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+def test_the_odd_row_is_first_and_new_rows_are_taken(name: str, desk: Desk) -> None:
+    form, odd = ODD_ROWS[name]
+    cells = [form(v) for v in rng(3).normal(120, 8, N)]
+    cells[ODD] = odd
+    desk.table("t.csv", {"x": cells, "load": loads()})
+    desk.detect("t.csv", method=None).first().tells("x")
+    usual = [cell for cell in cells if cell != odd]
+    if len(set(usual)) > 1 and name != "euros":
+        desk.table("u.csv", {"x": usual, "load": loads()[1:]})
+        desk.fit("u.csv")
+        assert int(np.argmax(desk.score("t.csv"))) == ODD

@@ -40,7 +40,7 @@ COLUMNS: dict[str, Any] = {
     "money": [f"${v * 1000:,.2f}" for v in X],
     "percent": [f"{v:.1f} %" for v in X],
     "units": [f"{v:.1f} kg" for v in X],
-    "several units": [f"{v:.1f} {('kg', 'lb')[i % 2]}" for i, v in enumerate(X)],
+    "several units": [f"{v:.1f} {('kg', 'pcs')[i % 2]}" for i, v in enumerate(X)],
     "typed ints": RNG.integers(0, 50, N),
     "typed floats": X,
     "gaps": pa.array(np.where(X > 53, np.nan, X), from_pandas=True),

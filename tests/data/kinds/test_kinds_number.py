@@ -428,9 +428,23 @@ def test_a_number_that_hardly_changes_counts_as_a_rare_level_does() -> None:
 def test_a_column_that_is_empty_but_for_a_cell_says_so() -> None:
     encoder = fitted([None] * 399 + ["17.5"])
     assert "99.75 % of the rows are missing" in decided(encoder).detail
-    assert encoder.usual("x", "17.5").usual.endswith(
-        "99.75 % of training rows have no value"
+    assert encoder.usual("x", "17.5") == (
+        "17.5",
+        "has a value; 99.75 % of training rows have none",
     )
+    assert encoder.transform(pa.table({"x": ["17.5", ""], "y": ["1", "1"]}))[
+        :, 0
+    ].tolist() == [0.0, pytest.approx(np.log2(200))]
+
+
+@pytest.mark.parametrize("name", ["zip", "http_status", "PLZ", "AccountNo", "konto"])
+def test_repeated_whole_numbers_that_are_called_codes_are_pointed_out(
+    name: str,
+) -> None:
+    cells = {name: [(200, 404, 301, 500)[i % 4] for i in range(200)]}
+    one = TableEncoder().fit(pa.table(cells)).decisions_[0]
+    assert (one.kind, one.level) == ("number", 1)
+    assert f"--read-as '{name}=category'" in one.remedy
 
 
 def test_large_whole_numbers_are_written_in_full() -> None:
@@ -803,3 +817,20 @@ def test_readings_that_cannot_be(how: str, message: str) -> None:
 def test_plain_numbers_are_cast() -> None:
     assert number_cells.plain(pa.array(["1", "2e3", None]))[1] == 2000.0  # type: ignore[index]
     assert number_cells.plain(pa.array(["1,5"])) is None
+
+
+def test_a_few_repeated_words_among_numbers_mean_no_value() -> None:
+    words = {0: "aus", 5: "defekt", 9: "Wartung"}
+    cells = [words.get(i % 14, f"{v:.1f}") for i, v in enumerate(VALUES)]
+    encoder = fitted(cells)
+    assert encoder.feature_names_[:2] == ["x", "x is missing"]
+    for word in words.values():
+        assert f"cells are '{word}' and count as missing" in decided(encoder).detail
+
+
+def test_a_cell_in_another_currency_says_so() -> None:
+    encoder = fitted([*(f"\u20ac{us(v)}" for v in VALUES), "$900.00"])
+    assert encoder.usual("x", "$900.00") == (
+        "'$900.00'",
+        "not a number in EUR, as one cell in 121 rows",
+    )

@@ -464,6 +464,8 @@ def test_a_word_that_is_neither_true_nor_false_is_the_oddest() -> None:
     assert value[:2] == [0.0, 1.0]
     assert abs(value[2]) > 4
     assert encoder.usual("on", "perhaps").usual == "never in training rows"
+    notes = encoder.notes(pa.table({"on": ["no", "perhaps"]}))
+    assert notes == ("'on' is neither true nor false in 1 rows",)
 
 
 def test_a_rare_word_counts_as_a_rare_level_does() -> None:
@@ -472,11 +474,43 @@ def test_a_rare_word_counts_as_a_rare_level_does() -> None:
 
 
 def test_texts_of_which_many_repeat_are_not_left_out_silently() -> None:
-    texts = [f"{90 + i % 50}/{60 + i % 7}" for i in range(60)]
+    texts = [f"{90 + i % 50}-{60 + i % 7}" for i in range(60)]
     encoder = fitted(x=[*texts, *texts[:40]], y=[i % 7 for i in range(100)])
     one = decision(encoder, "x")
     assert (one.kind, one.level) == ("identifier", 2)
     assert "--read-as 'x=category'" in one.remedy
+
+
+@pytest.mark.parametrize(
+    ("form", "values"),
+    [
+        ("{:.0f}/{:.0f}", [135.0, 85.0]),
+        ("{:.0f}x{:.0f}x{:.0f} cm", [135.0, 85.0, 60.0]),
+        ("{:.4f}, {:.4f}", [135.0, 85.0]),
+        ("{:.0f} \u00d7 {:.0f} mm", [135.0, 85.0]),
+    ],
+)
+def test_cells_of_several_numbers(form: str, values: list[float]) -> None:
+    rng = np.random.default_rng(0)
+    rows = zip(*(rng.normal(mean, 8, 400) for mean in (120, 80, 50)), strict=True)
+    cells = [form.format(*row) for row in rows]
+    encoder = fitted(x=[*cells, "none taken", None], y=[i % 7 for i in range(402)])
+    one = decision(encoder, "x")
+    assert (one.kind, one.level) == ("number", 1)
+    assert f"are read as {len(values)} numbers" in one.detail
+    new = [form.format(135, 85, 60), "none", "what"]
+    found = encoder.transform(pa.table({"x": new, "y": [1, 1, 1]}))
+    assert found[0, :-1].tolist() == [values[0], 0.0, *values[1:]]
+    assert found[2, 1] > 7
+    assert encoder.usual("x", new[0]).usual.count("usual") == len(values)
+    assert encoder.usual("x", "what") == (
+        "'what'",
+        "not a number, as one cell in 402 rows",
+    )
+    again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    assert again.transform(pa.table({"x": new, "y": [1, 1, 1]})).tolist() == (
+        found.tolist()
+    )
 
 
 def test_usual_of_each_kind(encoder: TableEncoder) -> None:

@@ -11,7 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds import category, duration, moment, number, number_style, truth
+from whitecrow.data.kinds import (
+    category,
+    duration,
+    moment,
+    number,
+    number_style,
+    parts,
+    truth,
+)
 from whitecrow.data.kinds.moment_text import are_dates, from_digits
 from whitecrow.data.kinds.number_cells import PLAIN, plain, without_absent
 from whitecrow.data.kinds.plan import Known, Plan, all_missing, read_as, said
@@ -189,14 +197,15 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     if fitting:
         best = max(fitting, key=lambda one: one.verdict.share)
         return plan_reading(task, text, best)
+    several = parts.find(task.name, text)
+    if several is not None:
+        return several
     level = category.plan_category(task.name, clean_text(array))
     near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
     if not near and level.kind == "identifier" and moment.looks_alike(text):
         note = "looks like dates or times, in a form that is not known"
-        remedy = (
-            "write them as 2024-05-28 09:48 in the file, or to use them as they are:"
-        )
-        remedy = f"{remedy} {read_as(task.name, 'category')}"
+        remedy = f"as it is: {read_as(task.name, 'category')}"
+        remedy = f"write them as 2024-05-28 09:48 in the file, or {remedy}"
         return said(replace(level, kind="unread"), [note], level=2, remedy=remedy)
     if not near:
         return level

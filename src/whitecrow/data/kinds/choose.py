@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.kinds import category, labels, moment, number, truth
+from whitecrow.data.kinds import category, labels, moment, number, parts, truth
 from whitecrow.data.kinds.as_asked import plan_as_asked
 from whitecrow.data.kinds.as_found import PLANS, Task
 from whitecrow.data.kinds.plan import Plan, said
@@ -131,7 +131,7 @@ def encode_column(plan: Plan, column: Column, first_row: int = 0) -> list[Values
     """
     array = plain_cells(plan, column)
     encode: dict[str, Callable[[Plan, pa.Array, int], list[Values]]] = {
-        "number": number.encode,
+        "number": parts.encode if parts.has_parts(plan) else number.encode,
         "boolean": truth.encode,
         "date": moment.encode,
         "category": _encode_category,

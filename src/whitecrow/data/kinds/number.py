@@ -23,6 +23,7 @@ from whitecrow.data.kinds.number_cells import PLAIN, Style, parse, without_absen
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
     QUANTILES,
+    RARE,
     Known,
     Plan,
     Usual,
@@ -35,6 +36,8 @@ from whitecrow.data.kinds.plan import (
     missing_usual,
     other_type,
     quantile,
+    read_as,
+    said,
     unread_usual,
     with_indicator,
 )
@@ -48,8 +51,6 @@ Mask = NDArray[np.bool_]
 
 FEWEST_IDS = 20
 """Rows from which on distinct values make a column an identifier."""
-RARE = 0.01
-"""Share of the rows up to which another value than the usual one counts by rarity."""
 EXACT = 2.0**53
 """Whole numbers beyond this are not all told apart as floats."""
 
@@ -97,13 +98,18 @@ def plan(
     settings |= {"low": low, "high": high}
     action = "kept as missing or not" if constant else "kept unchanged"
     features: tuple[str, ...] = () if constant else (name,)
-    others = len(ordered) - int(np.count_nonzero(ordered == summary["median"]))
-    if not constant and others <= RARE * len(values):
+    others = int(np.count_nonzero(~np.isnan(values) & (values != summary["median"])))
+    if 0 < others <= RARE * len(values):
         action = "kept unchanged, and as how rare another value is"
         features, settings["others"] = (name, f"{name} rarity"), others
     found = Plan(name, "number", action, "", features, settings, summary)
     found = with_indicator(found, f"its median, {summary['median']:.6g}", known)
-    return number_far.warned(found, values, ordered)
+    found = number_far.warned(found, values, ordered)
+    repeated = summary["whole"] and len(np.unique(ordered)) <= len(ordered) / 2
+    if not (repeated and found.features and _CODE_NAME.search(_words(name))):
+        return found
+    remedy = f"if these are codes: {read_as(name, 'category')}"
+    return said(found, ["looks like codes by its name"], level=1, remedy=remedy)
 
 
 def _never_finite(name: str, values: Values) -> Plan:
@@ -125,6 +131,18 @@ def _summary(
     unit = style.get("unit", units.base(style["units"]))
     unit = "seconds" if style.get("duration") else unit
     return summary | ({"unit": unit} if unit else {})
+
+
+_CODE_NAME = re.compile(
+    r"(^|_)(zip|plz|postcode|postal|code|status|konto|account|kreditor|debitor|sku|ean)"
+    r"(_?(code|nr|no|number|id))?$"
+)
+
+
+def _words(name: str) -> str:
+    """The words of a name, small and with a line between them."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\W_]+", "_", split).lower()
 
 
 _ID_NAME = re.compile(
@@ -272,8 +290,9 @@ def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
     median, rows = number_text(summary["median"]), summary["rows"]
     present = 1 - summary["missing"]
     if not others:
-        share = f"{percent(1 - present)} of training rows have no value"
-        return Usual(_shown(value, number, 0), f"the others are {median}; {share}")
+        text = f"has a value; {percent(1 - present)} of training rows have none"
+        text = text if number == summary["median"] else f"always {median} in training"
+        return Usual(_shown(value, number, 0), text)
     text = f"{median} in {percent(present - others / rows)} of training rows"
     return Usual(_shown(value, number, summary["max"] - summary["min"]), text)
 

@@ -18,6 +18,7 @@ from whitecrow.errors import DataError
 __all__ = [
     "NOTHING_KNOWN",
     "QUANTILES",
+    "RARE",
     "Known",
     "Plan",
     "Usual",
@@ -167,7 +168,10 @@ def with_indicator(plan: Plan, fill: str, known: Known) -> Plan:
         how = f"marked in {' and '.join(map(repr, new))}"
         how = how if new else "too few to mark them"
         notes.append(f"{percent(missing)} of the rows are missing{becomes}, {how}")
-    settings: dict[str, Any] = {"indicator": marked, "tolerant": unread > 0}
+    # Of a column that is nearly always empty, the cells with a value are the rare ones.
+    scarce = marked and rows - empty <= RARE * rows
+    indicator = bits(rows, rows - empty) if scarce else marked
+    settings: dict[str, Any] = {"indicator": indicator, "tolerant": unread > 0}
     settings |= {"unread": unread} if unread else {}
     return replace(
         plan,
@@ -189,7 +193,8 @@ def marks(plan: Plan, missing: Mask, unread: Mask) -> list[Values]:
     settings, found = plan.settings, []
     count = settings.get("unread", 0)  # models of before marked both in one column
     if settings["indicator"]:
-        found.append((missing & ~unread if count else missing).astype(np.float64))
+        empty = missing & ~unread if count else missing
+        found.append(np.where(empty, float(settings["indicator"]), 0.0))
     if count:
         found.append(np.where(unread, bits(plan.summary["rows"], count), 0.0))
     return found
@@ -205,6 +210,8 @@ def bits(rows: int, cells: int) -> float:
     return max(1.0, math.log2(rows / (2 * cells)))
 
 
+RARE = 0.01
+"""Share of the rows up to which cells count by how rare they are."""
 FEWEST_MISSING = 5
 """Missing rows from which on they are marked, or a tenth of a short table."""
 LEAST_MISSING = 0.002
@@ -291,4 +298,6 @@ def unread_usual(plan: Plan, value: str) -> Usual:
     seen = "never in training rows"
     if count:
         seen = f"as {'one cell' if count == 1 else f'{count} cells'} in {rows:,} rows"
-    return Usual(quoted(shown(value)), f"not {_one(plan)}, {seen}")
+    unit = plan.summary.get("unit", "")
+    unit = f" in {unit}" if unit and any(map(str.isdigit, value)) else ""
+    return Usual(quoted(shown(value)), f"not {_one(plan)}{unit}, {seen}")

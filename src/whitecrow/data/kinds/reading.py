@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +28,8 @@ class Verdict:
     fits : bool
         Nearly all cells were read.
     words : tuple of str
-        A text that is not a known word but must mean "no value": the only, repeated
-        one among many numbers.
+        Texts that are not known words but must mean "no value": repeated ones among
+        many numbers.
     notes : tuple of str
         What counts as missing, and how often.
     bad : int
@@ -91,7 +92,9 @@ class Reading:
 
 
 LEAST_DIFFERENT = 8
-"""Different numbers beside which one repeated other text can only mean "no value"."""
+"""Different numbers beside which repeated other texts can only mean "no value"."""
+MOST_WORDS = 5
+"""Different ones, where more than half of the cells are numbers."""
 
 
 def judge(text: Text, right: Mask, noun: str) -> Verdict:
@@ -110,12 +113,12 @@ def judge(text: Text, right: Mask, noun: str) -> Verdict:
     read, unread = int(text.counts[right].sum()), int(text.counts[wrong].sum())
     different = int(right.sum())
     share = read / max(read + unread, 1)
-    word = _repeated(text, wrong) if different >= LEAST_DIFFERENT else None
     example = text.levels[int(np.argmax(wrong))].as_py() if wrong.any() else ""
-    if word is not None:
-        absent[word], wrong[word] = True, False
-        unread -= int(text.counts[word])
-    words = () if word is None else (text.levels[word].as_py(),)
+    many = different >= LEAST_DIFFERENT
+    places = _repeated(text, wrong, mostly=share > 0.5) if many else []
+    absent[places], wrong[places] = True, False
+    unread -= int(text.counts[places].sum())
+    words = tuple(text.levels[place].as_py() for place in places)
     notes = _absent_notes(text, absent)
     if unread:
         notes.append(_bad_note(text, wrong, unread, noun))
@@ -123,15 +126,16 @@ def judge(text: Text, right: Mask, noun: str) -> Verdict:
     return Verdict(fits, words, tuple(notes), unread, share, different, example)
 
 
-def _repeated(text: Text, wrong: Mask) -> int | None:
-    """The most frequent text that is not a number, if it occurs twice or more."""
-    if not wrong.any():
-        return None
-    often = int(np.argmax(np.where(wrong, text.counts, 0)))
-    others = np.where(wrong, text.counts, 0)
-    others[often] = 0
-    count = text.counts[often]
-    return often if count >= 2 and count > others.max() else None
+def _repeated(text: Text, wrong: Mask, *, mostly: bool) -> list[int]:
+    """The most frequent text that is not a number, if it is repeated, or several."""
+    counts = np.where(wrong, text.counts, 0)
+    order = np.argsort(-counts, kind="stable")[: MOST_WORDS + 1]
+    several = [int(one) for one in order if counts[one] >= 2]
+    digits = any(re.search(r"\d", text.levels[one].as_py()) for one in several)
+    if mostly and len(several) <= MOST_WORDS and not digits:
+        return several
+    tied = len(several) > 1 and counts[several[0]] == counts[several[1]]
+    return [] if tied else several[:1]
 
 
 def _absent_notes(text: Text, absent: Mask) -> list[str]:

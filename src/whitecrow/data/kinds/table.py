@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from whitecrow.data.kinds import category, moment, number, number_style, truth
+from whitecrow.data.kinds import category, moment, number, number_style, parts, truth
 from whitecrow.data.kinds.choose import (
     check_how,
     encode_column,
@@ -415,6 +415,8 @@ _USUAL: dict[str, Callable[[Plan, Any], Usual]] = {
 
 
 def _usual(plan: Plan, value: Any) -> Usual:
+    if parts.has_parts(plan):
+        return parts.usual(plan, value)
     if plan.kind in _USUAL:
         return _USUAL[plan.kind](plan, value)
     if plan.kind == "constant":
@@ -430,6 +432,8 @@ def _always(summary: dict[str, Any]) -> str:
 
 
 def _chart(plan: Plan, array: pa.Array) -> Floats:
+    if parts.has_parts(plan):
+        return parts.chart(plan, array)
     if plan.kind == "number" or "whole" in plan.summary:
         return number.chart(plan, array)
     if plan.kind == "boolean":
@@ -445,8 +449,9 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         found = category.notes(plan, array)
         missing = category.missing(array)
     else:
-        found = moment.notes(plan, array) if plan.kind == "date" else []
-        missing = int(np.isnan(_chart(plan, array)).sum())
+        found, unread = truth.notes(plan, array) if plan.kind == "boolean" else ([], 0)
+        found = moment.notes(plan, array) if plan.kind == "date" else found
+        missing = int(np.isnan(_chart(plan, array)).sum()) - unread
     if missing and not plan.summary["missing"]:
         never = f"is missing in {missing} rows, which training never had"
         found = [f"{plan.column!r} {never}", *found]

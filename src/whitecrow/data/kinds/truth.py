@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from whitecrow.data.kinds.number import filled
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
+    RARE,
     Plan,
     Usual,
     all_missing,
@@ -24,7 +25,7 @@ from whitecrow.data.kinds.plan import (
 from whitecrow.data.kinds.text import Text, distinct, family_of, numbers
 from whitecrow.data.kinds.words import is_missing, percent, shown
 
-__all__ = ["chart", "encode", "find", "parse", "plan", "usual"]
+__all__ = ["chart", "encode", "find", "notes", "parse", "plan", "usual"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -50,8 +51,6 @@ _PAIRS = (
     ("vero", "falso"),
     ("sim", "n\u00e3o"),
 )
-RARE = 0.01
-"""Share of the rows up to which a word counts by its rarity."""
 _ALWAYS = {"true", "yes", "false", "no"}
 _MARKS = {"x", "\u2713", "\u2714", "\u00d7"}
 """A mark that means yes where the other cells are empty."""
@@ -168,6 +167,15 @@ def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
         values = numbers(array)
         return np.where((values == 0) | (values == 1), values, np.nan)
     return np.full(len(array), np.nan)
+
+
+def notes(plan: Plan, array: pa.Array) -> tuple[list[str], int]:
+    """What is said of words that are neither true nor false, and how many cells."""
+    if family_of(array.type) != "text":
+        return [], 0
+    count = int(parse(array, plan.settings)[1].sum())
+    said = f"{plan.column!r} is neither true nor false in {count} rows"
+    return ([said] if count else []), count
 
 
 def usual(plan: Plan, value: Any) -> Usual:

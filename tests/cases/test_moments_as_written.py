@@ -164,6 +164,22 @@ def test_dates_with_one_bad_cell(bad: str, method: str | None, desk: Desk) -> No
     found.first(at_most=3)
 
 
+@pytest.mark.parametrize("wrong", ["1900-01-01", "2012-02-03", "2031-05-05"])
+@pytest.mark.parametrize("method", ["knn", None])
+def test_a_wrong_year_is_first_and_named(
+    wrong: str, method: str | None, desk: Desk
+) -> None:
+    cells = [f"{d:%Y-%m-%d}" for d in days(odd=ODD % 3)]
+    columns = {"when": cells, "load": loads()}
+    desk.table("usual.csv", columns)
+    desk.fit("usual.csv", "--method", method or "knn")
+    cells[100] = wrong
+    found = desk.detect(desk.table("x.csv", columns), method=method)
+    found.first(100, at_most=3).says(f"far from all others: {wrong} in row 100")
+    scores = desk.score("x.csv")
+    assert scores[100] == max(scores)
+
+
 def test_day_first_dates_with_words_for_missing(desk: Desk) -> None:
     cells = [f"{d:%d.%m.%Y}" for d in days()]
     cells[100::11] = ["k.A."] * len(cells[100::11])

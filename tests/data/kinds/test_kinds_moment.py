@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +63,32 @@ def same(one: datetime) -> datetime:
 
 def named(one: datetime, names: str, pattern: str) -> str:
     return pattern.format(d=one, month=names.split()[one.month - 1])
+
+
+def to_quarter(one: datetime) -> datetime:
+    return to_day(one).replace(month=(one.month + 2) // 3 * 3 - 2, day=1)
+
+
+def to_monday(one: datetime) -> datetime:
+    return to_day(one) - timedelta(days=one.weekday())
+
+
+MORE_MONTHS = {
+    "polish": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września "
+    "października listopada grudnia",
+    "russian": "января февраля марта апреля мая июня июля августа сентября октября "
+    "ноября декабря",
+    "turkish": "Ocak Şubat Mart Nisan May\u0131s Haziran Temmuz Ağustos Eylül Ekim "
+    "Kas\u0131m Aral\u0131k",
+    "czech": "ledna února března dubna května června července srpna září října "
+    "listopadu prosince",
+    "danish": "januar februar marts april maj juni juli august september oktober "
+    "november december",
+    "finnish": "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta "
+    "heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta",
+    "indonesian": "Januari Februari Maret April Mei Juni Juli Agustus September "
+    "Oktober November Desember",
+}
 
 
 Way = tuple[Callable[[datetime], str], Callable[[datetime], datetime]]
@@ -143,6 +170,38 @@ WAYS: dict[str, Way] = {
     "ctime": (lambda d: d.ctime(), same),
     "ctime with zone": (lambda d: f"{d:%a %b %d %H:%M:%S UTC %Y}", same),
     "weekday": (lambda d: f"{d:%A, %d %B %Y}", to_day),
+    "quarter": (lambda d: f"{d.year}-Q{(d.month + 2) // 3}", to_quarter),
+    "quarter in front": (lambda d: f"Q{(d.month + 2) // 3} {d.year}", to_quarter),
+    "week": (lambda d: "{}-W{:02}".format(*d.isocalendar()), to_monday),
+    "german week": (lambda d: "KW {1}/{0}".format(*d.isocalendar()), to_monday),
+    "statistical month": (
+        lambda d: f"{d:%YM%m}",
+        lambda d: to_day(d).replace(day=1),
+    ),
+    "korean": (lambda d: f"{d.year}. {d.month}. {d.day}.", to_day),
+    "korean, named": (lambda d: f"{d.year}년 {d.month}월 {d.day}일", to_day),
+    "japanese": (lambda d: f"{d:%Y年%m月%d日} {d.hour}時{d.minute}分", to_minute),
+    "chinese half days": (
+        lambda d: f"{d:%Y年%m月%d日} {'上午' if d.hour < 12 else '下午'}{d:%I:%M}",
+        to_minute,
+    ),
+    "spanish half days": (
+        lambda d: f"{d:%m/%d/%Y %I:%M:%S} {'a. m.' if d.hour < 12 else 'p. m.'}",
+        same,
+    ),
+    "hours with points": (lambda d: f"{d:%d.%m.%Y %H.%M}", to_minute),
+    "oracle": (lambda d: f"{d:%d-%b-%y %I.%M.%S}.000000000 {d:%p}".upper(), same),
+    "iso, zone and its place": (
+        lambda d: f"{(d + timedelta(hours=1)).isoformat()}+01:00[Europe/Berlin]",
+        same,
+    ),
+    **{
+        language: (
+            partial(named, names=names, pattern="{d.day} {month} {d.year}"),
+            to_day,
+        )
+        for language, names in MORE_MONTHS.items()
+    },
     "german weekday": (
         lambda d: (
             ("Mo", "Di", "Mi", "Do", "Fr", "Sa", "So")[d.weekday()] + f", {d:%d.%m.%Y}"
@@ -338,6 +397,63 @@ def test_whole_numbers_are_dates_only_if_all_can_be() -> None:
     )
 
 
+# --------------------------------------------------------------- far from the others
+
+WRONG = ["0001-01-01", "1900-01-01", "1987-03-14", "2031-05-05", "9999-12-31"]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_date_far_from_all_others_is_named_and_encoded(wrong: str) -> None:
+    plain = [f"{d:%Y-%m-%d}" for d in MOMENTS]
+    odd = [*plain[:5], wrong, *plain[6:]]
+    encoder, usual = fitted(odd), fitted(plain)
+    one = decided(encoder)
+    assert one.level == 2
+    assert f"1 cell lies far from all others: {wrong} in row 5" in one.detail
+    # Neither what is learnt of the other dates nor their summary is stretched by it.
+    assert encoder.summaries_["t"]["max"] <= usual.summaries_["t"]["max"]
+    names = usual.feature_names_
+    assert encoder.feature_names_ == [*names[:2], "t far off", *names[2:]]
+    frame = pa.table({"t": odd, "y": ["0"] * N})
+    far = encoder.transform(frame)[:, 2]
+    assert np.flatnonzero(far).tolist() == [5]
+    where = "before" if wrong < "2022" else "after"
+    said = encoder.usual("t", wrong).usual
+    assert said == f"far {where} all other dates, 2022-01-03 to 2023-06-13"
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_new_rows_far_from_all_dates_are_odd_and_said(wrong: str) -> None:
+    encoder = fitted([f"{d:%Y-%m-%d}" for d in MOMENTS])
+    frame = pa.table({"t": ["2022-02-03", "2023-12-01", wrong], "y": ["0"] * 3})
+    radius = np.hypot(*encoder.transform(frame)[:, :2].T)
+    assert radius[:2] == pytest.approx([1, 1])
+    assert radius[2] > 2
+    (note,) = encoder.notes(frame)
+    assert f"in 1 row, such as {wrong}" in note
+
+
+def test_dates_that_thin_out_are_not_far() -> None:
+    days = [datetime(2024, 6, 1) - timedelta(days=1.05**i) for i in range(150)]
+    encoder = fitted([str(day) for day in days])
+    assert "far" not in decided(encoder).detail
+    assert not any("far" in name for name in encoder.feature_names_)
+
+
+def test_what_is_odd_about_a_moment_is_said() -> None:
+    days = [datetime(2021, 1, 4) + timedelta(days=i) for i in range(800)]
+    days = [d.replace(hour=9 + d.day % 8) for d in days if d.weekday() < 6]
+    days[9:11] = [datetime(2021, 1, 17, 10), datetime(2021, 1, 19, 3, 7)]
+    encoder = fitted([f"{d:%d.%m.%Y %H:%M}" for d in days])
+    for cell, expected in {
+        "19.01.2021 03:07": "at 03:07, usually 09:00 to 17:00",
+        "17.01.2021 10:00": "a Sunday, as 0.15 % of training rows",
+        "24.01.2021 23:00": "at 23:00, usually 09:00 to 17:00; a Sunday, as 0.15 %",
+        "20.01.2021 11:00": "training rows from 2021-01-04 13:00 to 2023-03-14 15:00",
+    }.items():
+        assert encoder.usual("t", cell).usual.startswith(expected)
+
+
 # ------------------------------------------------------- times of day, durations
 
 
@@ -371,6 +487,13 @@ def test_times_of_day(cell: str, expected: float) -> None:
         (["2h 15m", "1h", "45m", "1h30"], [8100.0, 3600.0, 2700.0, 5400.0]),
         (["90 min", "45 min 10 s"], [5400.0, 2710.0]),
         (["1 hour 30 minutes", "2 hours"], [5400.0, 7200.0]),
+        (["1 Std. 44 Min.", "2 Stunden und 5 Sek."], [6240.0, 7205.0]),
+        (["1 heure et 30 minutes", "2 jours"], [5400.0, 172800.0]),
+        (["1 hora y 30 minutos", "2 días"], [5400.0, 172800.0]),
+        (
+            ["1 ora e 5 minuti", "3 giorni", "2 uur", "1 semana"],
+            [3900, 259200, 7200, 604800],
+        ),
         (["3 days 04:05:06", "0 days 00:00:01.500"], [273906.0, 1.5]),
         (["3 days, 4:05:06", "-1 day, 23:59:59"], [273906.0, -1.0]),
         (["PT1H30M", "P1DT1H", "PT5S", "P2W"], [5400.0, 90000.0, 5.0, 1209600.0]),
@@ -388,11 +511,97 @@ def test_durations_are_seconds(cells: list[str], expected: list[float]) -> None:
     assert encoder.usual("t", cells[0]).usual.endswith("seconds")
 
 
+def test_24_00_is_midnight_where_all_others_are_times_of_day() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}" for i in range(100)]
+    cells[5] = "24:00"
+    one = decided(encoder := fitted(cells))
+    assert one.kind == "clock"
+    assert "'24:00' is read as midnight" in one.detail
+    assert seconds(encoder, ["24:00", "23:00"]) == [0.0, 82800.0]
+    assert decided(fitted([*cells, "26:30"])).kind == "number"
+
+
+def test_the_time_on_the_wall_is_what_matters() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}:00+02:00" for i in range(100)]
+    encoder = fitted(cells)
+    assert "offsets do not count" in decided(encoder).detail
+    assert seconds(encoder, cells[:2]) == [0.0, 3660.0]
+    plan = encoder.to_dict()
+    del plan["columns"][0]["settings"]["wall"]
+    before = TableEncoder.from_dict(plan)
+    assert seconds(before, ["03:00:00+02:00"]) == [3600.0]
+
+
+@pytest.mark.parametrize("cell", ["2022-02-30", "31.31.2022", "soon"])
+def test_one_cell_that_is_no_date_is_marked(cell: str) -> None:
+    cells = [f"{d:%d.%m.%Y}" for d in MOMENTS]
+    cells[5] = cell
+    encoder = fitted(cells)
+    frame = pa.table({"t": cells, "y": ["0"] * N})
+    place = encoder.feature_names_.index("t is not a date")
+    assert np.flatnonzero(encoder.transform(frame)[:, place]).tolist() == [5]
+    assert encoder.usual("t", cell).usual == "not a date, as one cell in 300 rows"
+
+
+@pytest.mark.parametrize(
+    ("form", "cell", "expected"),
+    [
+        ("%H%M", "0312", 11520.0),
+        ("%H%M%S", "031209", 11529.0),
+        ("%H.%M Uhr", "03.12 Uhr", 11520.0),
+        ("%H Uhr", "3 Uhr", 10800.0),
+        ("%d%m%Y", "05022022", 1644019200.0),
+        ("%m.%Y", "02.2022", 1643673600.0),
+    ],
+)
+def test_moments_of_digits_are_neither_codes_nor_numbers(
+    form: str, cell: str, expected: float
+) -> None:
+    encoder = fitted([f"{d:{form}}" for d in MOMENTS])
+    assert decided(encoder).kind in ("date", "clock")
+    assert seconds(encoder, [cell]) == [expected]
+    if form[-1] not in "r":
+        assert "are read as" in decided(encoder).detail
+        assert "--read-as 't=category'" in decided(encoder).remedy
+
+
+def test_codes_are_no_moments() -> None:
+    for cells in (
+        [f"{i % 60:04}" for i in range(N)],
+        [f"{i % 20:02}{i % 7:02}" for i in range(N)],
+        [f"{(7919 * i) % 10000:04}" for i in range(N)],
+        [f"{i % 12 + 1}.{(37 * i) % 10000:04}" for i in range(N)],
+    ):
+        assert decided(fitted(cells)).kind not in ("date", "clock")
+
+
+def test_what_looks_like_moments_but_is_not_read_is_said_loudly() -> None:
+    one = decided(fitted([f"{d:%b %d %H:%M:%S}" for d in MOMENTS]))
+    assert (one.kind, one.level) == ("unread", 2)
+    assert "looks like dates or times" in one.detail
+    cells = [f"user{i}@corp.com, {i * 7919}" for i in range(N)]
+    assert decided(fitted(cells)).kind == "identifier"
+
+
+def test_first_days_of_months_have_no_usual_weekday() -> None:
+    cells = [f"{2015 + i // 12}-{i % 12 + 1:02}-01" for i in range(96)]
+    assert fitted(cells).feature_names_[:2] == ["t month sine", "t month cosine"]
+
+
+def test_times_of_day_are_called_so() -> None:
+    cells = [f"{i % 24:02}:{i % 60:02}" for i in range(100)]
+    encoder = fitted(cells)
+    assert str(decided(encoder)) == "'t' is a time of day: kept as hour."
+    frame = pa.table({"t": cells, "y": [f"{i * i}" for i in range(100)]})
+    asked = TableEncoder(read_as={"t": "clock"}).fit(frame)
+    assert asked.feature_names_ == encoder.feature_names_
+
+
 def test_the_name_of_a_column_tells_durations_from_times_of_day() -> None:
     cells = [f"{i % 9}:{i % 60:02}:00" for i in range(60)]
-    assert decided(fitted(cells)).kind == "date"
+    assert decided(fitted(cells)).kind == "clock"
     assert decided(fitted(cells, name="call duration")).kind == "number"
-    for how, kind in {"duration": "number", "clock": "date"}.items():
+    for how, kind in {"duration": "number", "clock": "clock"}.items():
         encoder = TableEncoder(read_as={"t": how}).fit(pa.table({"t": cells}))
         assert encoder.decisions_[0].kind == kind
 
@@ -428,7 +637,7 @@ def test_summaries_of_dates() -> None:
 
 def test_a_text_has_one_form_only() -> None:
     cells = [write(one) for write, _ in WAYS.values() for one in MOMENTS[::17]]
-    text = moment_text._tidy(pa.array(sorted(set(cells))))
+    text = moment_text.tidy(pa.array(sorted(set(cells))))
     hits = sum(
         pc.match_substring_regex(text, form).cast(pa.int64()).to_numpy()
         for form in moment_text._FORMS

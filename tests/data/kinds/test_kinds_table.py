@@ -306,7 +306,7 @@ def test_cycles_that_training_covers_twice() -> None:
 
 def test_phases_of_known_instants() -> None:
     encoder = fitted(t=hours(24 * 800))
-    found = encoded(encoder, t=[datetime(1969, 12, 31, 6), datetime(2024, 4, 1, 18)])
+    found = encoded(encoder, t=[datetime(2022, 12, 28, 6), datetime(2024, 4, 1, 18)])
     assert found["t hour sine"] == pytest.approx([1.0, -1.0])
     # Wednesday is day 2 of 7, Monday day 0; December month 11 of 12, April month 3.
     assert found["t weekday sine"] == pytest.approx([np.sin(4 * np.pi / 7), 0.0])
@@ -316,8 +316,7 @@ def test_phases_of_known_instants() -> None:
 def test_left_out_dates_say_why() -> None:
     sentence = str(decision(fitted(t=hours(6), x=[1.0, 2, 4, 8, 16, 32]), "t"))
     assert "left out" in sentence
-    assert "training rows span 5 hours while the hour, weekday, month must" in sentence
-    assert "2 days, 2 weeks, 2 years" in sentence
+    assert "5 hours of rows show no usual hour, weekday or month" in sentence
 
 
 def test_every_type_of_date_gives_the_same() -> None:
@@ -529,7 +528,7 @@ def test_usual_of_each_kind(encoder: TableEncoder) -> None:
     assert encoder.usual("on", False) == ("false", "50 % of training rows")
     assert encoder.usual("at", START) == (
         "2024-01-01 00:00:00",
-        "training rows from 2024-01-01 00:00:00 to 2024-01-03 23:00:00",
+        "training rows from 2024-01-01 00:00 to 2024-01-03 23:00",
     )
     with pytest.raises(ParameterError, match=r"no column 'flo' in training .*'flow'"):
         encoder.usual("flo", 1)
@@ -766,5 +765,5 @@ def test_real_time_series(real_data: Path) -> None:
     ignore = ("anomaly", "changepoint", "run")
     encoder = TableEncoder(ignore=ignore).fit(found)
     assert len(encoder.feature_names_) == 8
-    assert "training rows span 5.3 hours" in str(decision(encoder, "datetime"))
+    assert "5.3 hours of rows show no" in str(decision(encoder, "datetime"))
     assert encoder.usual("Temperature", 120.0).usual.endswith("in training (79.89)")

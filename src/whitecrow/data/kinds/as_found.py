@@ -181,6 +181,9 @@ def _may_be_grouped(array: pa.Array, values: Values) -> bool:
 
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
     """Numbers, moments, times of day or durations, whichever the cells are."""
+    digits = moment.find_digits(text)
+    if digits is not None:
+        return plan_reading(task, text, digits)
     found = number_style.find(text, task.marks, separator=task.separator)
     if found is not None and found.verdict.fits:
         if found.codes:
@@ -199,6 +202,11 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
         return several
     level = category.plan_category(task.name, clean_text(array))
     near = [one for one in tried if one.likely > 0.5 and one.verdict.distinct >= 10]
+    if not near and level.kind == "identifier" and moment.looks_alike(text):
+        note = "looks like dates or times, in a form that is not known"
+        remedy = f"as it is: {read_as(task.name, 'category')}"
+        remedy = f"write them as 2024-05-28 09:48 in the file, or {remedy}"
+        return said(replace(level, kind="unread"), [note], level=2, remedy=remedy)
     if not near:
         return level
     return _unread(level, max(near, key=lambda one: one.likely))

@@ -15,6 +15,7 @@ NOUNS = {
     "category": ("a category", "categories"),
     "boolean": ("a yes/no column", "yes/no columns"),
     "date": ("a date", "dates"),
+    "clock": ("a time of day", "times of day"),
     "constant": ("constant", "constant"),
     "missing": ("empty", "empty"),
     "identifier": ("an identifier", "identifiers"),
@@ -32,8 +33,9 @@ class Decision:
     column : str
         The name in the table.
     kind : str
-        number, category, boolean, date, constant, missing, identifier, ignored or
-        unread (it looks like something, but cannot be read as it).
+        number, category, boolean, date, clock (a time of day), constant, missing,
+        identifier, ignored or unread (it looks like something, but cannot be read as
+        it).
     action : str
         What is done, such as "kept unchanged" or "left out".
     detail : str
@@ -70,8 +72,9 @@ class Decision:
 
 def decision_of(plan: Plan) -> Decision:
     """Take from a plan what is said of it."""
+    kind = "clock" if plan.settings.get("clock") else plan.kind
     return Decision(
-        plan.column, plan.kind, plan.action, plan.detail, plan.remedy, plan.level
+        plan.column, kind, plan.action, plan.detail, plan.remedy, plan.level
     )
 
 

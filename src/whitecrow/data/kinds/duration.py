@@ -29,19 +29,30 @@ _COLONS = (
     r"^(?P<sign>[-+]?)(?:(?P<d>\d+) ?(?:days?|d|tage?)?,? ?(?P<again>[-+]?))??"
     r"(?P<a>\d+):(?P<b>\d{2})(?::(?P<c>\d{2}))?(?P<f>[.,]\d{1,9})?$"
 )
-_WORD = (
-    r"w|d|h|m|s|ms|mins?|secs?|hrs?|std|weeks?|wochen?|days?|tage?|hours?|stunden?|"
-    r"minutes?|minuten?|seconds?|sekunden?"
-)
+_UNITS = {
+    word: seconds
+    for seconds, words in {
+        604800.0: "w wk wks week weeks woche wochen semaine semaines semana semanas "
+        "settimana settimane weken",
+        86400.0: "d day days tag tage tagen jour jours d\u00eda d\u00edas dia dias "
+        "giorno giorni dag dagen",
+        3600.0: "h hr hrs hour hours std stunde stunden heure heures hora horas ora "
+        "ore uur uren",
+        60.0: "m min mins minute minutes minuten minuto minutos minuti minuut",
+        1.0: "s sec secs second seconds sek sekunde sekunden seconde secondes "
+        "seconden segundo segundos secondo secondi",
+        1e-3: "ms",
+    }.items()
+    for word in words.split()
+}
+"""Seconds of each word in seven languages."""
+_WORD = "|".join(sorted(_UNITS, key=len, reverse=True))
 _PART = rf"\d+(?:[.,]\d+)? ?(?:{_WORD})\.?"
-_WORDS = (
-    rf"^(?P<sign>[-+]?)(?P<parts>{_PART}(?:,? ?(?:and |und )?{_PART})*(?:\d{{1,2}})?)$"
-)
+_AND = r",? ?(?:(?:and|und|et|y|e|en) )?"
+_WORDS = rf"^(?P<sign>[-+]?)(?P<parts>{_PART}(?:{_AND}{_PART})*(?:\d{{1,2}})?)$"
 _NUMBER = r"\d+(?:[.,]\d+)?"
 _ISO = rf"^(?P<sign>[-+]?)p(?P<parts>(?:{_NUMBER}[wd])*(?:t(?:{_NUMBER}[hms])*)?)$"
-_EACH = re.compile(r"(\d+(?:[.,]\d+)?) ?([a-z]*)")
-_UNITS = {"w": 604800.0, "d": 86400.0, "t": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_UNITS |= {"ms": 1e-3}
+_EACH = re.compile(r"(\d+(?:[.,]\d+)?) ?([a-z\u00ed]*)")
 _NAMED = re.compile(
     r"duration|elapsed|dauer|laufzeit|runtime|run_time|lap|dur\u00e9e|duree|"
     r"time_taken|uptime|downtime|age\b",
@@ -99,7 +110,8 @@ def _of_colons(fields: pa.Array, two_parts: str) -> Values:
 
 def _of_words(fields: pa.Array) -> Values:
     minus = as_mask(pc.equal(pc.struct_field(fields, "sign"), "-"))
-    seconds = [_seconds(one) for one in pc.struct_field(fields, "parts").to_pylist()]
+    parts = pc.struct_field(fields, "parts").to_pylist()
+    seconds = [_seconds(one.replace("dt", "d")) for one in parts]
     return np.where(minus, -1, 1) * np.array(seconds)
 
 
@@ -108,7 +120,7 @@ def _seconds(parts: str) -> float:
     total, last = 0.0, 1.0
     found = _EACH.findall(parts)
     for digits, word in found:
-        last = _UNITS["ms" if word == "ms" else word[0]] if word else last / 60
+        last = _UNITS[word] if word else last / 60
         total += float(digits.replace(",", ".")) * last
     return total if found else float("nan")
 

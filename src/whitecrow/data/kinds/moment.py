@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from whitecrow.data.kinds import moment_far
 from whitecrow.data.kinds.moment_text import (
     DAY,
     SECOND,
@@ -26,6 +27,16 @@ from whitecrow.data.kinds.moment_text import (
     read,
     read_clock,
     split,
+)
+from whitecrow.data.kinds.moment_tidy import month_of
+from whitecrow.data.kinds.moment_words import (
+    PLACES,
+    day_or_moment,
+    iso_text,
+    listed,
+    odd_parts,
+    place,
+    span,
 )
 from whitecrow.data.kinds.plan import (
     NOTHING_KNOWN,
@@ -40,8 +51,7 @@ from whitecrow.data.kinds.plan import (
     marks,
     missing_usual,
     other_type,
-    read_as,
-    said,
+    unread_usual,
     with_indicator,
 )
 from whitecrow.data.kinds.reading import Reading, judge
@@ -57,8 +67,8 @@ from whitecrow.data.kinds.text import (
 from whitecrow.data.kinds.words import is_missing, shown
 from whitecrow.errors import DataError
 
-__all__ = ["chart", "encode", "find", "find_clock", "instants", "parse", "plan"]
-__all__ += ["usual", "without_absent"]
+__all__ = ["chart", "encode", "find", "find_clock", "find_digits", "instants"]
+__all__ += ["looks_alike", "notes", "parse", "plan", "usual", "without_absent"]
 
 Values = NDArray[np.float64]
 Micros = NDArray[np.int64]
@@ -110,7 +120,13 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
         return fast, np.zeros(len(array), bool)
     text = distinct(array)
     order = settings.get("order", "")
-    micros, right = read_clock(text.levels) if clock else read(text.levels, order)
+    levels = pc.replace_substring_regex(
+        text.levels, *settings.get("spaced", ("^$", ""))
+    )
+    if clock:
+        micros, right = read_clock(levels, wall=settings.get("wall", False))
+    else:
+        micros, right = read(levels, order)
     absent = text.absent(settings.get("words", ()))
     return _spread(text, micros, right & ~absent), text.spread(~right & ~absent, False)
 
@@ -159,14 +175,73 @@ def find_clock(text: Text) -> Reading | None:
     if not right.any():
         return None
     verdict = judge(text, right, "times of day")
-    settings = {"clock": True, "words": list(verdict.words)}
+    settings = {"clock": True, "wall": True, "words": list(verdict.words)}
     cells = _spread(text, micros, right)
-    return Reading("times of day", cells, settings, verdict)
+    notes = [
+        f"{text.levels[int(np.argmax(some))].as_py()!r} is read as {reading}"
+        for form, reading in _CLOCK_NOTES.items()
+        if (some := right & matches(text.levels, form)).any()
+    ]
+    return Reading("times of day", cells, settings, verdict, tuple(notes))
+
+
+_DIGITS = {
+    r"^(\d{2})(\d{2})$": r"\1:\2",
+    r"^(\d{2})(\d{2})(\d{2})$": r"\1:\2:\3",
+    r"^(\d{2})(\d{2})((?:19|20)\d{2})$": r"\1.\2.\3",
+    r"^(0[1-9]|1[0-2])\.((?:19|20)\d{2})$": r"\1/\2",
+}
+"""How moments are written as digits with leading zeros, and with the usual marks."""
+
+
+def find_digits(text: Text) -> Reading | None:
+    """Moments that are digits such as 0312, 031209, 05012024 or 01.2024; None if not.
+
+    Codes can look so too: nearly all must be moments, and use the whole hour.
+    """
+    for form, new in _DIGITS.items():
+        if matches(text.levels, form).mean() < 0.9:
+            continue
+        spaced = replace(
+            text, levels=pc.replace_substring_regex(text.levels, form, new)
+        )
+        clock = ":" in new
+        found = find_clock(spaced) if clock else find(spaced)
+        if found is None or not found.verdict.fits:
+            continue
+        minutes = found.values.drop_null().to_numpy() // (60 * SECOND)
+        hours = len(np.unique(minutes // 60))
+        few = hours < 5 or np.ptp(minutes % 60) < 50 or found.verdict.distinct < 20
+        if few if clock else hours < 3:
+            continue
+        row = int(np.flatnonzero(found.values.is_valid())[0])
+        cell, moment = text.levels[int(text.codes[row])], int(found.values[row].as_py())
+        reading = iso_text(moment, clock=True) if clock else day_or_moment(moment)
+        note = f"digits such as {cell.as_py()!r} are read as {reading}"
+        settings = found.settings | {"spaced": [form, new]}
+        return replace(found, settings=settings, notes=(note,), doubt="category")
+    return None
+
+
+def looks_alike(text: Text) -> bool:
+    """Whether texts that were not read look like moments all the same."""
+    levels = pc.utf8_lower(sample(text))
+    marked = matches(levels, r"(^|[ t])\d{1,2}[:hg]\d{2}(\D|$)")
+    words = pc.struct_field(pc.extract_regex(levels, r"(?P<word>\p{L}{3,})"), "word")
+    named = [month_of(word or "") > 0 for word in words.to_pylist()]
+    return bool((marked | (np.array(named) & matches(levels, r"\d"))).mean() > 0.9)
+
+
+_CLOCK_NOTES = {
+    "^24": "midnight",
+    r"[-+]\d{2}:?\d{2}$": "the time on the wall there: offsets do not count",
+}
+"""What is said of times of day that could be meant in another way."""
 
 
 def _digits_and_marks(levels: pa.Array) -> bool:
     """Whether many texts have digits, and something between them."""
-    forms = (r"\d.*[-/.: ,].*\d|^\d{8}", r"\d\D+\d{2}|\p{L}[- ]\d")
+    forms = (r"\d.*[-/.: ,].*\d|^\d{8}", r"\d\D+\d|\p{L}[- ]\d")
     return any(matches(levels, form).mean() > 0.25 for form in forms)
 
 
@@ -227,7 +302,9 @@ def _order_note(text: Text, micros: Micros, right: Mask) -> tuple[str, ...]:
         return ()
     place = int(np.argmax(other))
     example = text.levels[place].as_py()[:40]
-    return (f"cells such as {example!r} are read as {_iso_text(int(micros[place]))}",)
+    return (
+        f"cells such as {example!r} are read as {day_or_moment(int(micros[place]))}",
+    )
 
 
 # -------------------------------------------------------------------------- plan
@@ -257,56 +334,50 @@ def plan(
     valid = np.sort(micros.drop_null().to_numpy())
     if len(valid) == 0:
         return all_missing(name, len(micros))
-    summary = _summary(micros, valid, clock=clock)
+    first, last = _ends(valid, clock=clock)
+    near = valid[(valid >= first) & (valid <= last)]
+    summary = _summary(micros, near, clock=clock)
     missing = summary["missing"]
     if valid[0] == valid[-1] and not missing:
         return left_out(name, "constant", f"always {summary['min']}", summary)
-    cycles = _cycles(valid, clock=clock)
+    cycles = _cycles(near, clock=clock)
+    summary["cycles"] = {cycle: _counts(near, cycle) for cycle in cycles}
     features = tuple(f"{name} {cycle} {part}" for cycle in cycles for part in _PARTS)
-    fill = [float(wave.mean()) for wave in _waves(valid, cycles)]
+    fill = [float(wave.mean()) for wave in _waves(near, cycles)]
     settings = settings | {"cycles": cycles, "fill": fill}
-    action = f"kept as the cycle of the {' and the '.join(cycles)} (sine and cosine)"
-    if not cycles:
-        action = "kept as missing or not" if missing else "left out"
+    far = len(near) < len(valid)
+    if not clock:
+        before, after = sides = moment_far.margins(valid, first, last)
+        summary["near"] = [(first - before) / SECOND, (last + after) / SECOND]
+        settings |= {"bulk": [first, last], "margins": sides, "far": far}
+        features = (*features, *[f"{name} far off"][:far])
+    action = _action(cycles, missing, far)
     found = Plan(name, "date", action, "", features, settings, summary)
-    if not clock and len(cycles) < len(_CYCLES):
-        known = known.with_note(_why_not(valid, cycles))
+    if not cycles:
+        known = known.with_note(_why_none(near))
     found = with_indicator(found, "the mean of the cycle", known)
-    return _warned(found, valid)
+    return moment_far.warned(found, micros, first, last)
 
 
-_NO_DATES = np.array(
-    [
-        *("0001-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
-        *("2099-12-31", "2999-12-31", "9999-12-31"),
-    ],
-    "datetime64[us]",
-).astype(np.int64)
-"""Dates that programs write where there is none."""
+def _ends(valid: Micros, *, clock: bool) -> tuple[int, int]:
+    return (int(valid[0]), int(valid[-1])) if clock else moment_far.bulk(valid)
 
 
-def _warned(plan: Plan, valid: Micros) -> Plan:
-    """The plan with a loud note about dates that may mean "missing"."""
-    for moment in (int(valid[0]), int(valid[-1])):
-        rest = valid[valid != moment]
-        times = len(valid) - len(rest)
-        if times < 2 or not len(rest) or moment // DAY * DAY not in _NO_DATES:
-            continue
-        if np.abs(rest - moment).min() > np.ptp(rest):
-            name = _iso_text(moment).removesuffix(" 00:00:00")
-            note = f"{name} occurs {times} times, far from all other dates, and may "
-            remedy = f"if it does: {read_as(plan.column, f'missing:{name}')}"
-            plan = said(plan, [note + "mean missing"], level=2, remedy=remedy)
-    return plan
+def _action(cycles: list[str], missing: float, far: bool) -> str:
+    if cycles:
+        return f"kept as {listed(cycles)}"
+    if far:
+        return "kept as how far it lies from the others"
+    return "kept as missing or not" if missing else "left out"
 
 
-def _summary(micros: pa.Array, valid: Micros, *, clock: bool) -> dict[str, Any]:
-    missing = 1 - len(valid) / len(micros)
+def _summary(micros: pa.Array, near: Micros, *, clock: bool) -> dict[str, Any]:
+    missing = micros.null_count / len(micros)
     summary: dict[str, Any] = {"kind": "date", "rows": len(micros), "missing": missing}
     for key, q in QUANTILES.items():
-        moment = int(valid[math.floor(q * (len(valid) - 1))])
-        summary[key] = _iso_text(moment, clock=clock)
-    summary["deciles"] = deciles(valid / SECOND)
+        moment = int(near[math.floor(q * (len(near) - 1))])
+        summary[key] = iso_text(moment, clock=clock)
+    summary["deciles"] = deciles(near / SECOND)
     summary["clock"] = clock
     steps = np.diff(micros.drop_null().to_numpy())
     ahead, back = (
@@ -315,25 +386,35 @@ def _summary(micros: pa.Array, valid: Micros, *, clock: bool) -> dict[str, Any]:
     return summary | {"ordered": max(ahead, back)}
 
 
-def _cycles(valid: Micros, *, clock: bool) -> list[str]:
-    span = int(valid[-1]) - int(valid[0])
+def _cycles(near: Micros, *, clock: bool) -> list[str]:
+    span = int(near[-1]) - int(near[0])
     found = []
     for cycle, needed in _CYCLES.items():
-        phase = _phase(valid, cycle)
+        phase = _phase(near, cycle)
         covered = cycle == "hour" if clock else span >= needed
+        if cycle == "weekday" and _are_months(near):
+            continue
         if covered and phase.min() != phase.max():
             found.append(cycle)
     return found
+
+
+def _are_months(near: Micros) -> bool:
+    """Whether all are first days of months: periods, whose weekday says nothing."""
+    days = near.astype("datetime64[us]")
+    return bool((days == days.astype("datetime64[M]")).all())
+
+
+def _counts(near: Micros, cycle: str) -> list[int]:
+    counts = np.bincount(place(near, cycle), minlength=PLACES[cycle])
+    return [int(count) for count in counts]
 
 
 def _phase(micros: Micros, cycle: str) -> Values:
     """Where in its cycle an instant is, in [0, 1)."""
     if cycle == "hour":
         return (micros % DAY) / DAY
-    if cycle == "weekday":  # the first of January 1970 was a Thursday
-        return ((micros // DAY + 3) % 7) / 7
-    months = micros.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-    return (months % 12) / 12
+    return place(micros, cycle) / PLACES[cycle]
 
 
 def _waves(micros: Micros, cycles: list[str]) -> list[Values]:
@@ -344,26 +425,10 @@ def _waves(micros: Micros, cycles: list[str]) -> list[Values]:
     return waves
 
 
-def _why_not(valid: Micros, cycles: list[str]) -> str:
-    span = timedelta(microseconds=int(valid[-1]) - int(valid[0]))
-    days = span / timedelta(days=1)
-    shown = f"{days:.3g} days" if days >= 2 else f"{24 * days:.2g} hours"
-    left = [cycle for cycle in _CYCLES if cycle not in cycles]
-    needs = {"hour": "2 days", "weekday": "2 weeks", "month": "2 years"}
-    needed = ", ".join(needs[cycle] for cycle in left)
-    return (
-        f"the time itself says nothing about later rows, and training rows span {shown}"
-        f" while the {', '.join(left)} must vary over {needed}"
-    )
-
-
-def _iso_text(micros: int, *, clock: bool = False) -> str:
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
-    except OverflowError:  # beyond the year 9999
-        return str(np.datetime64(micros, "us"))
-    moment = moment.replace(tzinfo=None)
-    return moment.time().isoformat() if clock else moment.isoformat(" ")
+def _why_none(near: Micros) -> str:
+    hours = (int(near[-1]) - int(near[0])) / DAY * 24
+    length = f"{hours / 24:.3g} days" if hours >= 48 else f"{hours:.2g} hours"
+    return f"{length} of rows show no usual hour, weekday or month"
 
 
 # ------------------------------------------------------- encode, chart and usual
@@ -381,8 +446,15 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
     if unread.any() and not plan.settings["tolerant"]:
         raise bad_cell(plan, array, int(np.argmax(unread)), first_row)
     valid = parsed.is_valid().to_numpy(zero_copy_only=False)
-    waves = _waves(parsed.fill_null(0).to_numpy(), plan.settings["cycles"])
+    micros = parsed.fill_null(0).to_numpy()
+    waves = _waves(micros, plan.settings["cycles"])
+    if "bulk" in plan.settings:
+        off = np.where(valid, moment_far.beyond(plan.settings, micros), 0.0)
+        far = plan.settings["far"]
+        # Where training had none, no column tells: the circle widens instead.
+        waves = [*waves, off] if far else [wave * (1 + off) for wave in waves]
     fills = plan.settings["fill"]
+    fills = [*fills, 0.0][: len(waves)]
     found = [np.where(valid, w, f) for w, f in zip(waves, fills, strict=True)]
     return found + marks(plan, ~valid, unread)
 
@@ -418,11 +490,34 @@ def chart(plan: Plan, array: pa.Array) -> Values:
     return np.where(valid, micros.fill_null(0).to_numpy() / SECOND, np.nan)
 
 
+def notes(plan: Plan, array: pa.Array) -> list[str]:
+    """Say which cells of new rows lie far from the dates of training."""
+    if "bulk" not in plan.settings:
+        return []
+    micros, _ = _cells(plan, array)
+    cells = micros.fill_null(plan.settings["bulk"][0]).to_numpy()
+    far = np.flatnonzero(moment_far.beyond(plan.settings, cells))
+    if not len(far):
+        return []
+    rows = "1 row" if len(far) == 1 else f"{len(far)} rows"
+    dates = f"the dates of training, {span(plan.summary)},"
+    example = day_or_moment(int(cells[far[0]]))
+    return [f"{plan.column!r} is far from {dates} in {rows}, such as {example}"]
+
+
 def usual(plan: Plan, value: Any) -> Usual:
-    """A moment beside the range of the training rows."""
-    summary = plan.summary
+    """A moment beside the training rows: far off, at a rare hour, or in their span."""
     if is_missing(value):
-        return missing_usual(summary)
-    return Usual(
-        shown(value), f"training rows from {summary['min']} to {summary['max']}"
-    )
+        return missing_usual(plan.summary)
+    said = f"training rows from {span(plan.summary)}"
+    try:
+        micros = _cells(plan, pa.array([value]))[0]
+    except (DataError, OverflowError, pa.ArrowException):
+        return Usual(shown(value), said)
+    if micros.null_count:
+        return unread_usual(plan, str(value))
+    moment = int(micros[0].as_py())
+    if "bulk" in plan.settings and moment_far.beyond(plan.settings, micros.to_numpy()):
+        side = "before" if moment < plan.settings["bulk"][0] else "after"
+        return Usual(shown(value), f"far {side} all other dates, {span(plan.summary)}")
+    return Usual(shown(value), "; ".join(odd_parts(plan.summary, moment)) or said)

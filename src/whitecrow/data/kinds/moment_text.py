@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from whitecrow.data.kinds.moment_tidy import month_of, tidy
 from whitecrow.data.kinds.text import as_mask, cast, matches, matching, to_numbers
 
 __all__ = ["DAY", "SECOND", "are_dates", "from_digits", "iso", "put_together", "read"]
@@ -30,16 +29,24 @@ SECOND = 1_000_000
 _ZONE = r"(?:z|[a-z]{3,4})?(?:[-+]\d{2}(?::?\d{2})?)?"
 _TIME = (
     r"(?P<h>\d{1,2})(?:[:h](?P<i>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
-    r" *(?P<ap>[ap]\.?m\.?)? *(?:uhr)? *(?P<z>" + _ZONE + r")(?: \([^)]*\))?"
+    r" *(?P<ap>[ap]\.? ?m\.?)? *(?:uhr)? *(?P<z>" + _ZONE + r")(?: \([^)]*\))?"
 )
 _THEN = r"(?:(?:t|[ :,]+|,? +(?:at|um|a|à|-) +)" + _TIME + r")?$"
-_MONTH = r"(?P<mon>[a-zà-ÿ]{3,10})\.?"
+_MONTH = r"(?P<mon>[a-zà-žа-ё]{3,12})\.?"
+_YEAR = r"(?P<y>(?:19|20)\d{2})"
 _FORMS = (
     # 2024-01-05, 05.01.2024, 1/5/24: the order of the column decides.
-    r"^(?P<a>\d{1,4})(?P<p>[-/.])(?P<b>\d{1,2})(?P<q>[-/.])(?P<c>\d{1,4})" + _THEN,
-    # 2024-01, 01/2024
-    r"^(?P<y>\d{4})[-/](?P<m>\d{1,2})$",
+    r"^(?P<a>\d{1,4})(?P<p>[-/.]) ?(?P<b>\d{1,2})(?P<q>[-/.]) ?(?P<c>\d{1,4})\.?"
+    + _THEN,
+    # 2024-01, 2024M01, 01/2024, 01.2024
+    r"^(?P<y>\d{4})(?:[-/]|-?m)(?P<m>\d{1,2})$",
     r"^(?P<m>\d{1,2})[-/](?P<y>\d{4})$",
+    r"^(?P<m>0[1-9]|1[0-2])\." + _YEAR + "$",
+    # 2024-Q1, Q1 2024, 2024-W05, KW 17/2024
+    r"^" + _YEAR + r"[- /]?q(?P<quarter>[1-4])$",
+    r"^q(?P<quarter>[1-4])[- /]*" + _YEAR + "$",
+    r"^" + _YEAR + r"[- /]?(?:w|kw|cw)(?P<week>\d{1,2})$",
+    r"^(?:w|kw|cw|week) ?(?P<week>\d{1,2})[- /,.]+" + _YEAR + "$",
     # 20240105, 20240105T101500, 20240105 10:15
     r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _THEN,
     r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?:t| )?(?P<h>\d{2})(?P<i>\d{2})"
@@ -64,48 +71,6 @@ _FORMS = (
     r"^" + _MONTH + r"-(?P<y>\d{2})$",
 )
 _CLOCK = r"^" + _TIME + "$"
-_WEEKDAY = (
-    r"^(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|"
-    r"(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|mo|di|mi|do|fr|sa|so|"
-    r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|"
-    r"jueves|viernes|sábado|domingo)\.?,? +"
-)
-_NAMES = """
-january february march april may june july august september october november december
-januar februar märz april mai juni juli august september oktober november dezember
-janvier février mars avril mai juin juillet août septembre octobre novembre décembre
-enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
-gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre
-dicembre januari februari maart april mei juni juli augustus september oktober november
-december janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro
-dezembro
-"""
-
-
-@lru_cache(maxsize=4096)
-def month_of(name: str) -> int:
-    """The month of a name or its beginning in seven languages; 0 if there is none.
-
-    Examples
-    --------
-    >>> month_of("oct"), month_of("März".lower()), month_of("avr"), month_of("mrz")
-    (10, 3, 4, 3)
-    """
-    if name in {"mrz", "mr"}:
-        return 3
-    bare = _without_accents(name)
-    found = {
-        index % 12 + 1
-        for index, full in enumerate(_NAMES.split())
-        if _without_accents(full).startswith(bare)
-    }
-    return found.pop() if len(found) == 1 and len(bare) >= 3 else 0
-
-
-def _without_accents(name: str) -> str:
-    split = unicodedata.normalize("NFKD", name.lower())
-    return "".join(letter for letter in split if not unicodedata.combining(letter))
-
 
 Parts = list[tuple[NDArray[np.intp], pa.Array]]  # where, and the parts of the texts
 
@@ -129,7 +94,7 @@ def read(levels: pa.Array, order: str) -> tuple[Micros, Mask]:
 
 def split(levels: pa.Array) -> Parts:
     """Take each text apart by the form that it has; no text has two."""
-    text = _tidy(levels)
+    text = tidy(levels)
     first = text.slice(0, 64)
     hits = [matches(first, form).sum() for form in _FORMS]
     parts: Parts = []
@@ -162,33 +127,21 @@ def iso(levels: pa.Array) -> pa.Array | None:
     return None
 
 
-_ALIKE = {"\u00a0": " ", "\u202f": " ", "\u2009": " "}
-_ALIKE |= {"\u5e74": "-", "\u6708": "-", "\u65e5": ""}  # year, month, day in Japan
-
-
-def _tidy(levels: pa.Array) -> pa.Array:
-    """Small letters, no brackets, no day of the week."""
-    text = pc.utf8_lower(levels)
-    if pc.all(pc.string_is_ascii(text)).as_py() is False:
-        for old, new in _ALIKE.items():
-            text = pc.replace_substring(text, old, new)
-    text = pc.utf8_trim(text, "[] '\"")
-    if pc.any(pc.match_substring_regex(text, r"^\p{L}")).as_py():
-        text = pc.replace_substring_regex(text, _WEEKDAY, "", max_replacements=1)
-    return text
-
-
 def _moments(fields: pa.Array, order: str) -> tuple[Micros, Mask]:
     names = {field.name for field in fields.type}
     if "a" in names:
         year, month, day, right = _ordered(fields, order)
     else:
-        year = _years(fields, "y")
-        named = "mon" in names
-        month = _mapped(fields, "mon", month_of) if named else _whole(fields, "m")
+        year, right = _years(fields, "y"), np.ones(len(fields), bool)
+        month = _whole(fields, "m", 1) if "m" in names else np.ones_like(year)
+        if "mon" in names:
+            month = _mapped(fields, "mon", month_of)
+        if "quarter" in names:
+            month = 3 * _whole(fields, "quarter") - 2
         day = _whole(fields, "d", 1) if "d" in names else np.ones_like(year)
-        right = np.ones(len(year), bool)
     micros, possible = _assembled(year, month, day)
+    if "week" in names:
+        micros, possible = _mondays(micros, _whole(fields, "week"))
     if "h" in names:
         clock, fine = _time_of(fields)
         micros, possible = micros + clock, possible & fine
@@ -246,8 +199,17 @@ def _assembled(year: Ints, month: Ints, day: Ints) -> tuple[Micros, Mask]:
     return np.where(fine, (first + day - 1) * DAY, 0), fine
 
 
-def _time_of(fields: pa.Array) -> tuple[Micros, Mask]:
-    """Times of day with their zone taken off, and which exist."""
+def _mondays(years: Micros, week: Ints) -> tuple[Micros, Mask]:
+    """First days of the weeks of years (ISO: the first has the fourth of January)."""
+    fourth = years // DAY + 3
+    monday = fourth - (fourth + 3) % 7 + 7 * (week - 1)
+    thursday = (monday + 3).astype("datetime64[D]").astype("datetime64[Y]")
+    year = (years // DAY).astype("datetime64[D]").astype("datetime64[Y]")
+    return monday * DAY, (week >= 1) & (thursday == year)
+
+
+def _time_of(fields: pa.Array, *, wall: bool = False) -> tuple[Micros, Mask]:
+    """Times of day, on the wall or in Greenwich, and which exist."""
     names = {field.name for field in fields.type}
     hour, minute, second = (_whole(fields, name) for name in "his")
     fine = (hour <= 23) & (minute <= 59) & (second <= 59)
@@ -262,7 +224,7 @@ def _time_of(fields: pa.Array) -> tuple[Micros, Mask]:
     if "z" in names:
         offset = _mapped(fields, "z", _offset)
         fine &= np.abs(offset) <= 15 * 3600
-        micros = micros - offset * SECOND
+        micros = micros if wall else micros - offset * SECOND
     return micros, fine
 
 
@@ -282,16 +244,23 @@ def _offset(zone: str) -> int:
     return _ZONES[name] * 3600 + (-seconds if "-" in zone else seconds)
 
 
-def read_clock(levels: pa.Array) -> tuple[Micros, Mask]:
-    """Different texts as microseconds since midnight, and which are times of day."""
-    matched, fields = matching(_tidy(levels), _CLOCK)
+def read_clock(levels: pa.Array, *, wall: bool = True) -> tuple[Micros, Mask]:
+    """Different texts as microseconds since midnight, and which are times of day.
+
+    Parameters
+    ----------
+    levels : pyarrow.Array of text
+    wall : bool
+        Offsets do not count, and 24:00 is midnight; models of before did otherwise.
+    """
+    matched, fields = matching(tidy(levels), _CLOCK)
     micros, right = np.zeros(len(levels), np.int64), matched.copy()
     if matched.any():
-        found, fine = _time_of(fields)
+        found, fine = _time_of(fields, wall=wall)
         bare = [as_mask(pc.equal(pc.struct_field(fields, n), "")) for n in ("i", "ap")]
-        # A bare number is no time of day; 24:00 is the length of a day.
-        fine &= ~(bare[0] & bare[1]) & (found < DAY) & (found >= 0)
-        micros[matched], right[matched] = found, fine
+        # A bare number is no time of day.
+        fine &= ~(bare[0] & bare[1]) & (found < DAY + wall) & (found >= 0)
+        micros[matched], right[matched] = found % DAY, fine
     return micros, right
 
 

@@ -486,6 +486,7 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         missing = category.missing(array)
     else:
         found, unread = truth.notes(plan, array) if plan.kind == "boolean" else ([], 0)
+        found = moment.notes(plan, array) if plan.kind == "date" else found
         missing = int(np.isnan(_chart(plan, array)).sum()) - unread
     if missing and not plan.summary["missing"]:
         never = f"is missing in {missing} rows, which training never had"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from whitecrow import grouping, report, scores
 from whitecrow.choose import Choice, choose, choose_detector
 from whitecrow.data.kinds import grouped
-from whitecrow.data.kinds.words import number_text
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
 from whitecrow.files import out_folder
@@ -24,6 +23,7 @@ from whitecrow.learning import Fit, Stage, fit
 from whitecrow.metrics.quality import Quality, evaluate, percent
 from whitecrow.model import Model
 from whitecrow.notes import Note
+from whitecrow.reasons import range_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -352,10 +352,9 @@ class Result:
             if summary["kind"] != "number":
                 continue
             low, high = summary["q05"], summary["q95"]
-            ends = dict.fromkeys(number_text(end, high - low) for end in (low, high))
             values = encoder.chart(column, frame.column(column))
             for row, value in zip(rows, values, strict=True):
-                side = grouping.side_of(value, low, high, " to ".join(ends))
+                side = grouping.side_of(value, low, high, range_text(summary))
                 sides[row, column] = side
         return {place: side for place, side in sides.items() if side}
 

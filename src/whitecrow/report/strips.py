@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from whitecrow.data.kinds.words import number_text, percent, shown
+from whitecrow.data.kinds.words import percent, shown
+from whitecrow.reasons import range_text
 from whitecrow.report import charts
 
 if TYPE_CHECKING:
@@ -116,13 +117,9 @@ def usual_text(summary: Mapping[str, Any] | None) -> str:
         return ", ".join(f"{level} {percent(share)}" for level, share in best)
     if "q05" not in summary:
         return ""
-    low, high = summary["q05"], summary["q95"]
-    if isinstance(low, str):
+    if isinstance(summary["q05"], str):
         return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
-    width = float(high - low)
-    ends = dict.fromkeys(number_text(end, width) for end in (low, high))
-    unit = summary.get("unit")
-    return " to ".join(ends) + (f" {unit}" if unit else "")
+    return range_text(summary)
 
 
 def _level(

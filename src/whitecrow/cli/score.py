@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from whitecrow.cli import _common
 from whitecrow.cli._common import Output
-from whitecrow.cli._options import Data, Into, Json, LabelOptions, Quiet
+from whitecrow.cli._options import Data, Into, Json, LabelOptions, Quiet, model_file
 
 if TYPE_CHECKING:
     from whitecrow.metrics.quality import Quality
@@ -41,7 +41,7 @@ def command(
     Parameters
     ----------
     model
-        A file that `whitecrow fit` or `whitecrow detect` wrote.
+        A file that `whitecrow fit` wrote, or a folder of `whitecrow detect`.
     data
         As for `whitecrow fit`; csv, Parquet, Arrow and jsonl may be larger than memory.
     output
@@ -53,15 +53,16 @@ def command(
     from whitecrow.model import Model
 
     out = Output(as_json=json, quiet=quiet)
+    model, reading = model_file(model, data, "score"), labels.for_model()
     output = output or f"{_common.stem_of(data)}-scores.csv"
     scores.check_format(output)
-    files.check_writable(output, [Path(model), *paths_of(data)])
+    files.refuse_foreign([files.check_writable(output, [Path(model), *paths_of(data)])])
     fitted = Model.load(model)
     with out.progress() as progress:
         progress.stage(f"scoring {data}")
         done = scoring.score(
             fitted,
-            fitted.open(data, labels.reading()),
+            fitted.open(data, reading),
             output,
             on_rows=lambda n: progress(f"{n:,} rows scored", n, None),
         )

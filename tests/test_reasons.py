@@ -140,3 +140,8 @@ def test_ranges_have_their_unit_once_or_before_each_number() -> None:
     assert reasons.range_text(flow | {"unit": "kg"}, median=True) == (
         "usual 0 to 7.5, median 4 kg"
     )
+
+
+def test_a_reason_is_one_line() -> None:
+    one = reasons.Reason("net\nvalue", 1.0, "1", "usual 2 to 3", 0.5)
+    assert str(one) == "net value = 1 (usual 2 to 3)"

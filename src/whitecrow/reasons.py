@@ -58,7 +58,8 @@ class Reason:
     share: float
 
     def __str__(self) -> str:
-        return f"{self.column} = {self.text} ({self.usual})"
+        # A name may hold a line break, and a reason is one line.
+        return " ".join(f"{self.column} = {self.text} ({self.usual})".split())
 
 
 def of_rows(

@@ -20,7 +20,7 @@ from whitecrow.errors import MissingDependencyError, ParameterError
 from whitecrow.files import out_folder
 from whitecrow.given import rows_of
 from whitecrow.learning import Fit, Stage, fit
-from whitecrow.metrics.quality import Quality, evaluate, percent
+from whitecrow.metrics.quality import Quality, beside_chance, evaluate, percent
 from whitecrow.model import Model
 from whitecrow.notes import Note
 from whitecrow.reasons import range_text
@@ -144,7 +144,9 @@ class Result:
     @property
     def threshold_source(self) -> str:
         """Where the threshold comes from, as a sentence."""
-        return str(self.model.detector.threshold_source_)
+        said = str(self.model.detector.threshold_source_)
+        said = said.replace("no score stands out", "no training score stands out")
+        return said.replace("training rows", f"training {self.rows.things}")
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:
@@ -204,6 +206,7 @@ class Result:
         """Say what a person calls a row: its position, its line, and who it is."""
         known = list(self.who(row).values())
         if isinstance(self.rows, TableRows):
+            known = [*self.time(row), *known]
             lines = self.rows.lines([row])
             known = [f"line {lines[0]}", *known] if lines else known
         return (
@@ -218,6 +221,15 @@ class Result:
             return {}
         cells = self.rows.take([row]).cells(0)
         return {name: cells[name] for name in self.identifiers}
+
+    def time(self, row: int) -> list[str]:
+        """Give the moment of a row as in the file, where the table has a time axis."""
+        encoder = self.model.encoder
+        axis = None if encoder is None else encoder.moment_
+        if axis is None or axis in self.identifiers:
+            return []
+        assert isinstance(self.rows, TableRows)
+        return [self.rows.take([row]).cells(0)[axis]]
 
     # --- where it goes ----------------------------------------------------------------
 
@@ -276,7 +288,7 @@ class Result:
             recall = quality.recall
             text += ")" if recall is None else f", recall {percent(recall)})"
         if quality is not None and quality.auroc is not None:
-            text += f"; AUROC {quality.auroc:.3f}"
+            text += f"; AUROC {quality.auroc:.3f}{beside_chance(quality.auroc)}"
         if self.pixels is not None:
             text += (
                 f"; by pixel AUROC {self.pixels.auroc:.3f}, PRO {self.pixels.pro:.3f}"

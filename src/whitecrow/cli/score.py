@@ -88,9 +88,13 @@ def _say(done: Scored, output: str, out: Output) -> None:
 
 
 def _say_quality(quality: Quality, out: Output, *, seen: bool) -> None:
+    from whitecrow.metrics.quality import beside_chance
+
+    anomalies = "anomaly" if quality.n_anomalies == 1 else "anomalies"
+    rows = "row" if quality.n_labelled == 1 else "rows"
     out.line(
-        f"labels: {quality.n_anomalies:,} anomalies in {quality.n_labelled:,} "
-        "labelled rows, for evaluation only"
+        f"labels: {quality.n_anomalies:,} {anomalies} in {quality.n_labelled:,} "
+        f"labelled {rows}, for evaluation only"
     )
     if seen:
         out.line(
@@ -98,7 +102,8 @@ def _say_quality(quality: Quality, out: Output, *, seen: bool) -> None:
             "below say nothing about new data"
         )
     if quality.auroc is not None:
-        out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}")
+        chance = beside_chance(quality.auroc)
+        out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}{chance}")
         out.line(
             f"average precision {quality.average_precision:.4f} "
             f"(a random ranking has {quality.share:.4f})"

@@ -277,13 +277,14 @@ class Result:
     def reading(self) -> str:
         """Say the result in one line."""
         quality = self.quality
-        text = (
-            f"{self.n_flagged:,} of {len(self.rows):,} {self.rows.things} are flagged"
-        )
+        verb = "is" if self.n_flagged == 1 else "are"
+        things = self.rows.things
+        text = f"{self.n_flagged:,} of {len(self.rows):,} {things} {verb} flagged"
         if quality is not None and quality.precision is not None:
+            hits = quality.true_positives
+            what = "is a labelled anomaly" if hits == 1 else "are labelled anomalies"
             text += (
-                f"; {quality.true_positives:,} of these are labelled anomalies "
-                f"(precision {percent(quality.precision)}"
+                f"; {hits:,} of these {what} (precision {percent(quality.precision)}"
             )
             recall = quality.recall
             text += ")" if recall is None else f", recall {percent(recall)})"

@@ -75,8 +75,9 @@ def _say(done: Scored, output: str, out: Output) -> None:
     for note in done.notes:
         out.line(f"note: {note}")
     share = percent(done.n_flagged / done.n_rows)
+    verb = "is" if done.n_flagged == 1 else "are"
     out.line(
-        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share}"
+        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} {verb} flagged ({share}"
         f"{done.in_training})"
     )
     for line in done.comparison:

@@ -208,8 +208,9 @@ def codes_of(values: ArrayLike, anomaly_values: tuple[str, ...]) -> NDArray[np.i
 
 def describe(column: str | None, codes: labels.Codes) -> str:
     """Say in a sentence how many labels there are of each kind."""
+    n_odd = int((codes == labels.ANOMALY).sum())
     counts = {
-        "anomalies": int((codes == labels.ANOMALY).sum()),
+        "anomaly" if n_odd == 1 else "anomalies": n_odd,
         "normal": int((codes == labels.NORMAL).sum()),
         "unlabelled": int((codes == labels.UNLABELLED).sum()),
     }

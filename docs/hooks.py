@@ -21,12 +21,16 @@ DOCS = Path(__file__).parent
 
 def on_config(config: Any) -> Any:
     """Expand a folder in the navigation into its pages, index.md first."""
-    config.nav = [
-        {title: _pages(where) if where.endswith("/") else where}
-        for entry in config.nav
-        for title, where in entry.items()
-    ]
+    config.nav = _expanded(config.nav)
     return config
+
+
+def _expanded(nav: Any) -> Any:
+    if isinstance(nav, list):
+        return [
+            {title: _expanded(where)} for one in nav for title, where in one.items()
+        ]
+    return _pages(nav) if nav.endswith("/") else nav
 
 
 def _pages(folder: str) -> list[str]:

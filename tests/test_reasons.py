@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -85,3 +87,61 @@ def test_places_in_words(y: int, x: int, words: str) -> None:
     heat = np.zeros((30, 30))
     heat[y, x] = 1.0
     assert place_of(heat).startswith(words)
+
+
+@pytest.fixture
+def visits() -> tuple[TableEncoder, pa.Table]:
+    rng = np.random.default_rng(1)
+    n = 200
+    charges = [f"${amount:,.2f}" for amount in rng.uniform(1000, 9000, n)]
+    tags = np.where(np.arange(n) < 4, 1.0, 0.0)
+    frame = pa.table(
+        {
+            "charges": charges,
+            "tags": tags,
+            "state": ["on"] * 60 + ["off"] * 136 + ["stuck"] * 4,
+            "age": pa.array([None] * 4 + [40.0 + row % 30 for row in range(n - 4)]),
+        }
+    )
+    return TableEncoder().fit(frame), frame
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "number", "usual"),
+    [
+        ("charges", "$5,000.00", 5000.0, reasons.TOGETHER),
+        ("charges", "$12.00", 12.0, r"usual \$\d+ to \$\d+, median \$\d+; below .*"),
+        ("tags", 1.0, 1.0, "usually 0"),
+        ("state", "off", None, reasons.TOGETHER),
+        ("state", "stuck", None, r"2 % of training rows"),
+        ("age", None, float("nan"), r"like 2 % of training rows"),
+    ],
+)
+def test_a_range_is_told_only_of_what_is_outside_of_it(
+    visits: tuple[TableEncoder, pa.Table],
+    column: str,
+    cell: object,
+    number: float | None,
+    usual: str,
+) -> None:
+    told = reasons._told(visits[0], column, cell, number)[1]
+    assert re.fullmatch(usual, told), told
+
+
+def test_reasons_of_rows_know_what_is_within_its_range(frame: pa.Table) -> None:
+    found = explained(frame, {"flow": 52.9, "state": "on", "steady": 1.5})
+    told = {reason.column: reason.usual for reason in found}
+    assert told["flow"] == reasons.TOGETHER
+
+
+def test_ranges_have_their_unit_once_or_before_each_number() -> None:
+    flow = {"q05": -0.001, "median": 4.0, "q95": 7.5, "min": -1.0, "max": 9.0}
+    assert reasons.range_text(flow | {"unit": "EUR"}) == "0 to 7.5 €"
+    assert reasons.range_text(flow | {"unit": "kg"}, median=True) == (
+        "usual 0 to 7.5, median 4 kg"
+    )
+
+
+def test_a_reason_is_one_line() -> None:
+    one = reasons.Reason("net\nvalue", 1.0, "1", "usual 2 to 3", 0.5)
+    assert str(one) == "net value = 1 (usual 2 to 3)"

@@ -20,7 +20,7 @@ from whitecrow import report
 from whitecrow.notes import Note
 from whitecrow.report import breakable, charts, island
 from whitecrow.report.content import note_view
-from whitecrow.report.scores import cuts, histogram
+from whitecrow.report.scores import cuts, histogram, score_text
 from whitecrow.result import Result, detect
 
 ROOT = Path(__file__).parent.parent
@@ -186,10 +186,10 @@ def test_notes_come_first_and_loudest_first(table_page: str) -> None:
             "Check this first",
             "holds infinite cells",
             "named like labels",
+            '<p class="lead">',
             "How your data were read",
             "with the day first",
             "column 8 was renamed",
-            '<p class="lead">',
             "300 rows, commas between the cells",
         )
     ]
@@ -618,22 +618,20 @@ NAMES = ["table", "shown"]
 TITLES = {
     "table": [
         "Check this first",
-        "How your data were read",
         "What the flagged rows have in common",
         "When it happened",
         "The flagged rows",
         "Where to draw the line",
         "How good the ranking is",
         "Which columns cause most flags",
-        "What was read",
+        "How your data were read",
         "How to continue",
     ],
     "shown": [
-        "How your data were read",
-        "The highest scores",
+        "The flagged pictures",
         "Where to draw the line",
         "How good the ranking is",
-        "What was read",
+        "How your data were read",
         "How to continue",
     ],
 }
@@ -782,9 +780,9 @@ def test_rows_can_be_searched(visit: Any, table: Result, table_page: str) -> Non
     row = table.explained[7]
     page.get_by_label("Search").fill(f"ord-{row:05d}")
     assert rows_of(page) == [row]
-    expect(page.locator("#count")).to_contain_text("1 of 36 rows match")
+    expect(page.locator("#count")).to_contain_text("1 of the 36 listed rows match")
     page.get_by_label("Search").fill("nothing has this")
-    expect(page.locator("#count")).to_have_text("No row matches.")
+    expect(page.locator("#count")).to_have_text("No listed row matches.")
     page.get_by_role("button", name="show all rows").click()
     assert len(rows_of(page)) == 20
 
@@ -811,7 +809,7 @@ def test_groups_filter_by_keyboard(visit: Any, table: Result, table_page: str) -
     group = table.groups[int(button.get_attribute("data-group") or -1)]
     assert rows_of(page) == [row for row in table.explained if row in group.rows][:20]
     expect(page.locator("#count")).to_contain_text(
-        f"{len(group.rows)} of 36 rows match"
+        f"{len(group.rows)} of the 36 listed rows match"
     )
     button.focus()
     page.keyboard.press("Space")
@@ -848,7 +846,7 @@ def test_the_threshold_can_be_tried(
     start = says.inner_text()
     assert not command.is_visible()
     page.locator("#cut").focus()
-    page.keyboard.press("Home")
+    page.keyboard.press("End")
     assert says.inner_text() != start
     if name == "table":
         expect(command).to_have_text(re.compile(r"^--contamination 0\.\d+$"))
@@ -911,3 +909,113 @@ def test_words_do_not_break_inside(visit: Any, width: int, table_page: str) -> N
         return found; }"""
     )
     assert broken == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_thumb_is_below_the_line(visit: Any, width: int, table_page: str) -> None:
+    page = visit("table", width)
+    slider = page.locator("#cut")
+    slider.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowLeft")
+    line, whole = page.locator("#would").bounding_box(), slider.bounding_box()
+    assert line is not None
+    assert whole is not None
+    share = float(slider.input_value()) / 100
+    thumb = whole["x"] + 8 + share * (whole["width"] - 16)
+    assert thumb == pytest.approx(line["x"], abs=2)
+
+
+def test_bands_of_episodes_end_with_the_chart(visit: Any, table_page: str) -> None:
+    page = visit("table", 1280)
+    chart = page.locator("#time").bounding_box()
+    assert chart is not None
+    for band in page.locator(".episode").all():
+        box = band.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= chart["x"] + chart["width"] + 1
+
+
+@pytest.fixture(scope="module")
+def visits(folder: Path) -> Result:
+    rng = np.random.default_rng(2)
+    lines = ["day,charges,again,clock,size,y"]
+    for row in range(240):
+        day = dt.date(2024, 1, 1) + dt.timedelta(days=row)
+        charge = 985_000 if row == 7 else rng.integers(1000, 9000)
+        again = "" if row == 9 else rng.choice(["Yes", "No"])
+        size = f"{rng.normal(5, 1):.2f}"
+        clock = f"{rng.integers(24):02d}:{rng.integers(60):02d}"
+        lines.append(f'{day},"${charge:,}.00",{again},{clock},{size},{int(row < 2)}')
+    (folder / "visits.csv").write_text("\n".join(lines))
+    return result_of(folder / "visits.csv", labels="y", method="ecod")
+
+
+def test_search_finds_what_a_page_shows(
+    visit: Any, visits: Result, folder: Path
+) -> None:
+    shown(visits, folder / "visits")
+    page = visit("visits", 1280)
+    for words in ("985000", "985,000"):
+        page.get_by_label("Search").fill(words)
+        assert rows_of(page) == [7]
+    page.get_by_label("Search").fill("missing")
+    assert rows_of(page) == ([9] if 9 in visits.explained else [])
+
+
+def test_rows_have_their_time_and_cards_the_words_of_the_file(
+    visits: Result, folder: Path
+) -> None:
+    page = shown(visits, folder / "visits").replace("<wbr>", "")
+    assert '<span class="soft time">2024-01-08</span>' in page
+    assert "2024-01-08" in visits.name(7)
+    assert "time of day" in page
+    assert re.search(r'class="usual">(Yes|No) \d+ %, (Yes|No)', page)
+    assert str(folder) not in re.sub(r'title="[^"]*"', "", page.split("<pre")[0])
+
+
+def test_a_ranking_worse_than_chance_is_called_so(visits: Result) -> None:
+    assert visits.quality is not None
+    bad = replace(visits, quality=replace(visits.quality, auroc=0.3))
+    good = replace(visits, quality=replace(visits.quality, auroc=0.7))
+    assert "AUROC 0.300, worse than chance" in bad.reading()
+    assert "worse than chance" in report.render(bad)
+    assert "worse than chance" in report.fragment(bad)
+    assert "worse than chance" not in good.reading() + report.render(good)
+
+
+def test_notes_of_one_kind_are_one_with_one_remedy(visits: Result) -> None:
+    found = replace(visits)
+    notes = tuple(
+        Note(
+            f"'x{n}': -999 occurs {n + 2} times",
+            2,
+            f"x{n}",
+            f"if it does: --read-as 'x{n}=missing:-999'",
+        )
+        for n in range(50)
+    )
+    found.fit.__dict__["said"] = notes
+    page = report.render(found).replace("<wbr>", "")
+    found.fit.__dict__.pop("said")
+    top = page[page.index("Check this first") : page.index('<p class="lead">')]
+    assert "50 columns like &#39;x0&#39;: -999 occurs 2 times" in top
+    (remedy,) = re.findall(r'<code class="copy">(.*?)</code>', top)
+    assert remedy.count("--read-as") == 50
+    fold = top[top.index("<details>") :]
+    assert all(f"&#39;x{n}&#39;: -999 occurs {n + 2} times" in fold for n in range(50))
+
+
+def test_missed_pictures_can_be_seen(folder: Path) -> None:
+    few = result_of(folder / "pictures")
+    few.model.detector.offset_ = -1e9
+    page = report.render(replace(few, top=few.top[:1]))
+    assert "4 labelled anomalies are not flagged; 3 more" in page
+
+
+def test_scores_near_zero_have_no_sign() -> None:
+    assert score_text(-0.0001, 1.0) == "0.00"
+
+
+def test_few_counts_have_ticks() -> None:
+    assert [text for _, text in charts._count_ticks(8)] == ["1", "2", "5"]

@@ -60,3 +60,19 @@ def test_the_copy_button_takes_commands_without_prompt(
             assert copied[-1].splitlines() == lines
         browser.close()
     assert len(copied) > 3
+
+
+@pytest.mark.slow
+def test_the_head_fits_and_prints_have_no_copy_button(site: str, chromium: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{site}/tutorials/analyst.html")
+        tabs = [tab.bounding_box() for tab in page.locator(".md-tabs__link").all()]
+        assert len(tabs) > 4
+        assert all(box and box["x"] + box["width"] < 1280 for box in tabs)
+        prints = page.locator(".highlight:not(:has(.gp)) button").all()
+        assert not any(button.is_visible() for button in prints)
+        browser.close()

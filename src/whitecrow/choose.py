@@ -123,6 +123,10 @@ def choose(
         raise ParameterError(
             f"{record.name} does not take {kind} input; use one of {legal}"
         )
+    if not 0 <= seed < 2**32:
+        raise ParameterError(
+            f"--seed {seed}: a seed is a whole number from 0 to {2**32 - 1}"
+        )
     choice = Choice(
         method=record,
         reason=reason,

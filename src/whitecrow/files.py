@@ -1,7 +1,8 @@
-"""Write files: whole or not at all, never over an input, and a failure is one line."""
+"""Write files: whole or not at all, over our own only, failures in one line."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,19 @@ from pathlib import Path
 
 from whitecrow.errors import DataError
 
-__all__ = ["check_writable", "out_folder", "refuse_inputs", "replacing"]
+__all__ = [
+    "check_writable",
+    "out_folder",
+    "refuse_foreign",
+    "refuse_inputs",
+    "replacing",
+]
+
+# What our files have near an end: reports, models, tables of scores.
+_OURS = (b'content="whitecrow ', b"manifest.sha256", b"anomaly_score")
+_NEAR = 2**16
+# Nobody means a folder of such a name.
+_FILES = {".crow", ".csv", ".gz", ".html", ".json", ".parquet", ".tsv", ".txt", ".xlsx"}
 
 
 @contextmanager
@@ -80,6 +93,45 @@ def refuse_inputs(
                 )
 
 
+def refuse_foreign(targets: Iterable[Path], option: str = "-o") -> None:
+    """Refuse to write over a file that none of our commands wrote.
+
+    Parameters
+    ----------
+    targets : iterable of Path
+        What is written.
+    option : str
+        The option that names the targets, for the message.
+
+    Raises
+    ------
+    DataError
+        When there is such a file, or something that is no file.
+    """
+    for target in targets:
+        if target.exists() and not target.is_file():
+            what = "a folder" if target.is_dir() else "no regular file"
+            raise DataError(
+                f"{option}: cannot write {target}: it is {what}; give another name"
+            )
+        if target.exists() and not _is_ours(target):
+            raise DataError(
+                f"{option}: {target} exists and is not of whitecrow; move it, or give "
+                "another name"
+            )
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(_NEAR)
+        file.seek(max(0, path.stat().st_size - _NEAR))
+        end = file.read()
+    if start[:2] == b"\x1f\x8b":
+        with gzip.open(path) as packed:
+            start = packed.read(_NEAR)
+    return not start or any(mark in part for mark in _OURS for part in (start, end))
+
+
 def check_writable(path: str | Path, inputs: Iterable[Path] = ()) -> Path:
     """Refuse a target that cannot be written, before hours are spent on its content.
 
@@ -93,13 +145,17 @@ def check_writable(path: str | Path, inputs: Iterable[Path] = ()) -> Path:
     Raises
     ------
     DataError
-        When `path` is a folder or an input, or its folder does not exist or is not
-        writable.
+        When `path` is a folder, a device or an input, or its folder does not exist or
+        is not writable.
     """
     target = Path(path)
     if target.is_dir():
         raise DataError(
             f"cannot write {target}: it is a folder; give the name of a file in it"
+        )
+    if target.exists() and not target.is_file():
+        raise DataError(
+            f"cannot write {target}: it is no regular file; give another name"
         )
     if not target.parent.is_dir():
         raise DataError(
@@ -127,9 +183,15 @@ def out_folder(
     Raises
     ------
     DataError
-        When it cannot be made or written to, or an input would be overwritten.
+        When it cannot be made or written to, its name is that of a file, or an input
+        would be overwritten.
     """
     folder = Path(path)
+    if folder.suffix.lower() in _FILES and not folder.exists():
+        raise DataError(
+            f"-o {folder} would be a folder with several files; give a name without "
+            f"{folder.suffix}"
+        )
     if folder.is_file():
         refuse_inputs([folder], inputs)
         raise DataError(

@@ -235,7 +235,8 @@ def _with_others(
             if reason.column != column:
                 counts[f"{reason.column} = {reason.text}"] += 1
     others = [other for other, n in counts.items() if n >= MOSTLY * len(rows)]
-    return f"{text}, with {' and '.join(others)}" if others else text
+    text = f"{text}, with {' and '.join(others)}" if others else text
+    return " ".join(text.split())
 
 
 def _ranked(rows: Iterable[int], scores: Floats) -> tuple[int, ...]:

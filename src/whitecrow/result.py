@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from whitecrow import grouping, report, scores
 from whitecrow.choose import Choice, choose, choose_detector
 from whitecrow.data.kinds import grouped
-from whitecrow.data.kinds.words import number_text
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError, ParameterError
 from whitecrow.files import check_writable, out_folder
 from whitecrow.given import in_python, rows_of
 from whitecrow.learning import Fit, Stage, fit
-from whitecrow.metrics.quality import Quality, evaluate, percent
+from whitecrow.metrics.quality import Quality, beside_chance, evaluate, percent
 from whitecrow.model import Model
 from whitecrow.notes import Note
+from whitecrow.reasons import range_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,7 +144,9 @@ class Result:
     @property
     def threshold_source(self) -> str:
         """Where the threshold comes from, as a sentence."""
-        return str(self.model.detector.threshold_source_)
+        said = str(self.model.detector.threshold_source_)
+        said = said.replace("no score stands out", "no training score stands out")
+        return said.replace("training rows", f"training {self.rows.things}")
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:
@@ -204,6 +206,7 @@ class Result:
         """Say what a person calls a row: its position, its line, and who it is."""
         known = list(self.who(row).values())
         if isinstance(self.rows, TableRows):
+            known = [*self.time(row), *known]
             lines = self.rows.lines([row])
             known = [f"line {lines[0]}", *known] if lines else known
         return (
@@ -218,6 +221,15 @@ class Result:
             return {}
         cells = self.rows.take([row]).cells(0)
         return {name: cells[name] for name in self.identifiers}
+
+    def time(self, row: int) -> list[str]:
+        """Give the moment of a row as in the file, where the table has a time axis."""
+        encoder = self.model.encoder
+        axis = None if encoder is None else encoder.moment_
+        if axis is None or axis in self.identifiers:
+            return []
+        assert isinstance(self.rows, TableRows)
+        return [self.rows.take([row]).cells(0)[axis]]
 
     # --- where it goes ----------------------------------------------------------------
 
@@ -266,18 +278,19 @@ class Result:
     def reading(self) -> str:
         """Say the result in one line."""
         quality = self.quality
-        text = (
-            f"{self.n_flagged:,} of {len(self.rows):,} {self.rows.things} are flagged"
-        )
+        verb = "is" if self.n_flagged == 1 else "are"
+        things = self.rows.things
+        text = f"{self.n_flagged:,} of {len(self.rows):,} {things} {verb} flagged"
         if quality is not None and quality.precision is not None:
+            hits = quality.true_positives
+            what = "is a labelled anomaly" if hits == 1 else "are labelled anomalies"
             text += (
-                f"; {quality.true_positives:,} of these are labelled anomalies "
-                f"(precision {percent(quality.precision)}"
+                f"; {hits:,} of these {what} (precision {percent(quality.precision)}"
             )
             recall = quality.recall
             text += ")" if recall is None else f", recall {percent(recall)})"
         if quality is not None and quality.auroc is not None:
-            text += f"; AUROC {quality.auroc:.3f}"
+            text += f"; AUROC {quality.auroc:.3f}{beside_chance(quality.auroc)}"
         if self.pixels is not None:
             text += (
                 f"; by pixel AUROC {self.pixels.auroc:.3f}, PRO {self.pixels.pro:.3f}"
@@ -353,10 +366,9 @@ class Result:
             if summary["kind"] != "number":
                 continue
             low, high = summary["q05"], summary["q95"]
-            ends = dict.fromkeys(number_text(end, high - low) for end in (low, high))
             values = encoder.chart(column, frame.column(column))
             for row, value in zip(rows, values, strict=True):
-                side = grouping.side_of(value, low, high, " to ".join(ends))
+                side = grouping.side_of(value, low, high, range_text(summary))
                 sides[row, column] = side
         return {place: side for place, side in sides.items() if side}
 

@@ -257,3 +257,22 @@ def test_the_commands_in_the_report_run(run: Run, table: Path) -> None:
         assert run(*words).code == 0
     (code,) = re.findall(r"<pre class=\"copy\"><code>(import .*?)</code>", page)
     exec(code)
+
+
+def test_one_of_a_kind_is_told_in_the_singular_and_in_one_line(run: Run) -> None:
+    rng = np.random.default_rng(3)
+    lines = ['"net\nvalue",other,y']
+    for row in range(120):
+        value = 90.0 if row == 7 else rng.normal(5, 1)
+        lines.append(f"{value:.3f},{rng.normal():.3f},{int(row == 7)}")
+    Path("one.csv").write_text("\n".join(lines))
+    done = run("detect", "one.csv", "--label-column", "y", "-o", "out")
+    assert "1 of 120 rows is flagged; 1 of these is a labelled anomaly" in done.out
+    assert "'y': 1 anomaly, 119 normal" in done.out
+    assert "net value = 90.000 (usual" in done.out
+    scored = run("score", "out", "one.csv", "--label-column", "y")
+    assert "1 of 120 rows is flagged" in scored.out
+    assert "labels: 1 anomaly in 120 labelled rows" in scored.out
+    Path("folder").mkdir()
+    Path("folder/a.csv").write_text("a\n1\n")
+    assert "1 csv file;" in run("detect", "folder", "-o", "out").err

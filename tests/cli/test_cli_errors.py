@@ -247,14 +247,14 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert run("fit", "breast_cancer", "-o", "good.crow").code == 0
     target = Path(words[-1])
     if target.suffix:
-        target.write_text("older")
+        target.write_text("older, anomaly_score")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     done = run_process(*words, preexec_fn=small_files)
     fails(done, "cannot write|cannot be written", "File too large")
     after = sorted(path.name for path in tmp_path.rglob("*"))
     assert [name for name in after if name not in before] in ([], ["out"])
     if target.suffix:
-        assert target.read_text() == "older"
+        assert target.read_text() == "older, anomaly_score"
 
 
 def test_what_the_library_logs_is_one_line_on_stderr(run: Run) -> None:
@@ -285,3 +285,64 @@ def test_warnings_are_one_line_on_stderr(
     assert done.code == 0
     assert done.err == "whitecrow: note: first second\n"
     assert done.json["rows"]
+
+
+def test_only_our_own_files_are_overwritten(run: Run, table: Path) -> None:
+    Path("notes.txt").write_text("a,b\n1,2\n")
+    fails(run("fit", table, "-o", "notes.txt"), "notes.txt exists and is not of white")
+    fails(run("fit", table, "-o", "/dev/full"), "no regular file")
+    assert Path("/dev/full").is_char_device()
+    Path("mine").mkdir()
+    for name in ("report.html", "flagged.csv"):
+        Path("mine", name).write_text("<p>mine")
+        fails(run("detect", table, "-o", "mine"), f"mine/{name} exists and is not of")
+        Path("mine", name).unlink()
+    Path("mine/report.html").mkdir()
+    fails(run("detect", table, "-o", "mine"), "report.html: it is a folder")
+    assert [path.name for path in Path("mine").iterdir()] == ["report.html"]
+    fails(run("detect", table, "-o", "out.csv"), "would be a folder.*without .csv")
+    assert not Path("out.csv").exists()
+    assert Path("notes.txt").read_text() == "a,b\n1,2\n"
+
+
+def test_our_own_files_are_replaced(run: Run, table: Path) -> None:
+    detect = ("detect", table, "--method", "ecod", "-o", "out")
+    assert [run(*detect).code for _ in range(2)] == [0, 0]
+    for _ in range(2):
+        for name in ("s.csv", "s.csv.gz", "s.parquet"):
+            assert run("score", "out/model.crow", table, "-o", name).code == 0
+    fit = ("fit", table, "--method", "ecod", "-o", "out/model.crow")
+    assert run(*fit).code == 0
+
+
+def test_a_model_and_data_are_told_apart(run: Run, table: Path) -> None:
+    assert run("detect", table, "--method", "ecod", "-o", "out").code == 0
+    model = "out/model.crow"
+    for command in ("score", "explain"):
+        said = f"model comes first: whitecrow {command} {model} pumps.csv"
+        fails(run(command, "pumps.csv", model), said)
+        fails(run(command, ".", "pumps.csv"), "folder without model.crow")
+        fails(run(command, model, "pumps.csv", "--ignore", "flow"), "when it is fitted")
+    assert run("score", "out", "pumps.csv", "-o", "s.csv").code == 0
+    fails(run("detect", "pumps.csv", "pumps.csv"), "one too many.*pattern in quotes")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain", "m.crow", "x.csv", "--row", "7.5"),
+        ("detect", "x.csv", "--top", "2.5"),
+        ("detect", "x.csv", "--top", "1e1"),
+        ("detect", "x.csv", "--seed", "1.7"),
+        ("label", "x.csv", "--budget", "2.5"),
+        ("experiment", "run", "x.toml", "--jobs", "1.5"),
+    ],
+)
+def test_numbers_that_count_are_whole(run: Run, words: tuple[str, ...]) -> None:
+    fails(run(*words), f"{words[-1]!r} is not a whole number")
+
+
+def test_a_seed_is_not_negative(run: Run, table: Path) -> None:
+    fails(
+        run("detect", table, "--seed", "-1", "-o", "out"), "--seed -1: a seed is a wh"
+    )

@@ -232,9 +232,9 @@ def add(app: App, *modules: ModuleType) -> None:
 
 def say_notes(notes: Sequence[Note], out: Output) -> None:
     """Say what was read and decided: what may matter in full, the rest in short."""
-    from whitecrow.notes import LOUD, ORDINARY
+    from whitecrow.notes import LOUD, ORDINARY, folded
 
-    for note in notes:
+    for note, _ in folded(notes):
         if note.level > ORDINARY:
             mark = "attention" if note.level == LOUD else "note"
             out.line(f"{mark}: {note}")
@@ -242,13 +242,15 @@ def say_notes(notes: Sequence[Note], out: Output) -> None:
 
 def say_fitted(found: Fit, notes: Sequence[Note], out: Output) -> None:
     """Say what was read, how it was encoded, which method and threshold, and why."""
+    from whitecrow.result import Result
+
     for note in found.rows.notes[:1]:
         out.line(f"read: {note}")
     say_notes(notes, out)
     say_columns(found.model, out)
     out.line(method_line(found.choice))
     out.line(labels_line(found))
-    source = found.model.detector.threshold_source_
+    source = Result(fit=found, top=[], explained=[], reasons={}).threshold_source
     out.line(f"threshold: {found.model.threshold:.4g} ({source})")
 
 

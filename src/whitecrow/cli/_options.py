@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from whitecrow.cli import _wording
 
@@ -26,6 +26,8 @@ __all__ = [
     "PictureSize",
     "Quiet",
     "ReadAs",
+    "Whole",
+    "model_file",
 ]
 
 
@@ -33,6 +35,14 @@ def _check_data(type_: object, given: str) -> None:
     """Refuse an option that does not exist where data are expected."""
     if given.startswith("-") and given != "-" and not Path(given).exists():
         raise ValueError(_wording.NO_OPTION)
+
+
+def _whole(type_: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number; rounding "7.5" would answer another question."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"{tokens[0].value!r} is not a whole number") from None
 
 
 # `Annotated` types of arguments that several commands have; those that mean the same
@@ -54,8 +64,10 @@ Auxiliary = Annotated[
     Parameter(help="Outliers from elsewhere, for methods that train against them."),
 ]
 PictureSize = Annotated[
-    int | None, Parameter(help="Side in pixels that pictures are scaled to.")
+    int | None,
+    Parameter(converter=_whole, help="Side in pixels that pictures are scaled to."),
 ]
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 
 @Parameter(name="*")
@@ -84,7 +96,7 @@ class MethodOptions:
     ] = field(default_factory=dict)
     preset: str | None = None
     contamination: str = "auto"
-    seed: int = 0
+    seed: Whole = 0
 
     def choose(self, kind: str, *, use_labels: bool) -> Choice:
         """Choose the method for data of this kind, with its settings."""
@@ -150,10 +162,38 @@ class LabelOptions:
             picture_size=picture_size,
         )
 
+    def for_model(self) -> Reading:
+        """Say how to read data that a model scores: it knows its columns."""
+        from whitecrow.errors import ParameterError
+
+        if self.ignore:
+            raise ParameterError(
+                f"--ignore {self.ignore}: a model needs the columns that it learnt "
+                "from; leave them out when it is fitted: whitecrow fit DATA --ignore "
+                f"{self.ignore}"
+            )
+        return self.reading()
+
     @property
     def given(self) -> bool:
         """Whether the user said anything about labels."""
         return bool(self.label_column or self.labels or self.anomaly_value)
+
+
+def model_file(given: str, data: str, command: str) -> str:
+    """Find the model that is meant: a file, or the one in a folder of `detect`."""
+    from whitecrow.errors import ModelFileError
+
+    if given != data and data.endswith(".crow") and not given.endswith(".crow"):
+        raise ModelFileError(
+            f"the model comes first: whitecrow {command} {data} {given}"
+        )
+    inside = Path(given) / "model.crow"
+    if Path(given).is_dir() and not inside.is_file():
+        raise ModelFileError(
+            f"{given} is a folder without model.crow; give the model file"
+        )
+    return str(inside) if inside.is_file() else given
 
 
 def _pair(text: str) -> tuple[str, str]:

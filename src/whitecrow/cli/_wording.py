@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from cyclopts import (
@@ -9,6 +10,7 @@ from cyclopts import (
     CycloptsError,
     MissingArgumentError,
     UnknownCommandError,
+    UnusedCliTokensError,
     ValidationError,
 )
 
@@ -32,9 +34,16 @@ def _what(error: CycloptsError) -> str:
         if error.keyword is not None:
             return f"{error.keyword} needs a value"
         return f"{error.argument.name} is missing"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return (
+            f"{error.unused_tokens[0]!r} is one too many; several files are one "
+            "pattern in quotes, as in 'data/*.csv'"
+        )
     if isinstance(error, ValidationError) and error.exception_message == NO_OPTION:
         return _no_option(error)
-    return " ".join(str(error).split()).rstrip(".")
+    text = " ".join(str(error).split()).rstrip(".")
+    whole = r"'\1' is not a whole number"
+    return re.sub(r'unable to convert "(.*)" into int$', whole, text)
 
 
 def _no_option(error: ValidationError) -> str:

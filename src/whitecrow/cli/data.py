@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from whitecrow.cli._common import Output, epilogue
-from whitecrow.cli._options import Flag, Json
+from whitecrow.cli._options import Flag, Json, Whole
 
 if TYPE_CHECKING:
     from whitecrow.data.catalog import Entry
@@ -124,7 +124,7 @@ def prepare_(
     drop_duplicates: Flag = False,
     remove_undefined: Flag = False,
     attack_names: Flag = False,
-    seed: int = 0,
+    seed: Whole = 0,
     json: Json = False,
 ) -> None:
     """Make one Parquet file of the original files of a published table.

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from whitecrow.cli import detect
 from whitecrow.cli._common import Output, command_line
-from whitecrow.cli._options import Json, LabelOptions, MethodOptions
+from whitecrow.cli._options import Json, LabelOptions, MethodOptions, Whole
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -18,7 +18,7 @@ EXAMPLE = "whitecrow demo"
 def command(
     *,
     output: Annotated[str, Parameter(name=["--output", "-o"])] = "whitecrow-demo",
-    seed: int = 0,
+    seed: Whole = 0,
     json: Json = False,
 ) -> None:
     """Find malignant tumours among benign ones, and write a report.

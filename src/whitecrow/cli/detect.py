@@ -17,6 +17,7 @@ from whitecrow.cli._options import (
     PictureSize,
     Quiet,
     ReadAs,
+    Whole,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def command(
     use_labels: Flag = False,
     auxiliary: Auxiliary = None,
     picture_size: PictureSize = None,
-    top: int = 20,
+    top: Whole = 20,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -56,8 +57,8 @@ def command(
     read_as
         How to read a column, as in `--read-as when=month-first`: number,
         decimal-comma, decimal-point, date, day-first, month-first, year-first,
-        duration, category, truth, identifier, ignore, missing:VALUE. May be given
-        several times.
+        clock, duration, category, truth, identifier, ignore, missing:VALUE. May be
+        given several times.
     use_labels
         Learn from the labels too; otherwise they serve the evaluation only.
     top
@@ -67,7 +68,8 @@ def command(
 
     out = Output(as_json=json, quiet=quiet)
     place = output or _common.default_folder(data, "anomalies")
-    files.out_folder(place, result.FILES, _common.inputs(data, auxiliary))
+    folder = files.out_folder(place, result.FILES, _common.inputs(data, auxiliary))
+    files.refuse_foreign(folder / name for name in result.FILES)
     with out.training() as progress:
         reading = labels.reading(read_as, picture_size)
         opened = _common.opened(data, reading, progress)

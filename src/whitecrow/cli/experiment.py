@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from whitecrow.cli._common import Output, epilogue
-from whitecrow.cli._options import Flag, Json
+from whitecrow.cli._options import Flag, Json, Whole
 
 if TYPE_CHECKING:
     from whitecrow.experiments.plan import Task
@@ -34,7 +34,7 @@ def run(
     /,
     *,
     output: Folder = None,
-    jobs: int = 1,
+    jobs: Whole = 1,
     engine: str = "local",
     shard: str | None = None,
     retry: Flag = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from whitecrow.cli._common import Output
-from whitecrow.cli._options import Data, Json, LabelOptions
+from whitecrow.cli._options import Data, Json, LabelOptions, Whole, model_file
 
 if TYPE_CHECKING:
     from whitecrow.scoring import Explained
@@ -26,10 +26,10 @@ def command(
     /,
     *,
     row: Annotated[
-        tuple[int, ...],
+        tuple[Whole, ...],
         Parameter(negative="", consume_multiple=True, show_default=False),
     ] = (),
-    top: int = 3,
+    top: Whole = 3,
     labels: LabelOptions = LabelOptions(),
     json: Json = False,
 ) -> None:
@@ -40,7 +40,7 @@ def command(
     Parameters
     ----------
     model
-        A file that `whitecrow fit` or `whitecrow detect` wrote.
+        A file that `whitecrow fit` wrote, or a folder of `whitecrow detect`.
     data
         As for `whitecrow fit`.
     row
@@ -52,8 +52,10 @@ def command(
     from whitecrow.model import Model
 
     out = Output(as_json=json)
+    model = model_file(model, data, "explain")
+    reading = labels.for_model()
     fitted = Model.load(model)
-    source = fitted.open(data, labels.reading())
+    source = fitted.open(data, reading)
     found = scoring.explain(fitted, source, rows=row, top=top)
     for one in found:
         out.line(f"{one.name}: score {one.score:.4g}, {_verdict(one)}")

@@ -60,7 +60,8 @@ def command(
 
     out = Output(as_json=json, quiet=quiet)
     output = output or f"{_common.stem_of(data)}.crow"
-    files.check_writable(output, _common.inputs(data, auxiliary))
+    target = files.check_writable(output, _common.inputs(data, auxiliary))
+    files.refuse_foreign([target])
     with out.training() as progress:
         reading = labels.reading(read_as, picture_size)
         opened = _common.opened(data, reading, progress)

@@ -15,6 +15,7 @@ from whitecrow.cli._options import (
     MethodOptions,
     PictureSize,
     ReadAs,
+    Whole,
 )
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def command(
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
     strategy: str = "aad",
-    budget: int = 100,
+    budget: Whole = 100,
     annotator: str = "me",
     use_labels: Flag = False,
-    ask_again: int = 20,
+    ask_again: Whole = 20,
     picture_size: PictureSize = None,
     host: str = "127.0.0.1",
-    port: int = 0,
+    port: Whole = 0,
     no_browser: Flag = False,
 ) -> None:
     """Label the rows that teach a detector most, on a page in the browser.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from whitecrow.cli import _common
 from whitecrow.cli._common import Output
-from whitecrow.cli._options import Data, Into, Json, LabelOptions, Quiet
+from whitecrow.cli._options import Data, Into, Json, LabelOptions, Quiet, model_file
 
 if TYPE_CHECKING:
     from whitecrow.metrics.quality import Quality
@@ -41,7 +41,7 @@ def command(
     Parameters
     ----------
     model
-        A file that `whitecrow fit` or `whitecrow detect` wrote.
+        A file that `whitecrow fit` wrote, or a folder of `whitecrow detect`.
     data
         As for `whitecrow fit`; csv, Parquet, Arrow and jsonl may be larger than memory.
     output
@@ -53,15 +53,16 @@ def command(
     from whitecrow.model import Model
 
     out = Output(as_json=json, quiet=quiet)
+    model, reading = model_file(model, data, "score"), labels.for_model()
     output = output or f"{_common.stem_of(data)}-scores.csv"
     scores.check_format(output)
-    files.check_writable(output, [Path(model), *paths_of(data)])
+    files.refuse_foreign([files.check_writable(output, [Path(model), *paths_of(data)])])
     fitted = Model.load(model)
     with out.progress() as progress:
         progress.stage(f"scoring {data}")
         done = scoring.score(
             fitted,
-            fitted.open(data, labels.reading()),
+            fitted.open(data, reading),
             output,
             on_rows=lambda n: progress(f"{n:,} rows scored", n, None),
         )
@@ -74,8 +75,9 @@ def _say(done: Scored, output: str, out: Output) -> None:
     for note in done.notes:
         out.line(f"note: {note}")
     share = percent(done.n_flagged / done.n_rows)
+    verb = "is" if done.n_flagged == 1 else "are"
     out.line(
-        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} are flagged ({share}"
+        f"{done.n_flagged:,} of {done.n_rows:,} {done.things} {verb} flagged ({share}"
         f"{done.in_training})"
     )
     for line in done.comparison:
@@ -87,9 +89,13 @@ def _say(done: Scored, output: str, out: Output) -> None:
 
 
 def _say_quality(quality: Quality, out: Output, *, seen: bool) -> None:
+    from whitecrow.metrics.quality import beside_chance
+
+    anomalies = "anomaly" if quality.n_anomalies == 1 else "anomalies"
+    rows = "row" if quality.n_labelled == 1 else "rows"
     out.line(
-        f"labels: {quality.n_anomalies:,} anomalies in {quality.n_labelled:,} "
-        "labelled rows, for evaluation only"
+        f"labels: {quality.n_anomalies:,} {anomalies} in {quality.n_labelled:,} "
+        f"labelled {rows}, for evaluation only"
     )
     if seen:
         out.line(
@@ -97,7 +103,8 @@ def _say_quality(quality: Quality, out: Output, *, seen: bool) -> None:
             "below say nothing about new data"
         )
     if quality.auroc is not None:
-        out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}")
+        chance = beside_chance(quality.auroc)
+        out.line(f"AUROC {quality.auroc:.4f}{_interval(quality.interval)}{chance}")
         out.line(
             f"average precision {quality.average_precision:.4f} "
             f"(a random ranking has {quality.share:.4f})"

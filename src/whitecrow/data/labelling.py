@@ -241,8 +241,9 @@ def describe(column: str | None, codes: labels.Codes, words: Iterable[str] = ())
 
     `words` are those that count as unlabelled.
     """
+    n_odd = int((codes == labels.ANOMALY).sum())
     counts = {
-        "anomalies": int((codes == labels.ANOMALY).sum()),
+        "anomaly" if n_odd == 1 else "anomalies": n_odd,
         "normal": int((codes == labels.NORMAL).sum()),
         "unlabelled": int((codes == labels.UNLABELLED).sum()),
     }

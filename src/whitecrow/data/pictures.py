@@ -314,9 +314,10 @@ def _no_pictures(folder: Path, found: list[Path]) -> DataError:
     legal = ", ".join(suffix[1:] for suffix in SUFFIXES)
     for suffix in (".csv", ".csv.gz", ".parquet"):
         if tables := [path for path in found if path.name.lower().endswith(suffix)]:
+            files = "file" if len(tables) == 1 else "files"
             return DataError(
                 f"{shown(folder)}: no pictures in this folder, but {len(tables)} "
-                f"{suffix[1:]} files; read them with the pattern "
+                f"{suffix[1:]} {files}; read them with the pattern "
                 f"'{shown(tables[0].parent / '*')}{suffix}'"
             )
     return DataError(

@@ -114,6 +114,17 @@ def _interval(
     return found.low, found.high
 
 
+def beside_chance(auroc: float) -> str:
+    """Say of an AUROC below 0.5 that the ranking misleads; "" of any other.
+
+    Examples
+    --------
+    >>> f"AUROC 0.412{beside_chance(0.412)}"
+    'AUROC 0.412, worse than chance (0.5)'
+    """
+    return ", worse than chance (0.5)" if auroc < 0.5 else ""
+
+
 def percent(share: float) -> str:
     """A share with the digits that matter.
 

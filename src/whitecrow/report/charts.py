@@ -421,6 +421,8 @@ def _ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
 
 def _count_ticks(most: int) -> list[tuple[float, str]]:
     marks: Sequence[int] = [10**p for p in range(9) if 10**p <= most]
+    if len(marks) == 1:
+        marks = [mark for mark in (1, 2, 5) if mark <= most]
     if len(marks) > 4:
         marks = marks[::2]
     top = np.log1p(most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow import __version__, labels
-from whitecrow.data.kinds.words import percent
+from whitecrow.data.kinds.words import percent, shown
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.grouping import moment_text
+from whitecrow.metrics.quality import beside_chance
+from whitecrow.notes import LOUD, ORDINARY, WORTH_KNOWING, folded
 from whitecrow.report import charts, island
 from whitecrow.report.pictures import is_small, picture_view
 from whitecrow.report.rows import TableView, table_view
@@ -47,6 +49,7 @@ class NoteView:
     text: str
     before: str
     command: str
+    members: tuple[str, ...] = ()
 
 
 def page(result: Result) -> dict[str, Any]:
@@ -64,6 +67,7 @@ def page(result: Result) -> dict[str, Any]:
         "things": result.rows.things,
         "kind": result.kind,
         "source": result.source,
+        "name": Path(result.source).name or result.source,
         "n_rows": len(result.scores),
         "n_flagged": result.n_flagged,
         "share": percent(float(result.flagged.mean())),
@@ -72,14 +76,8 @@ def page(result: Result) -> dict[str, Any]:
         "threshold_source": result.threshold_source,
         "automatic": result.choice.contamination == "auto",
         "labels_used": result.labels_used,
-        "loud": _notes(result, 2),
-        "reinterpreted": _notes(result, 1),
-        # What is ordinary about a column is told beside its chart.
-        "ordinary": [
-            note_view(note.text, note.remedy)
-            for note in result.notes
-            if note.level <= 0 and note.column is None
-        ],
+        "loud": _notes(result, LOUD),
+        "read": [*_notes(result, WORTH_KNOWING), *_notes(result, ORDINARY)],
         "histogram": bars,
         "cuts": found,
         "static_cuts": static_cuts(found) if found else [],
@@ -115,14 +113,20 @@ def summary(result: Result) -> dict[str, Any]:
         "method": result.choice.method.class_name,
         "threshold": score_text(result.threshold, width),
         "threshold_source": result.threshold_source,
-        "loud": [*_notes(result, 2), *_notes(result, 1)],
+        "loud": [*_notes(result, LOUD), *_notes(result, WORTH_KNOWING)],
         "auroc": None if result.quality is None else result.quality.auroc,
+        "beside_chance": _chance(result),
         "groups": [
             {"n": len(group.rows), "text": group.text}
             for group in result.groups[:FRAGMENT_GROUPS]
         ],
         "rows": rows,
     }
+
+
+def _chance(result: Result) -> str:
+    auroc = None if result.quality is None else result.quality.auroc
+    return "" if auroc is None else beside_chance(auroc)
 
 
 def _method(result: Result) -> dict[str, Any]:
@@ -140,10 +144,19 @@ def _method(result: Result) -> dict[str, Any]:
 
 
 def _notes(result: Result, level: int) -> list[NoteView]:
-    return [
-        note_view(note.text, note.remedy)
+    """Notes of a level; what is ordinary about a column is told beside its chart."""
+    wanted = [
+        note
         for note in result.notes
-        if min(max(note.level, 0), 2) == level
+        if min(max(note.level, ORDINARY), LOUD) == level
+        and (level > ORDINARY or note.column is None)
+    ]
+    return [
+        replace(
+            note_view(note.text, note.remedy),
+            members=tuple(one.text for one in members),
+        )
+        for note, members in folded(wanted)
     ]
 
 
@@ -216,11 +229,13 @@ def _columns(result: Result, view: TableView) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": one.column,
-                "kind": one.kind,
+                "kind": "time of day" if summary.get("clock") else one.kind,
                 "action": one.action,
+                # What is among the notes is not told again in full.
+                "notes": ("", "h-read", "h-loud")[min(max(one.level, 0), 2)],
                 "detail": one.detail,
                 "remedy": note_view("", one.remedy) if one.remedy else None,
-                "usual": usual_text(summary),
+                "usual": usual_text(summary, _words(result, one.column)),
                 "missing": percent(missing) if missing else "",
                 "strip": view.symbols.get(one.column, ""),
                 "n": view.counts[one.column],
@@ -229,6 +244,23 @@ def _columns(result: Result, view: TableView) -> list[dict[str, Any]]:
         )
     found.sort(key=lambda column: -column["n"])
     return found[:MOST_COLUMNS]
+
+
+def _words(result: Result, column: str) -> dict[str, str]:
+    """Words of the file for true and false, where a column has them."""
+    encoder, rows = result.model.encoder, result.rows
+    assert encoder is not None
+    assert isinstance(rows, TableRows)
+    if encoder.summaries_.get(column, {}).get("kind") != "boolean":
+        return {}
+    cells = rows.frame.column(column)
+    truths = encoder.chart(column, cells)
+    found = {}
+    for word, truth in (("true", 1.0), ("false", 0.0)):
+        at = np.flatnonzero(truths == truth)
+        if len(at):
+            found[word] = shown(cells[int(at[0])].as_py())
+    return found
 
 
 # ------------------------------------------------------------------------ the time
@@ -295,6 +327,7 @@ def _quality(result: Result, quality: Quality) -> dict[str, Any]:
         "n_normal": quality.n_labelled - quality.n_anomalies,
         "share": percent(quality.share),
         "auroc": quality.auroc,
+        "beside_chance": _chance(result),
         "interval": quality.interval,
         "average_precision": quality.average_precision,
         "base": quality.share,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["is_small", "picture_view"]
 
 MOST_TILES = 60
-NORMAL_TILES = 6
+NORMAL_TILES, MISSED_TILES = 6, 30
 BUDGET = 2_600_000  # characters of all tiles
 # Tiles whose heat maps are computed at once.
 BLOCK = 12
@@ -38,10 +38,13 @@ def picture_view(result: Result, rows: PictureRows) -> dict[str, Any]:
     images = rows.images
     tiles = _tiles(result, rows, _wanted(result))
     seen = {tile["row"] for tile in tiles}
+    missed = [row for row in _missed(result) if row not in seen][:MISSED_TILES]
     calm = [int(row) for row in result.order[::-1][:NORMAL_TILES] if row not in seen]
     paths = rows.paths
     return {
         "tiles": tiles,
+        "missed": _tiles(result, rows, missed),
+        "n_missed": len(_missed(result)),
         "calm": [(paths[row], _picture(rows, row, side=128)) for row in calm],
         "sharp": is_small(images),
         "size": _size(images),
@@ -59,6 +62,15 @@ def _wanted(result: Result) -> list[int]:
     """Choose the flagged pictures, or the highest ones, as many as fit on a page."""
     n = min(MOST_TILES, max(len(result.top), result.n_flagged))
     return [int(row) for row in result.order[: n if result.top else 0]]
+
+
+def _missed(result: Result) -> list[int]:
+    """Labelled anomalies below the threshold, the highest score first."""
+    codes = result.rows.codes
+    if codes is None or not result.top:
+        return []
+    odd = (codes == labels.ANOMALY) & ~result.flagged
+    return [int(row) for row in result.order[odd[result.order]]]
 
 
 def _tiles(

@@ -154,6 +154,12 @@ class _Maker:
         return [name for name in self.encoder.identifiers_ if name in self.cells]
 
     @cached_property
+    def axis(self) -> str | None:
+        """The column with the time of a row, where it is not its name."""
+        moment = self.encoder.moment_
+        return None if moment in self.identifiers else moment
+
+    @cached_property
     def most(self) -> float:
         """The largest share of a reason, for the length of its bar."""
         shares = (r.share for rs in self.result.reasons.values() for r in rs)
@@ -191,6 +197,7 @@ class _Maker:
                 (name, self.cells[name][place])
                 for name in self.identifiers[:MOST_IDENTIFIERS]
             ],
+            "time": "" if self.axis is None else self.cells[self.axis][place],
             "score": self.score(row),
             "width": self.width(row),
             "flagged": bool(self.result.flagged[row]),
@@ -245,6 +252,7 @@ class _Maker:
             "columns": [self.column_code(name, fitting) for name in self.cells],
             "ids": [self.places[name] for name in self.identifiers],
             "shown": MOST_IDENTIFIERS,
+            "axis": None if self.axis is None else self.places[self.axis],
             "most": self.most,
             "reasons": reasons,
             "words": pool.words,

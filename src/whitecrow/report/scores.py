@@ -35,7 +35,8 @@ def score_text(score: float, spread: float) -> str:
     if not 1e-6 < spread < 1e9:
         return number_text(score)
     decimals = int(np.clip(2 - np.floor(np.log10(spread)), 0, 9))
-    return f"{score:,.{decimals}f}"
+    # Adding zero makes a zero of what rounds to minus zero.
+    return f"{round(score, decimals) + 0.0:,.{decimals}f}"
 
 
 def spread(scores: NDArray[np.float64]) -> float:

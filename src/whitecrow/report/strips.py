@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from whitecrow.data.kinds.words import number_text, percent, shown
+from whitecrow.data.kinds.words import percent, shown
+from whitecrow.reasons import range_text
 from whitecrow.report import charts
 
 if TYPE_CHECKING:
@@ -107,22 +108,31 @@ def place_in(strip: charts.Strip | None, value: Any, number: float) -> Mark:
     return Mark(strip.place(number), side if strip.is_beyond(number) else "", None)
 
 
-def usual_text(summary: Mapping[str, Any] | None) -> str:
-    """Say the usual values of a column in a few words."""
+def usual_text(
+    summary: Mapping[str, Any] | None, words: Mapping[str, str] | None = None
+) -> str:
+    """Say the usual values of a column in a few words.
+
+    Parameters
+    ----------
+    summary : mapping or None
+        As in `TableEncoder.summaries_`.
+    words : mapping of str to str, optional
+        What the file says for a level, as "Yes" for "true".
+    """
+    known = words or {}
     if not summary:
         return ""
     if shares := summary.get("shares"):
         best = sorted(shares.items(), key=lambda item: -item[1])[:3]
-        return ", ".join(f"{level} {percent(share)}" for level, share in best)
+        return ", ".join(
+            f"{known.get(level, level)} {percent(share)}" for level, share in best
+        )
     if "q05" not in summary:
         return ""
-    low, high = summary["q05"], summary["q95"]
-    if isinstance(low, str):
+    if isinstance(summary["q05"], str):
         return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
-    width = float(high - low)
-    ends = dict.fromkeys(number_text(end, width) for end in (low, high))
-    unit = summary.get("unit")
-    return " to ".join(ends) + (f" {unit}" if unit else "")
+    return range_text(summary)
 
 
 def _level(

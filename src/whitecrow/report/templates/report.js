@@ -81,8 +81,10 @@ function cutSentence(at) {
 function startSlider() {
   const slider = $("cut"), cuts = data.cuts;
   if (!slider) return;
+  let at = cuts.start;
   const show = () => {
-    const at = Number(slider.value), moved = at !== cuts.start;
+    const moved = at !== cuts.start;
+    slider.value = cuts.places[at];
     const says = cutSentence(at);
     $("cut-says").textContent = says;
     slider.setAttribute("aria-valuetext", says);
@@ -92,9 +94,19 @@ function startSlider() {
     $("would").hidden = !moved;
     $("would").style.left = cuts.places[at] + "%";
   };
-  slider.addEventListener("input", show);
-  $("cut-back").addEventListener("click", () => { slider.value = cuts.start; show(); slider.focus(); });
-  slider.value = cuts.start;
+  const go = place => { at = Math.max(0, Math.min(cuts.places.length - 1, place)); show(); };
+  // The slider has the axis of the chart, and stops at the nearest threshold.
+  slider.addEventListener("input", () => {
+    const off = cuts.places.map(place => Math.abs(place - slider.value));
+    go(off.indexOf(Math.min(...off)));
+  });
+  slider.addEventListener("keydown", event => {
+    const n = cuts.places.length, steps = {ArrowLeft: 1, ArrowDown: 1, ArrowRight: -1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: n, End: -n};
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    go(at + steps[event.key]);
+  });
+  $("cut-back").addEventListener("click", () => { go(cuts.start); slider.focus(); });
   show();
 }
 startSlider();
@@ -157,8 +169,15 @@ const state = {query: "", reason: "", group: null, sort: "rank", reverse: false,
 const body = $("rows").tBodies[0];
 let texts = null;
 
+// "985000" finds $985,000.00: cells are searched with and without marks of thousands.
+const unmarked = text => text.replace(/(\d)[.,'’\s](?=\d{3}(?!\d))/g, "$1");
 function searchable(place) {
-  texts ??= data.rows.map((row, i) => columns.map(c => c.cells ? c.cells[i] : "").join("\n").toLowerCase());
+  texts ??= data.rows.map((row, i) => {
+    const told = data.reasons[i].map(reason => data.words[reason[2]]);
+    const cells = columns.map(c => c.cells ? c.cells[i] || "missing" : "");
+    const text = [...cells, ...told].join("\n").toLowerCase();
+    return text + "\n" + text.split("\n").map(unmarked).join("\n");
+  });
   return texts[place];
 }
 
@@ -224,6 +243,8 @@ function nameCell(i) {
   const line = data.lines ? `line ${data.lines[i]}` : "";
   if (ids.length) cell.append(make("span", {class: "soft"}, `row ${data.rows[i]}${line && ", " + line}`));
   else cell.append(make("span", {class: "id"}, String(data.rows[i])), " ", make("span", {class: "soft"}, line));
+  const time = data.axis === null || !columns[data.axis].cells ? "" : columns[data.axis].cells[i];
+  if (time) cell.append(" ", make("span", {class: "soft time"}, breakable(time)));
   return cell;
 }
 
@@ -272,9 +293,9 @@ function show() {
 function say(count) {
   const filtered = state.query || state.reason !== "" || state.group !== null;
   const shown = Math.min(count, state.shown);
-  const of = filtered ? `${number(count)} of ${number(n)} rows match` : `${number(n)} rows`;
+  const of = filtered ? `${number(count)} of the ${number(n)} listed rows match` : `${number(n)} rows`;
   const group = state.group === null ? "" : `: ${groupText()}`;
-  $("count").textContent = count ? `${of}${group}; showing ${shown === count ? "all" : "the first " + number(shown)}.` : `No row matches${group}.`;
+  $("count").textContent = count ? `${of}${group}; showing ${shown === count ? "all" : "the first " + number(shown)}.` : `No listed row matches${group}.`;
   $("clear").hidden = !filtered;
   $("more").hidden = shown === count;
   $("more-rows").textContent = `show ${number(Math.min(50, count - shown))} more`;

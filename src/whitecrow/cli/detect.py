@@ -64,12 +64,12 @@ def command(
     top
         How many rows to explain at least; flagged rows are explained up to 1,000.
     """
-    from whitecrow import files, result
+    from whitecrow import files, findings, result
 
     out = Output(as_json=json, quiet=quiet)
     place = output or _common.default_folder(data, "anomalies")
-    folder = files.out_folder(place, result.FILES, _common.inputs(data, auxiliary))
-    files.refuse_foreign(folder / name for name in result.FILES)
+    folder = files.out_folder(place, findings.FILES, _common.inputs(data, auxiliary))
+    files.refuse_foreign(folder / name for name in findings.FILES)
     with out.training() as progress:
         reading = labels.reading(read_as, picture_size)
         opened = _common.opened(data, reading, progress)

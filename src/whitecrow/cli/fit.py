@@ -82,7 +82,7 @@ def _say(found: Fit, output: str, out: Output) -> None:
 
 
 def _values(found: Fit, output: str) -> dict[str, Any]:
-    from whitecrow.result import encoding_of
+    from whitecrow.findings import encoding_of
 
     detector = found.model.detector
     return {

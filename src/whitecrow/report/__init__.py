@@ -16,7 +16,7 @@ from whitecrow.report.content import page, summary
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from whitecrow.result import Result
+    from whitecrow.findings import Findings
 
 __all__ = ["breakable", "fragment", "render", "write"]
 
@@ -25,33 +25,33 @@ LONGEST_WORD = 20
 _PIECES = re.compile(r".{1,14}?[_/.,:;=&?|-]+|.{1,14}")
 
 
-def render(result: Result) -> str:
+def render(result: Findings) -> str:
     """Write the report as one HTML page.
 
     Parameters
     ----------
-    result : Result
+    result : Findings
         What `detect` found.
     """
     return _template(f"{result.kind}.html.j2").render(page(result))
 
 
-def fragment(result: Result) -> str:
+def fragment(result: Findings) -> str:
     """Write the result as a piece of HTML for a notebook.
 
     Parameters
     ----------
-    result : Result
+    result : Findings
     """
     return _template("fragment.html.j2").render(summary(result))
 
 
-def write(result: Result, path: str | Path) -> None:
+def write(result: Findings, path: str | Path) -> None:
     """Write the report to a file, which appears whole or not at all.
 
     Parameters
     ----------
-    result : Result
+    result : Findings
     path : path
 
     Raises

@@ -23,8 +23,8 @@ from whitecrow.report.scores import cuts, histogram, score_text, spread, static_
 from whitecrow.report.strips import column_strip, drawn, place_in, usual_text
 
 if TYPE_CHECKING:
+    from whitecrow.findings import Findings
     from whitecrow.metrics.quality import Quality
-    from whitecrow.result import Result
 
 __all__ = [
     "column_strip",
@@ -52,7 +52,7 @@ class NoteView:
     members: tuple[str, ...] = ()
 
 
-def page(result: Result) -> dict[str, Any]:
+def page(result: Findings) -> dict[str, Any]:
     """Collect all values that the templates show."""
     bars = histogram(result)
     found = cuts(result, bars)
@@ -92,7 +92,7 @@ def page(result: Result) -> dict[str, Any]:
     }
 
 
-def summary(result: Result) -> dict[str, Any]:
+def summary(result: Findings) -> dict[str, Any]:
     """Collect the values of a short piece for a notebook."""
     width = spread(result.scores)
     rows = [
@@ -124,12 +124,12 @@ def summary(result: Result) -> dict[str, Any]:
     }
 
 
-def _chance(result: Result) -> str:
+def _chance(result: Findings) -> str:
     auroc = None if result.quality is None else result.quality.auroc
     return "" if auroc is None else beside_chance(auroc)
 
 
-def _method(result: Result) -> dict[str, Any]:
+def _method(result: Findings) -> dict[str, Any]:
     choice = result.choice
     return {
         "name": choice.method.name,
@@ -143,7 +143,7 @@ def _method(result: Result) -> dict[str, Any]:
 # ----------------------------------------------------------------------- the notes
 
 
-def _notes(result: Result, level: int) -> list[NoteView]:
+def _notes(result: Findings, level: int) -> list[NoteView]:
     """Notes of a level; what is ordinary about a column is told beside its chart."""
     wanted = [
         note
@@ -177,7 +177,7 @@ def note_view(text: str, remedy: str) -> NoteView:
 # ----------------------------------------------------------------------- the table
 
 
-def _table(result: Result, rows: TableRows) -> dict[str, Any]:
+def _table(result: Findings, rows: TableRows) -> dict[str, Any]:
     encoder = result.model.encoder
     assert encoder is not None
     names = [one.column for one in encoder.decisions_][:MOST_COLUMNS]
@@ -202,7 +202,7 @@ def _table(result: Result, rows: TableRows) -> dict[str, Any]:
     }
 
 
-def _groups(result: Result, view: TableView) -> list[dict[str, Any]]:
+def _groups(result: Findings, view: TableView) -> list[dict[str, Any]]:
     most = max((len(group.rows) for group in result.groups), default=1)
     return [
         {
@@ -217,7 +217,7 @@ def _groups(result: Result, view: TableView) -> list[dict[str, Any]]:
     ]
 
 
-def _columns(result: Result, view: TableView) -> list[dict[str, Any]]:
+def _columns(result: Findings, view: TableView) -> list[dict[str, Any]]:
     """List the columns, those that cause most flags first."""
     encoder = result.model.encoder
     assert encoder is not None
@@ -246,7 +246,7 @@ def _columns(result: Result, view: TableView) -> list[dict[str, Any]]:
     return found[:MOST_COLUMNS]
 
 
-def _words(result: Result, column: str) -> dict[str, str]:
+def _words(result: Findings, column: str) -> dict[str, str]:
     """Words of the file for true and false, where a column has them."""
     encoder, rows = result.model.encoder, result.rows
     assert encoder is not None
@@ -266,7 +266,7 @@ def _words(result: Result, column: str) -> dict[str, str]:
 # ------------------------------------------------------------------------ the time
 
 
-def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _timeline(result: Findings) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Draw the time axis for the template, and what its script needs."""
     encoder = result.model.encoder
     assert encoder is not None
@@ -299,7 +299,7 @@ def _timeline(result: Result) -> tuple[dict[str, Any] | None, dict[str, Any] | N
 
 
 def _bands(
-    result: Result, chart: charts.Timeline, moments: NDArray[np.float64]
+    result: Findings, chart: charts.Timeline, moments: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
     """Episodes on the time axis, in the order of time."""
     bands = []
@@ -315,7 +315,7 @@ def _bands(
 # --------------------------------------------------------------------- the quality
 
 
-def _quality(result: Result, quality: Quality) -> dict[str, Any]:
+def _quality(result: Findings, quality: Quality) -> dict[str, Any]:
     codes = result.rows.codes
     assert codes is not None
     known = codes != labels.UNLABELLED
@@ -371,7 +371,7 @@ def _point(quality: Quality) -> dict[str, float] | None:
     }
 
 
-def _footer(result: Result) -> dict[str, str]:
+def _footer(result: Findings) -> dict[str, str]:
     choice = result.choice
     given = ", ".join(f"{k}={v!r}" for k, v in choice.parameters.items())
     now = dt.datetime.now().astimezone()

@@ -15,7 +15,7 @@ from whitecrow.report.scores import score_text, spread
 
 if TYPE_CHECKING:
     from whitecrow.data.rows import PictureRows
-    from whitecrow.result import Result
+    from whitecrow.findings import Findings
 
 __all__ = ["is_small", "picture_view"]
 
@@ -26,12 +26,12 @@ BUDGET = 2_600_000  # characters of all tiles
 BLOCK = 12
 
 
-def picture_view(result: Result, rows: PictureRows) -> dict[str, Any]:
+def picture_view(result: Findings, rows: PictureRows) -> dict[str, Any]:
     """Collect what the page shows of pictures.
 
     Parameters
     ----------
-    result : Result
+    result : Findings
     rows : PictureRows
         Its pictures.
     """
@@ -58,13 +58,13 @@ def is_small(images: NDArray[np.uint8]) -> bool:
     return max(images.shape[2:]) <= 48
 
 
-def _wanted(result: Result) -> list[int]:
+def _wanted(result: Findings) -> list[int]:
     """Choose the flagged pictures, or the highest ones, as many as fit on a page."""
     n = min(MOST_TILES, max(len(result.top), result.n_flagged))
     return [int(row) for row in result.order[: n if result.top else 0]]
 
 
-def _missed(result: Result) -> list[int]:
+def _missed(result: Findings) -> list[int]:
     """Labelled anomalies below the threshold, the highest score first."""
     codes = result.rows.codes
     if codes is None or not result.top:
@@ -74,7 +74,7 @@ def _missed(result: Result) -> list[int]:
 
 
 def _tiles(
-    result: Result, rows: PictureRows, wanted: Sequence[int]
+    result: Findings, rows: PictureRows, wanted: Sequence[int]
 ) -> list[dict[str, Any]]:
     tiles: list[dict[str, Any]] = []
     total = 0
@@ -91,7 +91,7 @@ def _tiles(
 
 
 def _tile(
-    result: Result, rows: PictureRows, row: int, heat: NDArray[np.float64]
+    result: Findings, rows: PictureRows, row: int, heat: NDArray[np.float64]
 ) -> dict[str, Any]:
     folder, slash, name = rows.paths[row].rpartition("/")
     truth = truth_of(result, row)
@@ -120,7 +120,7 @@ def _size(images: NDArray[np.uint8]) -> str:
     return f"{height} x {width} pixels, {'grey' if channels == 1 else 'colour'}"
 
 
-def _kinds(result: Result, rows: PictureRows) -> list[dict[str, Any]]:
+def _kinds(result: Findings, rows: PictureRows) -> list[dict[str, Any]]:
     """How each kind of picture fared, where the folders name kinds."""
     kinds, codes = np.array(rows.kinds), rows.codes
     names = sorted(set(rows.kinds))
@@ -130,7 +130,7 @@ def _kinds(result: Result, rows: PictureRows) -> list[dict[str, Any]]:
 
 
 def _kind(
-    result: Result, name: str, here: NDArray[np.bool_], codes: labels.Codes
+    result: Findings, name: str, here: NDArray[np.bool_], codes: labels.Codes
 ) -> dict[str, Any]:
     from whitecrow.metrics.ranking import auroc
 

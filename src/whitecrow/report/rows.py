@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from whitecrow.data.kinds import TableEncoder
     from whitecrow.data.rows import TableRows
+    from whitecrow.findings import Findings
     from whitecrow.reasons import Reason
     from whitecrow.report.charts import Strip
-    from whitecrow.result import Result
 
 __all__ = ["TableView", "bits_of", "table_view", "truth_of"]
 
@@ -72,13 +72,13 @@ class TableView:
 
 
 def table_view(
-    result: Result, table: TableRows, drawn: Mapping[str, Strip]
+    result: Findings, table: TableRows, drawn: Mapping[str, Strip]
 ) -> TableView:
     """Collect what the page shows of the explained rows.
 
     Parameters
     ----------
-    result : Result
+    result : Findings
     table : TableRows
         Its rows.
     drawn : mapping of str to Strip
@@ -108,7 +108,7 @@ def table_view(
     )
 
 
-def truth_of(result: Result, row: int) -> str:
+def truth_of(result: Findings, row: int) -> str:
     """Give the label of a row in a word; "" if it has none."""
     codes = result.rows.codes
     if codes is None or codes[row] == labels.UNLABELLED:
@@ -125,7 +125,7 @@ def bits_of(usual: str) -> tuple[str, ...]:
 class _Maker:
     """Builds rows and data from what all of them need."""
 
-    result: Result
+    result: Findings
     table: TableRows
     encoder: TableEncoder
     rows: Sequence[int]

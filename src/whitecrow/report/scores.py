@@ -13,7 +13,7 @@ from whitecrow.report import charts
 from whitecrow.threshold import from_contamination
 
 if TYPE_CHECKING:
-    from whitecrow.result import Result
+    from whitecrow.findings import Findings
 
 __all__ = ["cuts", "histogram", "score_text", "spread", "static_cuts"]
 
@@ -45,14 +45,14 @@ def spread(scores: NDArray[np.float64]) -> float:
     return float(high - low)
 
 
-def histogram(result: Result) -> charts.Histogram:
+def histogram(result: Findings) -> charts.Histogram:
     """Draw the distribution of the scores, with the labelled anomalies."""
     codes = result.rows.codes
     odd = None if codes is None else codes == labels.ANOMALY
     return charts.histogram(result.scores, result.threshold, odd)
 
 
-def cuts(result: Result, drawn: charts.Histogram) -> dict[str, Any] | None:
+def cuts(result: Findings, drawn: charts.Histogram) -> dict[str, Any] | None:
     """Count what other thresholds would flag, for the slider; None with too few rows.
 
     Returns
@@ -109,7 +109,7 @@ def static_cuts(found: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _shares(result: Result) -> NDArray[np.float64]:
+def _shares(result: Findings) -> NDArray[np.float64]:
     """Shares with two digits, from one row on."""
     n = len(result.scores)
     if n < 4:
@@ -121,7 +121,7 @@ def _shares(result: Result) -> NDArray[np.float64]:
     return np.array(sorted(share for share in wanted if share <= LARGEST_SHARE))
 
 
-def _is_training(result: Result) -> bool:
+def _is_training(result: Findings) -> bool:
     """Whether the threshold was set by the scores of the ranked rows."""
     return bool(result.model.info.get("rows", len(result.scores)) == len(result.scores))
 

@@ -129,7 +129,7 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     filled = max(_filled(row) for row in rows if len(row) == width)
     if filled < 2:
         return 0
-    if named := _below_titles(rows, filled):
+    if named := _last_words(rows, filled, gaps) or _below_titles(rows, filled):
         return named
     beginning = enumerate(rows[:_LARGEST_TITLE])
     top = next((i for i, row in beginning if not _is_title(row, width, filled)), 0)
@@ -146,6 +146,49 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     evident = any(kind in VALUES for kind in _kinds(below[1:], len(below[0])))
     evident |= width > 2 < len(below) and all(len(row) == width for row in below)
     return top if apart or padded or evident else 0
+
+
+def _last_words(rows: Sequence[Row], filled: int, gaps: Collection[int]) -> int:
+    """The index of the last row of words above columns of values, or 0.
+
+    There are titles above it: rows that are no names, as `Serial:,1234`. Units, and
+    names below names of groups, belong to the names above them.
+    """
+    typed = _typed(rows[len(rows) // 2 :], filled)
+    place = 0
+    for i, row in enumerate(rows[:_LARGEST_TITLE]):
+        own = [kind_of(row[j]) if j < len(row) else "" for j in typed]
+        if all(k in VALUES for k in own) and row[0].strip()[-1:] != ":":
+            break  # of the body, or no column has values
+        if _are_words(row, own, filled):
+            place = i
+    if not place:
+        return 0
+    above, row, below = rows[place - 1], rows[place], rows[place + 1 :]
+    unit = _is_units(row, below, len(row)) and _filled(above) >= filled
+    unit &= place - 1 in gaps or any(len(cell.strip()) > 1 for cell in row)
+    groups = sum(bool(cell.strip()) for cell in above) > 1 and len(above) == len(row)
+    if place not in gaps:
+        place -= unit or (groups and _is_second_header(rows[place - 1 :], above))
+    return 0 if all(_are_words(r, (), filled) for r in rows[:place]) else place
+
+
+def _typed(rows: Sequence[Row], width: int) -> list[int]:
+    """The columns of which nearly all cells are values."""
+    columns = [[kind_of(r[j]) for r in rows if j < len(r)] for j in range(width)]
+    return [
+        j
+        for j, kinds in enumerate(columns)
+        if sum(k in VALUES for k in kinds) > 0.8 * sum(map(bool, kinds))
+    ]
+
+
+def _are_words(row: Row, kinds: Sequence[str], filled: int) -> bool:
+    """Whether a row has different words in all columns, or in those of these kinds."""
+    cells = [cell.strip() for cell in row[: _filled(row)]]
+    kinds = kinds or [kind_of(cell) for cell in cells]
+    whole = len(cells) >= filled and len(set(cells)) == len(cells)
+    return whole and all(kind == "text" for kind in kinds)
 
 
 def _below_titles(rows: Sequence[Row], filled: int) -> int:

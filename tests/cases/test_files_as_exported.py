@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from people import workbook
 
 from whitecrow.data import formats
 from whitecrow.data.formats import TableFile
+from whitecrow.data.formats.table import Loud
 
 ROWS = [(f"{100 + i % 7}.25", f"{10 + i % 3}.5") for i in range(30)]
 BODY = "".join(f"{a},{b}\n" for a, b in ROWS)
@@ -91,3 +93,113 @@ def test_what_is_no_title(
     file = opened(tmp_path, text)
     assert file.names == names
     assert file.read().num_rows == rows
+
+
+# --- lines that are no rows -----------------------------------------------------------
+
+NAMED = "".join(f"K{i},{a},{b}\n" for i, (a, b) in enumerate(ROWS))
+SUMS = f",{sum(float(a) for a, _ in ROWS)},{sum(float(b) for _, b in ROWS)}\n"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Total,3000,300\n",
+        "\nSumme:,3000,300\n",
+        "Gesamtergebnis,3000,300\n",
+        "Razem,3000,\n\n\n",
+        "Mean,100,10\nStd,1,1\nMin,99,9\nMax,107,12\n",
+        SUMS,
+    ],
+    ids=range(6),
+)
+def test_totals_are_left_out(tmp_path: Path, below: str) -> None:
+    file = opened(tmp_path, f"name,a,b\n{NAMED}{below}")
+    assert file.read().num_rows == len(ROWS)
+    assert "totals below the table are left out" in said(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (f"name,a,b\n{NAMED}Max,103,11\n", 31),
+        (f"name,a,b\n{NAMED},103,11\n", 31),
+        ("what,a\n" + "Mean,1\nMax,2\nTotal,3\n" * 9, 27),
+        (f"name,a,b\n{NAMED}".replace("K", "#") + "#30,error,5\n", 31),
+    ],
+    ids=range(4),
+)
+def test_rows_that_only_look_like_none(tmp_path: Path, text: str, rows: int) -> None:
+    file = opened(tmp_path, text)
+    assert file.read().num_rows == rows
+    assert "left out" not in said(file)
+
+
+def lined(*inserted: str) -> str:
+    """The table with lines inserted, each after ten rows more."""
+    lines = ["name,a,b\n", *NAMED.splitlines(keepends=True)]
+    for number, line in enumerate(inserted, 1):
+        lines.insert(11 * number, line)
+    return "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (lined("name,a,b\n", "\nname,a,b\n"), "the header once more"),
+        (lined("# pump changed\n", "# again\n"), "comments (#) among the rows"),
+        (lined("# pause, restart, now\n"), "'# pause restart now'"),
+        (lined("# a, b, c, d, e\n") + "# end, of, all, lines\n", "comments (#)"),
+        (lined(",,\n", ",,\n"), "2 lines without any cell among the rows"),
+    ],
+    ids=range(5),
+)
+def test_lines_among_the_rows(tmp_path: Path, text: str, words: str) -> None:
+    file = opened(tmp_path, text)
+    frame = file.read()
+    assert frame["name"].to_pylist() == [f"K{i}" for i in range(30)]
+    assert words in said(file)
+    lines = text.splitlines()
+    found = formats.open_table(tmp_path / "x.csv").lines([0, 15, 29])
+    assert found is not None
+    assert [lines[n - 1].split(",")[0] for n in found] == ["K0", "K15", "K29"]
+
+
+@pytest.mark.parametrize("padding", ["", ","])
+def test_a_second_table_below(tmp_path: Path, padding: str) -> None:
+    below = f"{padding * 2}\nkey,value{padding}\nx,5{padding}\ny,6{padding}\n"
+    file = opened(tmp_path, f"name,a,b\n{NAMED}{below}")
+    assert file.read().num_rows == len(ROWS)
+    (note,) = [note for note in file.notes if "another table" in note]
+    assert "(key, value) is not read" in note
+    assert isinstance(note, Loud)
+
+
+@pytest.mark.parametrize("rule", ["|---|---|", "|:---|--:|"])
+def test_a_table_of_markdown(tmp_path: Path, rule: str) -> None:
+    body = "".join(f"| {a} | {b} |\n" for a, b in ROWS)
+    file = opened(tmp_path, f"| name | b |\n{rule}\n{body}", "x.txt")
+    assert file.names == ("name", "b")
+    assert file.read().num_rows == len(ROWS)
+    assert file.lines([0]) == [3]
+
+
+def test_a_table_of_a_database(tmp_path: Path) -> None:
+    body = "".join(f" {a} | {b}\n" for a, b in ROWS)
+    file = opened(tmp_path, f" a | b\n---+---\n{body}(30 rows)\n", "x.txt")
+    assert file.names == ("a", "b")
+    assert file.read().num_rows == len(ROWS)
+
+
+def test_lines_that_are_no_rows_of_a_sheet(tmp_path: Path) -> None:
+    body = [[f"K{i}", float(a), float(b)] for i, (a, b) in enumerate(ROWS)]
+    head = ["name", "a", "b"]
+    rows = [head, *body[:9], head, *body[9:], [], ["Total", 3000, 300]]
+    workbook(tmp_path / "x.xlsx", {"S": rows})
+    file = formats.open_table(tmp_path / "x.xlsx")
+    frame = file.read()
+    assert frame.num_rows == len(ROWS)
+    assert pa.types.is_floating(frame["a"].type)
+    assert file.lines([8, 9]) == [10, 12]
+    assert "Total" in said(file)
+    assert "the header once more" in said(file)

@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from whitecrow.data.formats import ragged
+from whitecrow.data.formats.between import Between
 from whitecrow.data.formats.dialect import BLANK, BLANKS, sniff, split
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
@@ -46,6 +47,7 @@ class Delimited(TableFile):
         self._text = read_text(file)
         self._dialect = sniff(file, self._text, suffix)
         self._fixes: ragged.Fixes | None = None
+        self._between: Between | None = None
         if self._dialect.separator in (BLANK, BLANKS):
             self._fixes = ragged.fixes(self._records(), self._dialect, self._text, file)
         self._name_blank_columns()
@@ -56,6 +58,11 @@ class Delimited(TableFile):
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """Return the line numbers, from 1, on which rows of data begin."""
+        if self._between is None:  # nobody has read the file yet
+            for _ in self._blocks():
+                pass
+        assert self._between is not None
+        rows = [self._between.raw(row) for row in rows]
         wanted, found = set(rows), {}
         end = max(wanted, default=-1)
         if end >= MANY_ROWS and self._one_line_each(end + 1):
@@ -70,19 +77,26 @@ class Delimited(TableFile):
     # ------------------------------------------------------------------- rows
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
-        names = self._dialect.names
+        dialect = self._dialect
+        names = dialect.names
         late: list[str] = []
         last = None
-        for block in without_footer(self._raw_blocks(), late):
-            columns = block.columns[: len(names)]
-            last = pa.record_batch(columns, schema=self.schema)
-            yield last
+        between = Between(dialect.heads, dialect.typed)
+        for block in between.rows(without_footer(self._raw_blocks(), late)):
+            if block.num_rows:
+                columns = block.columns[dialect.lead : dialect.lead + len(names)]
+                last = pa.record_batch(columns, schema=self.schema)
+                yield last
         if last is None:
             raise _no_rows(self._file.shown, len(names) if late else 0)
         self._check_last_quote(last)
+        fixed: tuple[str, ...] = ()
         if self._fixes is not None:
-            late = [*self._fixes.notes, *late]
-        self._late = tuple(late)
+            comments, rows = self._fixes.comments, self._fixes.rows
+            between.empty -= sum(number < rows for number in comments)
+            fixed = self._fixes.notes
+        self._late = (*fixed, *between.notes(), *late)
+        self._between = between
 
     def _raw_blocks(self) -> Iterator[pa.RecordBatch]:
         """All columns, those without a name and a cell among them."""
@@ -202,10 +216,10 @@ class Delimited(TableFile):
     def _name_blank_columns(self) -> None:
         """Name columns without a name after all, if the whole file has a cell there."""
         dialect = self._dialect
-        blank = dialect.width - len(dialect.names)
+        blank = dialect.blank
         if not blank:
             return
-        columns = [str(j) for j in range(len(dialect.names), dialect.width)]
+        columns = [str(j) for j in range(dialect.width - blank, dialect.width)]
         try:
             parts = self._fixed() if self._fixes else self._parsed(columns)
             empty = all(

@@ -62,6 +62,12 @@ class Dialect:
         Characters of the longest line of the sample.
     notes : tuple of str
         What was found, one sentence each.
+    heads : tuple of tuples of str
+        The rows with names and units, as wide as the rows of data.
+    typed : tuple of int
+        Columns of values, in the sample.
+    lead : int
+        Blank columns before the first one: 1 where rows begin with a separator.
     """
 
     separator: str
@@ -72,10 +78,18 @@ class Dialect:
     line: int
     longest: int
     notes: tuple[str, ...]
+    heads: tuple[tuple[str, ...], ...] = ()
+    typed: tuple[int, ...] = ()
+    lead: int = 0
+
+    @property
+    def blank(self) -> int:
+        """How many of the last columns have no name."""
+        return self.width - self.lead - len(self.names)
 
     def all_named(self) -> Dialect:
         """Return the same with names for the blank columns, which are not empty."""
-        blank = [""] * (self.width - len(self.names))
+        blank = [""] * self.blank
         names, notes = unique([*self.names, *blank])
         return replace(self, names=names, notes=(*self.notes, *notes))
 
@@ -99,6 +113,7 @@ class _Candidate:
     records: list[_Record]
     found: Header
     score: float
+    lead: int = 0
 
 
 def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
@@ -126,15 +141,21 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
     if best.separator in (BLANK, BLANKS):
         what = "text in columns aligned by blanks"
     packing = f", {file.packing}" if file.packing else ""
+    rows = [["", *r.cells] if best.lead else r.cells for r in best.records]
+    width = found.width + best.lead
+    heads = (r + [""] * (width - len(r)) for r in rows[found.top : found.first])
     return Dialect(
         best.separator,
         quote,
         found.names,
-        found.width,
+        width,
         start,
         line,
         max(map(len, sample.splitlines())),
         (f"{what}, {text}{packing}", *notes, *found.notes),
+        tuple(tuple(cell.strip() for cell in head[:width]) for head in heads),
+        tuple(header.typed(rows[found.first :], width)),
+        best.lead,
     )
 
 
@@ -251,9 +272,13 @@ def _candidate(body: str, separator: str, quote: str, lines: int) -> _Candidate:
                 gaps.add(len(rows) - 1)
     if not rows:
         return _Candidate(separator, [], Header(0, 0, (), 0), 0.0)
+    lead = separator == "|" and all(not r.cells[0] for r in rows if len(r.cells) > 1)
+    if lead and len(rows) > 2:
+        rows = [replace(r, cells=r.cells[1:] or r.cells) for r in rows]
     cells = [record.cells for record in rows]
     found = header.find(cells, [record.line for record in rows], gaps)
-    return _Candidate(separator, rows, found, _score(cells, found, separator))
+    score = _score(cells, found, separator)
+    return _Candidate(separator, rows, found, score, int(lead and len(rows) > 2))
 
 
 def _records(body: str, separator: str, quote: str, lines: int) -> Iterator[_Record]:

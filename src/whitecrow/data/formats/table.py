@@ -10,9 +10,15 @@ import pyarrow.compute as pc
 
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["BATCH_ROWS", "InMemory", "Stacked", "TableFile", "rebatch"]
+__all__ = ["BATCH_ROWS", "InMemory", "Loud", "Stacked", "TableFile", "rebatch"]
 
 BATCH_ROWS = 65_536
+
+
+class Loud(str):
+    """A note of what was left out, or read otherwise than meant, and may matter."""
+
+    __slots__ = ()
 
 
 class TableFile:

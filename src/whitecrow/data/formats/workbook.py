@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from whitecrow.data.formats import header
 from whitecrow.data.formats.archive import check_sizes, members_of
+from whitecrow.data.formats.between import Between
 from whitecrow.data.formats.footer import without_footer
+from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import InMemory
@@ -30,6 +32,7 @@ __all__ = ["read_workbook"]
 
 LARGEST = 4 << 30  # bytes of XML
 MOST_CELLS = 60_000_000
+TAIL = 10_000  # rows of which the last one may hold the sums
 _REFERENCE = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
 
 _TYPES = {
@@ -209,6 +212,14 @@ def _table(
         names, _ = unique(raw)
     notes = [note, *(n.replace("line", "row", 1) for n in found.notes)]
     body, numbers = rows[found.first :], lines[found.first :]
+    between = _between(sample, found)
+    kept = [
+        i
+        for i, row in enumerate(body)
+        if not isinstance(row[0], str) or between.is_row([*map(_text, row)])
+    ]
+    body, numbers = [body[i] for i in kept], [numbers[i] for i in kept]
+    notes += between.notes()
     body = body[: len(body) - _footer(body, numbers, notes)]
     if not body:
         raise DataError(f"{file.shown}: there is a header but no row of data below it")
@@ -216,11 +227,16 @@ def _table(
     return InMemory(path, pa.table(columns), notes, lines=numbers[: len(body)])
 
 
+def _between(sample: Sequence[Sequence[str]], found: Header) -> Between:
+    heads = [[cell.strip() for cell in r] for r in sample[found.top : found.first]]
+    return Between(heads, header.typed(sample[found.first :], found.width))
+
+
 def _footer(rows: list[Row], lines: list[int], notes: list[str]) -> int:
     """How many rows at the end are footnotes; empty rows count again for that."""
     tail: list[list[str | None]] = []
     for row, line, before in zip(
-        rows[-64:], lines[-64:], [0, *lines][-65:-1], strict=False
+        rows[-TAIL:], lines[-TAIL:], [0, *lines][-TAIL - 1 : -1], strict=False
     ):
         if tail and line > before + 1:
             tail.append([None] * len(row))

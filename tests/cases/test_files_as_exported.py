@@ -11,6 +11,7 @@ from people import workbook
 from whitecrow.data import formats
 from whitecrow.data.formats import TableFile
 from whitecrow.data.formats.table import Loud
+from whitecrow.errors import DataError
 
 ROWS = [(f"{100 + i % 7}.25", f"{10 + i % 3}.5") for i in range(30)]
 BODY = "".join(f"{a},{b}\n" for a, b in ROWS)
@@ -203,3 +204,80 @@ def test_lines_that_are_no_rows_of_a_sheet(tmp_path: Path) -> None:
     assert file.lines([8, 9]) == [10, 12]
     assert "Total" in said(file)
     assert "the header once more" in said(file)
+
+
+# --- encodings ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word", "name"),
+    [
+        ("shift-jis", "\u6771\u4eac \u5927\u962a", "Shift-JIS"),
+        ("shift-jis", "\u30bb\u30f3\u30b5\u30fc \u30dd\u30f3\u30d7", "Shift-JIS"),
+        ("gbk", "\u4e0a\u6d77 \u72b6\u6001\u6b63\u5e38", "GBK"),
+        ("big5", "\u81fa\u5317 \u6eab\u5ea6", "Big5"),
+        ("euc-kr", "\uc11c\uc6b8 \uc628\ub3c4", "EUC-KR"),
+        (
+            "cp1251",
+            "\u041c\u043e\u0441\u043a\u0432\u0430 \u041a\u0430\u0437\u0430\u043d\u044c",
+            "Windows-1251",
+        ),
+    ],
+    ids=range(6),
+)
+def test_letters_say_the_encoding(
+    tmp_path: Path, encoding: str, word: str, name: str
+) -> None:
+    first, second = word.split()
+    body = NAMED.replace("K", first)
+    file = opened(tmp_path, f"{second},a,b\n{body}".encode(encoding))
+    assert file.names[0] == second
+    assert file.read()[second][3].as_py() == f"{first}3"
+    (note,) = [note for note in file.notes if "not UTF-8" in note]
+    assert isinstance(note, Loud)
+    assert name in note
+
+
+def test_letters_that_say_too_little_are_pointed_out(tmp_path: Path) -> None:
+    file = opened(tmp_path, f"a,b\n{BODY}\u0440\u0430\u0431,1\n".encode("cp1251"))
+    (note,) = [note for note in file.notes if "not UTF-8" in note]
+    assert isinstance(note, Loud)
+
+
+@pytest.mark.parametrize("word", ["gr\xf6\xdfe", "fa\xe7ade", "T \xb0C", "\xb5m"])
+def test_latin_letters_stay_latin(tmp_path: Path, word: str) -> None:
+    file = opened(tmp_path, f"{word},b\n{BODY}".encode("cp1252"))
+    assert file.names[0] == word
+    assert "Windows-1252" in said(file)
+
+
+def test_one_bad_byte_leaves_the_other_letters(tmp_path: Path) -> None:
+    text = f"gr\xf6\xdfe,a,b\n{NAMED}".replace("K", "K\xf6ln ").encode()
+    file = opened(tmp_path, text.replace("K\xf6ln 7".encode(), b"K\xf6ln 7"))
+    frame = file.read()
+    assert frame["gr\xf6\xdfe"].to_pylist()[6:8] == ["K\xf6ln 6", "K\ufffdln 7"]
+    assert pa.Table.from_batches(file.batches(7)).equals(frame)
+    (note,) = [note for note in file.notes if "not valid UTF-8" in note]
+    assert isinstance(note, Loud)
+    assert "line 9" in note
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-32", "utf-16-le", "utf-16-be", "utf-16"])
+def test_wide_letters_with_and_without_a_mark(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    text = f"a,b\n{BODY}" if name == "x.csv" else '{"a": "100.25", "b": 1}\n' * 30
+    file = opened(tmp_path, text.encode(encoding), name)
+    assert file.read()["a"][0].as_py() == "100.25"
+    assert file.read().num_rows == len(ROWS)
+
+
+@pytest.mark.parametrize("end", [b"\0" * 5000, b"\x1a", b"\0" * (3 << 20)], ids=len)
+def test_what_fills_a_file_up(tmp_path: Path, end: bytes) -> None:
+    file = opened(tmp_path, f"a,b\n{BODY}".encode() + end)
+    frame = file.read()
+    assert frame["b"].to_pylist() == [b for _, b in ROWS]
+    assert "end of the file" in said(file)
+    with pytest.raises(DataError, match="not text"):
+        opened(tmp_path, f"a,b\n{BODY}".encode() + end + b"\0\n1,2\n")

@@ -43,8 +43,8 @@ class Delimited(TableFile):
     """A file of delimited text, whose name ends in `suffix` before any compression."""
 
     def __init__(self, file: Bytes, path: Path, suffix: str) -> None:
+        file, self._text = read_text(file)
         self._file = file
-        self._text = read_text(file)
         self._dialect = sniff(file, self._text, suffix)
         self._fixes: ragged.Fixes | None = None
         self._between: Between | None = None

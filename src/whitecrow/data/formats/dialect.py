@@ -152,7 +152,7 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
         start,
         line,
         max(map(len, sample.splitlines())),
-        (f"{what}, {text}{packing}", *notes, *found.notes),
+        (f"{what}, {text}{packing}", *text.notes, *notes, *found.notes),
         tuple(tuple(cell.strip() for cell in head[:width]) for head in heads),
         tuple(header.typed(rows[found.first :], width)),
         best.lead,

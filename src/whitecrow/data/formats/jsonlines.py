@@ -37,7 +37,7 @@ def open_json(file: Bytes, path: Path) -> TableFile:
     DataError
         It holds no objects; a line is broken, and the message has its number.
     """
-    text = read_text(file)
+    file, text = read_text(file)
     start = file.head(4096)[text.mark :].decode(text.encoding, "replace").lstrip()
     if start.startswith("["):
         return _whole(file, path, text)
@@ -73,7 +73,7 @@ class _Lines(TableFile):
         note = f"JSON lines, {text}" + (f", {file.packing}" if file.packing else "")
         schema, changed = _schema(kinds)
         self._keys = list(kinds)
-        super().__init__(path, schema, (note, *_nested(kinds), *changed))
+        super().__init__(path, schema, (note, *text.notes, *_nested(kinds), *changed))
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         wanted, found = set(rows), {}
@@ -183,7 +183,7 @@ def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
         raise DataError(f"{file.shown}: no rows of data")
     schema, changed = _schema(kinds)
     frame = pa.Table.from_batches([_batch(records, list(kinds), schema)])
-    return InMemory(path, frame, (note, *_nested(kinds), *changed))
+    return InMemory(path, frame, (note, *text.notes, *_nested(kinds), *changed))
 
 
 def _is_table(value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from whitecrow.data import pictures
-from whitecrow.data.formats.streams import PACKINGS, Bytes
+from whitecrow.data.formats.streams import PACKINGS, Bytes, marked
 from whitecrow.errors import DataError
 
 __all__ = ["FORMATS", "Found", "format_in", "suffix_of"]
@@ -181,7 +181,7 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
 
 
 def _is_wide(head: bytes) -> bool:
-    return head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return marked(head)[0] != "utf-8"
 
 
 def _refusal(file: Bytes, what: str, remedy: str) -> DataError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -281,3 +282,66 @@ def test_what_fills_a_file_up(tmp_path: Path, end: bytes) -> None:
     assert "end of the file" in said(file)
     with pytest.raises(DataError, match="not text"):
         opened(tmp_path, f"a,b\n{BODY}".encode() + end + b"\0\n1,2\n")
+
+
+# --- JSON that is not records ---------------------------------------------------------
+
+PAIRS = [[float(a), float(b)] for a, b in ROWS]
+RECORDS = [{"a": a, "b": b} for a, b in PAIRS]
+COLUMNS = {"a": [a for a, _ in PAIRS], "b": [b for _, b in PAIRS]}
+FEATURES = [{"type": "Feature", "geometry": None, "properties": r} for r in RECORDS]
+SHAPES = {
+    "columns": json.dumps(COLUMNS),
+    "to_json": json.dumps(
+        {name: dict(enumerate(cells)) for name, cells in COLUMNS.items()}
+    ),
+    "to_json index": json.dumps(dict(enumerate(RECORDS))),
+    "to_json split": json.dumps({"columns": ["a", "b"], "index": [0], "data": PAIRS}),
+    "wrapped": json.dumps({"status": "ok", "data": RECORDS}),
+    "GeoJSON": json.dumps({"type": "FeatureCollection", "features": FEATURES}),
+    "arrays": json.dumps([["a", "b"], *PAIRS]),
+    "an array a line": '["a", "b"]\n' + "".join(f"{pair}\n" for pair in PAIRS),
+}
+
+
+@pytest.mark.parametrize("indent", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_json_that_is_not_records(tmp_path: Path, shape: str, indent: bool) -> None:
+    text = SHAPES[shape]
+    if indent and shape != "an array a line":
+        text = json.dumps(json.loads(text), indent=1)
+    file = opened(tmp_path, text, "x.json")
+    assert file.read().to_pylist() == RECORDS
+    assert file.notes[0].startswith("JSON, ")
+
+
+def test_arrays_without_names(tmp_path: Path) -> None:
+    file = opened(tmp_path, "".join(f"{pair}\n" for pair in PAIRS), "x.jsonl")
+    assert file.names == ("x0", "x1")
+    assert file.read().num_rows == len(ROWS)
+
+
+def test_rows_under_their_keys(tmp_path: Path) -> None:
+    text = json.dumps({f"K{i}": row for i, row in enumerate(RECORDS)})
+    frame = opened(tmp_path, text, "x.json").read()
+    assert frame.to_pylist()[3] == {"key": "K3", **RECORDS[3]}
+
+
+def test_one_record_stays_one(tmp_path: Path) -> None:
+    frame = opened(tmp_path, '{"a": 1, "b": {"c": 2}}\n', "x.jsonl").read()
+    assert frame.to_pylist() == [{"a": 1, "b.c": 2}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("5", "a single JSON value"),
+        ('"a"', "a single JSON value"),
+        ('{"a": 1}\n{oops\n', "line 2 is not valid JSON"),
+        ("[[1, 2], [3]]", "holds other things than objects"),
+    ],
+)
+def test_json_that_is_no_table(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        opened(tmp_path, text, "x.json").read()
+    assert type(caught.value) is DataError

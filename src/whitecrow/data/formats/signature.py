@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -168,6 +169,9 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
     start = head.removeprefix(_MARK).lstrip()
     if expected == "jsonl":
         if start[:1] not in (b"{", b"[", b"") and not _is_wide(head):
+            if _is_json(head):
+                remedy = 'write one object {"name": value, ...} a line'
+                raise _refusal(file, "a single JSON value", remedy)
             raise _refusal(file, "text that is not JSON", "let its name end in .csv")
         return "jsonl"
     if re.match(rb'(\{\s*"[^"]*"\s*:|\[\s*\{\s*")', start):
@@ -178,6 +182,14 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
             "download it again"
         )
     return "csv"
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_wide(head: bytes) -> bool:

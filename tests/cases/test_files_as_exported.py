@@ -345,3 +345,30 @@ def test_json_that_is_no_table(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
         opened(tmp_path, text, "x.json").read()
     assert type(caught.value) is DataError
+
+
+# --- quotes with a backslash ----------------------------------------------------------
+
+SAID = 'say \\"hi, you\\"'
+
+
+@pytest.mark.parametrize("every", [1, 30])
+@pytest.mark.parametrize("cell", [SAID, '\\"hi\\" there', '5 x 3\\"', 'a\\\\b \\"c\\"'])
+def test_quotes_with_a_backslash(tmp_path: Path, cell: str, every: int) -> None:
+    notes = [f'"{cell}"' if i % every == 0 else "fine" for i in range(30)]
+    rows = zip(ROWS, notes, strict=True)
+    text = "a,note,b\n" + "".join(f"{a},{note},{b}\n" for (a, b), note in rows)
+    file = opened(tmp_path, text)
+    frame = file.read()
+    assert frame["note"][0].as_py() == cell.replace('\\"', '"').replace("\\\\", "\\")
+    assert frame["b"].to_pylist() == [b for _, b in ROWS]
+    assert file.lines([0, 29]) == [2, 31]
+    assert '\\"' in said(file)
+
+
+@pytest.mark.parametrize("cell", ["C:\\data\\", 'say ""hi"" \\ now', "a\\b"])
+def test_backslashes_that_are_none_before_quotes(tmp_path: Path, cell: str) -> None:
+    text = "a,note,b\n" + "".join(f'{a},"{cell}",{b}\n' for a, b in ROWS)
+    frame = opened(tmp_path, text).read()
+    assert frame["note"][0].as_py() == cell.replace('""', '"')
+    assert frame["b"].to_pylist() == [b for _, b in ROWS]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
@@ -138,6 +138,7 @@ class Delimited(TableFile):
             "parse_options": pacsv.ParseOptions(
                 delimiter=dialect.separator,
                 quote_char=quote,
+                escape_char="\\" if self._text.escaped else False,
                 newlines_in_values=quote is not False,
             ),
             "convert_options": pacsv.ConvertOptions(
@@ -166,9 +167,7 @@ class Delimited(TableFile):
                         if one.strip():
                             yield number, split(one, dialect.separator)
                     return
-                reader = csv.reader(
-                    text, delimiter=dialect.separator, quotechar=dialect.quote
-                )
+                reader = self._reader(text)
                 for row in reader:
                     if row and (len(row) > 1 or dialect.width == 1 or row[0].strip()):
                         yield line, row
@@ -178,13 +177,22 @@ class Delimited(TableFile):
         except BROKEN as error:
             raise unreadable(self._file, error) from error
 
+    def _reader(self, lines: TextIO, *, strict: bool = False) -> Any:
+        return csv.reader(
+            lines,
+            delimiter=self._dialect.separator,
+            quotechar=self._dialect.quote,
+            escapechar="\\" if self._text.escaped else None,
+            strict=strict,
+        )
+
     def _one_line_each(self, rows: int) -> bool:
         """Whether bytes show that each of the first rows is one line."""
         dialect = self._dialect
         if dialect.separator in (BLANK, BLANKS) or self._text.encoding not in _NARROW:
             return False
         mark, between = dialect.quote.encode(), dialect.separator.encode()
-        if len(mark) != 1 or len(between) != 1:
+        if len(mark) != 1 or len(between) != 1 or self._text.escaped:
             return False
         try:
             with self._file.opened(dialect.start) as stream:
@@ -257,9 +265,7 @@ class Delimited(TableFile):
         dialect, text = self._dialect, self._text
         line = dialect.line
         with self._file.text(text, dialect.start) as lines:
-            reader = csv.reader(
-                lines, delimiter=dialect.separator, quotechar=dialect.quote, strict=True
-            )
+            reader = self._reader(lines, strict=True)
             try:
                 for _ in reader:
                     line = dialect.line + reader.line_num

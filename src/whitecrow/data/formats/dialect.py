@@ -129,6 +129,9 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
         raise DataError(f"{file.shown}: the file is empty; it needs a header and rows")
     begin, lines, forced, comment, notes = _preamble(sample)
     body = sample[begin:]
+    if text.escaped:
+        notes.append('quotes within cells are written \\"')
+        body = body.replace('\\"', '""')  # of the same length, and read the same
     quote = _quote(body)
     best = _best(body, quote, forced, suffix, lines)
     if not best.records:

@@ -35,6 +35,11 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 _NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 _PADDING = b"\x00\x1a"
 _SAMPLE_LINES = 500
+_OVERLAP = 1024
+_ESCAPED = re.compile(
+    rb'[,;\t|\r\n]"(?:[^"\\]|\\[^"])*\\"(?:[^,;\t|"\r\n]|"[,;\t|\r\n])'
+)
+"""A quote in a quoted cell that neither ends the cell nor is doubled."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -184,6 +189,8 @@ class Text:
         Whether the last line has a line end.
     notes : tuple of str
         What was mended or guessed.
+    escaped : bool
+        Whether quotes within quoted cells have a backslash before them.
     """
 
     encoding: str
@@ -191,6 +198,7 @@ class Text:
     quotes: int
     ended: bool
     notes: tuple[str, ...] = ()
+    escaped: bool = False
 
     def __str__(self) -> str:
         name = _NAMES.get(self.encoding, "UTF-16")
@@ -213,7 +221,7 @@ def read_text(file: Bytes) -> tuple[Bytes, Text]:
     decoder = codecs.getincrementaldecoder(encoding)()
     wide = encoding != "utf-8"
     valid, western = True, True
-    quotes, lines, last, size, end = 0, 0, b"", 0, 0
+    quotes, lines, last, size, end, escaped = 0, 0, b"", 0, 0, False
     for number, block in enumerate(chain(file.blocks(), [b""])):
         whole = block if wide else block.rstrip(_PADDING)
         if not wide:
@@ -228,6 +236,8 @@ def read_text(file: Bytes) -> tuple[Bytes, Text]:
         if western and not block.isascii():
             western = not any(byte in block for byte in _NOT_IN_CP1252)
         quotes += block.count(b'"')
+        if not escaped and b'\\"' in block:
+            escaped = _ESCAPED.search(b"\n" + last[-_OVERLAP:] + block) is not None
         lines += block.count(b"\n")
         end = size + len(whole) if whole else end
         size += len(block)
@@ -240,7 +250,7 @@ def read_text(file: Bytes) -> tuple[Bytes, Text]:
         file, encoding, more = _not_utf8(file, "cp1252" if western else "latin-1")
         mark, notes = mark if encoding == "utf-8" else 0, (*notes, *more)
     ended = last.rstrip(b"\x00")[-1:] in (b"\n", b"\r")
-    return file, Text(encoding, mark, quotes, ended, notes)
+    return file, Text(encoding, mark, quotes, ended, notes, escaped)
 
 
 def marked(head: bytes) -> tuple[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -372,3 +374,48 @@ def test_backslashes_that_are_none_before_quotes(tmp_path: Path, cell: str) -> N
     frame = opened(tmp_path, text).read()
     assert frame["note"][0].as_py() == cell.replace('""', '"')
     assert frame["b"].to_pylist() == [b for _, b in ROWS]
+
+
+# --- workbooks ------------------------------------------------------------------------
+
+
+def with_formulas(path: Path, cell: str, columns: str = "C") -> None:
+    """A workbook with columns of formulas that nobody has computed."""
+    head: list[list[object]] = [["a", "b", "twice"]]
+    workbook(path, {"S": head + [[float(a), float(b), 0] for a, b in ROWS]})
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    wanted = rf'<c r="([{columns}]\d+)"><v>[^<]*</v></c>'
+    xml = re.sub(wanted, rf'<c r="\1">{cell}</c>', parts[name].decode())
+    parts[name] = xml.encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for part, content in parts.items():
+            file.writestr(part, content)
+
+
+@pytest.mark.parametrize("value", ["", "<v/>", "<v></v>"])
+def test_formulas_without_values(tmp_path: Path, value: str) -> None:
+    with_formulas(tmp_path / "x.xlsx", f"<f>A2*2</f>{value}")
+    file = formats.open_table(tmp_path / "x.xlsx")
+    assert file.read()["twice"].null_count == len(ROWS)
+    (note,) = [note for note in file.notes if "formulas" in note]
+    assert isinstance(note, Loud)
+    assert note.startswith("'twice': formulas without stored values: open")
+    with_formulas(tmp_path / "x.xlsx", "<f>A2*2</f><v>5</v>")
+    file = formats.open_table(tmp_path / "x.xlsx")
+    assert "formulas" not in said(file)
+    with_formulas(tmp_path / "x.xlsx", f"<f>1+2</f>{value}", "ABC")
+    with pytest.raises(DataError, match="formulas without stored values"):
+        formats.open_table(tmp_path / "x.xlsx")
+
+
+def test_a_list_of_fields_before_the_table(tmp_path: Path) -> None:
+    fields = [["Field", "Meaning"], ["a", "temperature"], ["b", "pressure"]]
+    data = [["a", "b"], *[[float(a), float(b)] for a, b in ROWS]]
+    workbook(tmp_path / "x.xlsx", {"Fields": fields, "Data": data})
+    file = formats.open_table(tmp_path / "x.xlsx")
+    assert file.names == ("a", "b")
+    assert "the others are 'Fields' (--sheet chooses)" in said(file)
+    workbook(tmp_path / "x.xlsx", {"Fields": fields, "More": fields})
+    assert formats.open_table(tmp_path / "x.xlsx").names == ("Field", "Meaning")

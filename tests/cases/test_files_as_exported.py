@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from people import workbook
+from PIL import Image
 
 from whitecrow.data import formats
 from whitecrow.data.formats import TableFile
 from whitecrow.data.formats.table import Loud
+from whitecrow.data.rows import PictureRows
+from whitecrow.data.source import open_source
 from whitecrow.errors import DataError
 
 ROWS = [(f"{100 + i % 7}.25", f"{10 + i % 3}.5") for i in range(30)]
@@ -419,3 +423,88 @@ def test_a_list_of_fields_before_the_table(tmp_path: Path) -> None:
     assert "the others are 'Fields' (--sheet chooses)" in said(file)
     workbook(tmp_path / "x.xlsx", {"Fields": fields, "More": fields})
     assert formats.open_table(tmp_path / "x.xlsx").names == ("Field", "Meaning")
+
+
+# --- files of a pattern, signs, and what is no table ----------------------------------
+
+
+@pytest.mark.parametrize("empty", ["", "a,b\n", "\n\n"])
+@pytest.mark.parametrize("name", ["1.csv", "3.csv"])
+def test_a_part_without_rows_is_left_out(tmp_path: Path, empty: str, name: str) -> None:
+    for part in ("2.csv", "4.csv"):
+        (tmp_path / part).write_text(f"a,b\n{BODY}")
+    (tmp_path / name).write_text(empty)
+    rows = open_source(str(tmp_path / "*.csv")).rows()
+    assert len(rows) == 2 * len(ROWS)
+    (note,) = [note for note in rows.notes if "no row of data" in note]
+    assert note == f"{name} has no row of data and is left out"
+    assert isinstance(note, Loud)
+
+
+def test_a_pattern_without_any_row(tmp_path: Path) -> None:
+    for part in ("1.csv", "2.csv"):
+        (tmp_path / part).write_text("a,b\n")
+    with pytest.raises(DataError, match="no rows of data"):
+        open_source(str(tmp_path / "*.csv")).rows()
+
+
+@pytest.mark.parametrize("mark", [":", "^", "~"])
+def test_a_sign_that_may_separate(tmp_path: Path, mark: str) -> None:
+    file = opened(tmp_path, f"a,b\n{BODY}".replace(",", mark))
+    (note,) = [note for note in file.notes if "one column only" in note]
+    assert isinstance(note, Loud)
+    file = opened(tmp_path, f"sep={mark}\na,b\n{BODY}".replace(",", mark))
+    assert file.names == ("a", "b")
+    times = "".join(f"10:{i}\n" for i in range(10, 40))
+    assert "one column only" not in said(opened(tmp_path, f"time\n{times}"))
+
+
+@pytest.mark.parametrize("line", ['Kx,100,"pipe\n', '"K,100,9\n'])
+@pytest.mark.parametrize("last", [False, True])
+def test_an_open_quote_is_named(tmp_path: Path, line: str, last: bool) -> None:
+    text = f"name,a,b\n{NAMED}{line}{'' if last else NAMED}"
+    with pytest.raises(DataError, match=r'a quote \("\) is opened on line 32'):
+        opened(tmp_path, text).read()
+
+
+def test_rows_between_two_odd_quotes_are_pointed_out(tmp_path: Path) -> None:
+    lines = f"a,b,note\n{BODY}".replace(".5\n", ".5,ok\n").splitlines()
+    for line in (10, 20):
+        lines[line] = lines[line].replace("ok", '"ok')
+    text = "\n".join(lines) + "\n"
+    file = opened(tmp_path, text)
+    file.read()
+    (note,) = [note for note in file.notes if "is not closed there" in note]
+    assert isinstance(note, Loud)
+    assert "a cell holds 9 rows" in note
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\nsize 5\n", "x.csv", "Git LFS"),
+        ("<html><table><tr><td>1</table></html>", "x.xls", "an HTML table; open it"),
+        ("<table><tr><td>1</table>", "x.csv", "an HTML table; open it"),
+        ("<!DOCTYPE html><p>Log in</p>", "x.csv", "HTML, not a table"),
+        (
+            f"a,b,c\n1,2\n{BODY}".replace(".5\n", ".5,1\n"),
+            "x.csv",
+            "column 3, a number",
+        ),
+    ],
+    ids=range(5),
+)
+def test_what_is_no_table(tmp_path: Path, content: str, name: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        opened(tmp_path, content, name).read()
+
+
+def test_a_picture_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/gr\xfcn"))
+    for kind in ("train/good", "test/good", "test/dent"):
+        (folder / kind).mkdir(parents=True)
+        for number in range(2):
+            Image.new("L", (8, 8), 9 * number).save(folder / kind / f"{number}.png")
+    rows = open_source(str(folder)).rows()
+    assert isinstance(rows, PictureRows)
+    assert rows.folder == folder

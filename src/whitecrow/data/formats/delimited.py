@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from whitecrow.data.formats import ragged
@@ -24,7 +25,7 @@ from whitecrow.data.formats.between import Between
 from whitecrow.data.formats.dialect import BLANK, BLANKS, sniff, split
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
-from whitecrow.data.formats.table import TableFile
+from whitecrow.data.formats.table import EmptyError, Loud, TableFile
 from whitecrow.errors import DataError
 
 __all__ = ["Delimited"]
@@ -80,10 +81,11 @@ class Delimited(TableFile):
         dialect = self._dialect
         names = dialect.names
         late: list[str] = []
-        last = None
+        last, swallowed = None, ""
         between = Between(dialect.heads, dialect.typed)
         for block in between.rows(without_footer(self._raw_blocks(), late)):
             if block.num_rows:
+                swallowed = swallowed or self._swallowed(block)
                 columns = block.columns[dialect.lead : dialect.lead + len(names)]
                 last = pa.record_batch(columns, schema=self.schema)
                 yield last
@@ -95,7 +97,8 @@ class Delimited(TableFile):
             comments, rows = self._fixes.comments, self._fixes.rows
             between.empty -= sum(number < rows for number in comments)
             fixed = self._fixes.notes
-        self._late = (*fixed, *between.notes(), *late)
+        doubts = (Loud(swallowed),) if swallowed else ()
+        self._late = (*fixed, *between.notes(), *late, *doubts)
         self._between = between
 
     def _raw_blocks(self) -> Iterator[pa.RecordBatch]:
@@ -257,6 +260,25 @@ class Delimited(TableFile):
                 "closed, so all lines after it would be one cell; close or remove it"
             )
 
+    def _swallowed(self, block: pa.RecordBatch) -> str:
+        """What is said of a cell that holds whole rows, for want of a quote."""
+        if not self._text.quotes:
+            return ""
+        for column in block.columns if block.num_columns > 1 else ():
+            for cell in column.filter(pc.match_substring(column, "\n")).to_pylist():
+                within = cell.splitlines()[1:-1]
+                commas = block.num_columns - 1
+                rows = sum(
+                    one.count(self._dialect.separator) == commas for one in within
+                )
+                if rows:
+                    return (
+                        f"a cell holds {rows} {'row' if rows == 1 else 'rows'} of the "
+                        f"table ({cell.split(chr(10))[0][:40]!r}, ...); if that is "
+                        f"wrong, a quote ({self._dialect.quote}) is not closed there"
+                    )
+        return ""
+
     def _open_quote(self) -> int | None:
         """The line of the row in which a quote is never closed.
 
@@ -340,4 +362,4 @@ def _no_rows(shown: str, empty_columns: int) -> DataError:
             f"{shown}: every cell of all {empty_columns} columns is missing; there is "
             "nothing to learn from"
         )
-    return DataError(f"{shown}: there is a header but no row of data below it")
+    return EmptyError(f"{shown}: there is a header but no row of data below it")

@@ -19,6 +19,7 @@ from whitecrow.data.formats import header
 from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes, Text
+from whitecrow.data.formats.table import EmptyError, Loud
 from whitecrow.data.formats.units import VALUES, kind_of
 from whitecrow.errors import DataError
 
@@ -126,7 +127,7 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
     """
     sample = _sample(file, text)
     if not sample.strip(" \t\r\n,;|"):
-        raise DataError(f"{file.shown}: the file is empty; it needs a header and rows")
+        raise EmptyError(f"{file.shown}: the file is empty; it needs a header and rows")
     begin, lines, forced, comment, notes = _preamble(sample)
     body = sample[begin:]
     if text.escaped:
@@ -143,6 +144,13 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
     what = "text in one column" if best.separator == NONE else f"{kind}-separated text"
     if best.separator in (BLANK, BLANKS):
         what = "text in columns aligned by blanks"
+    if best.separator == NONE and (mark := _unknown_separator(best.records)):
+        notes.append(
+            Loud(
+                f"one column only; if {mark!r} separates columns, replace it by a "
+                "comma, or write sep= and the sign as the first line"
+            )
+        )
     packing = f", {file.packing}" if file.packing else ""
     rows = [["", *r.cells] if best.lead else r.cells for r in best.records]
     width = found.width + best.lead
@@ -160,6 +168,15 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
         tuple(header.typed(rows[found.first :], width)),
         best.lead,
     )
+
+
+def _unknown_separator(records: list[_Record]) -> str:
+    """A sign that stands as often in all lines, which are no values themselves."""
+    cells = [record.cells[0] for record in records]
+    if len(cells) < 3 or any(kind_of(cell) in VALUES for cell in cells):
+        return ""
+    counts = {mark: {cell.count(mark) for cell in cells} for mark in ":^~\x01"}
+    return next((m for m, c in counts.items() if len(c) == 1 and 0 not in c), "")
 
 
 def split(line: str, separator: str) -> list[str]:

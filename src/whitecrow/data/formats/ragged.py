@@ -130,7 +130,7 @@ def fixes(
             waiting, places = [], []
     if waiting and not whole:
         raise _refusal(file, dialect, *waiting[0])
-    rest, notes = _parted(waiting, _footnotes(waiting))
+    rest, notes = _parted(waiting, _footnotes(waiting, dialect.separator))
     rest, second = _parted(rest, rest if gap and _is_table(rest) else [])
     numeric = _numeric(whole, width) if numeric is None else numeric
     sentence = notes and " " in waiting[-1][1][0].strip()
@@ -185,12 +185,14 @@ def _fill(
         plan.filled += 1
 
 
-def _footnotes(waiting: list[Record]) -> list[Record]:
+def _footnotes(waiting: list[Record], separator: str) -> list[Record]:
     """Records at the end of a file with one cell of text."""
     notes: list[Record] = []
     for line, row in reversed(waiting[-_FOOTNOTES:]):
         cells = [cell for cell in row if cell.strip()]
         if len(cells) != 1 or not row[0].strip() or kind_of(row[0]) != "text":
+            break
+        if "\n" in row[0] and separator in row[0]:  # rows behind an open quote
             break
         notes.insert(0, (line, row))
     return notes
@@ -206,6 +208,11 @@ def _refusal(
     numeric: Sequence[int] = (),
 ) -> DataError:
     where = (dialect.separator, dialect.width, line)
+    if len(row) < dialect.width and any("\n" in cell for cell in row):
+        return DataError(
+            f"{file.shown}: a quote ({dialect.quote}) is opened on line {line} and not "
+            "closed there, so the lines after it become one cell; close or remove it"
+        )
     lacking = [j for j in numeric if j >= len(row)]
     found = refusal(file.shown, *where, len(row), cut_off=cut_off)
     if not lacking:

@@ -10,6 +10,7 @@ from zipfile import BadZipFile, ZipFile
 
 from whitecrow.data import pictures
 from whitecrow.data.formats.streams import PACKINGS, Bytes, marked
+from whitecrow.data.formats.table import EmptyError
 from whitecrow.errors import DataError
 
 __all__ = ["FORMATS", "Found", "format_in", "suffix_of"]
@@ -60,8 +61,9 @@ _REFUSED = {
     b"7z\xbc\xaf": ("7z", "unpack it"),
     b"Rar!": ("rar", "unpack it"),
     b"RDX": ("R data", "write the table as CSV: write.csv(x, row.names = FALSE)"),
+    b"version https://git-lfs": ("a Git LFS pointer", "fetch the file: git lfs pull"),
     **dict.fromkeys(
-        (b"<!DOCTYPE", b"<!doctype", b"<html"),
+        (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<table", b"<TABLE"),
         ("HTML", "download the data themselves and not the page"),
     ),
     b"{\\rtf": ("rich text", "save the table as CSV"),
@@ -113,12 +115,12 @@ def format_in(file: Bytes, name: str) -> Found:
     expected = FORMATS.get(suffix, "")
     head = file.head(512)
     if not head:
-        raise DataError(f"{file.shown}: the file is empty")
+        raise EmptyError(f"{file.shown}: the file is empty")
     packing = next((p for start, p in PACKINGS.items() if head.startswith(start)), "")
     if packing:
         head = Bytes(file.path, file.shown, packing).head(512)
         if not head:
-            raise DataError(f"{file.shown}: the file is empty once it is unpacked")
+            raise EmptyError(f"{file.shown}: the file is empty once it is unpacked")
     kind = _kind(file, head, expected, packing)
     named = FORMATS.get(suffix_of(name), expected)
     packed = name.lower().endswith(_PACKED)
@@ -141,6 +143,11 @@ def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
         return kind or expected
     for start, (what, remedy) in _REFUSED.items():
         if head.startswith(start):
+            if what == "HTML" and (expected == "workbook" or b"<table" in head.lower()):
+                what, remedy = (
+                    "an HTML table",
+                    "open it in Excel, save it as xlsx or csv",
+                )
             raise _refusal(file, what, remedy)
     if head[257:262] == b"ustar":
         raise _refusal(file, "a tar archive", "unpack it")
@@ -197,4 +204,5 @@ def _is_wide(head: bytes) -> bool:
 
 
 def _refusal(file: Bytes, what: str, remedy: str) -> DataError:
-    return DataError(f"{file.shown}: its content is {what}, not a table; {remedy}")
+    rather = "" if what.endswith(" table") else ", not a table"
+    return DataError(f"{file.shown}: its content is {what}{rather}; {remedy}")

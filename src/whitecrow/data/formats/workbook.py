@@ -25,7 +25,7 @@ from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
-from whitecrow.data.formats.table import InMemory, Loud
+from whitecrow.data.formats.table import EmptyError, InMemory, Loud
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = ["read_workbook"]
@@ -249,7 +249,7 @@ def _table(file: Bytes, path: Path, sheet: Sheet, note: str) -> InMemory:
     notes += between.notes()
     body = body[: len(body) - _footer(body, numbers, notes)]
     if not body:
-        raise DataError(f"{file.shown}: there is a header but no row of data below it")
+        raise EmptyError(f"{file.shown}: there is a header but no row of data below it")
     columns = {name: _column([row[j] for row in body]) for j, name in enumerate(names)}
     frame = pa.table(columns)
     notes += _without_values(file, sheet.left, frame)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from whitecrow.data.formats.table import Loud
+
 if TYPE_CHECKING:
     from whitecrow.data.kinds import Decision
 
@@ -71,10 +73,9 @@ def gathered(
         The loudest first, otherwise in the order given.
     """
     found = [Note(text, WORTH_KNOWING) for text in training]
-    found += [
-        Note(text, WORTH_KNOWING if place else ORDINARY)
-        for place, text in enumerate(reading)
-    ]
+    for place, text in enumerate(reading):
+        level = WORTH_KNOWING if place else ORDINARY
+        found.append(Note(text, LOUD if isinstance(text, Loud) else level))
     found += [
         Note(_sentence(one), one.level, one.column, one.remedy) for one in decisions
     ]

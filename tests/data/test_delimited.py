@@ -437,8 +437,8 @@ def test_what_is_no_line_of_units(tmp_path: Path, text: str) -> None:
 def test_titles_names_and_units_together(tmp_path: Path) -> None:
     text = "sep=;\nReport\n\nprice;load\n[EUR];[bar]\n\n1,5;2\n;\n2,5;3\n"
     file = opened(tmp_path, text)
-    assert cells(file) == {"price": ["1,5", None, "2,5"], "load": ["2", None, "3"]}
-    assert file.lines([0, 1, 2]) == [7, 8, 9]
+    assert cells(file) == {"price": ["1,5", "2,5"], "load": ["2", "3"]}
+    assert file.lines([0, 1]) == [7, 9]
 
 
 @pytest.mark.parametrize(
@@ -542,14 +542,15 @@ def test_text_below_the_table(tmp_path: Path, end: str) -> None:
 
 def test_empty_rows_at_the_end(tmp_path: Path) -> None:
     file = opened(tmp_path, "a;b\n1;2\n;\n3;4\n;\n;\n")
-    assert cells(file)["a"] == ["1", None, "3"]
+    assert cells(file)["a"] == ["1", "3"]
+    assert "1 line without any cell among the rows left out" in file.notes
     assert "the last 2 rows without any cell left out" in file.notes
 
 
-def test_a_line_of_totals_is_pointed_out(tmp_path: Path) -> None:
+def test_a_line_of_totals_is_left_out(tmp_path: Path) -> None:
     file = opened(tmp_path, "shop;price\na;1\nb;2\nTotal;3\n")
-    assert file.read().num_rows == 3
-    assert "looks like a line of totals ('Total')" in said(file)
+    assert file.read().num_rows == 2
+    assert "totals below the table are left out (1 line: Total)" in said(file)
 
 
 def test_an_inch_sign_is_no_open_quote(tmp_path: Path) -> None:
@@ -744,14 +745,16 @@ def test_cells_are_those_of_any_reader_in_one_piece_and_in_batches(
     file = formats.open_table(path)
     assert file.names == tuple(header)
     found = file.read()
-    expected = [[cell or None for cell in row] for row in rows]
+    # Of several columns, a line without any cell is no row.
+    kept = [i for i, row in enumerate(rows) if any(row) or width == 1]
+    expected = [[cell or None for cell in rows[i]] for i in kept]
     assert [list(row.values()) for row in found.to_pylist()] == expected
     assert pa.Table.from_batches(file.batches(batch_rows)).equals(found)
-    lines = file.lines(range(len(rows)))
+    lines = file.lines(range(len(kept)))
     starts = [1]
     for row in [header, *rows]:
         starts.append(starts[-1] + 1 + sum(cell.count("\n") for cell in row))
-    assert lines == starts[1:-1]
+    assert lines == [starts[1 + i] for i in kept]
 
 
 @settings(max_examples=300, deadline=None)

@@ -144,6 +144,9 @@ def test_any_objects(
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
     text = "".join(json.dumps(record) + "\n" for record in records)
+    if len(records) == 1:  # it may be an object of columns
+        text += "{}\n"
+        records = [*records, {}]
     try:
         file = opened(folder, text)
         found = file.read()

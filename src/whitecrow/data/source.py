@@ -169,7 +169,9 @@ class PictureSource:
         found, codes = self.pictures, self.pictures.codes
         if self.rule.anomaly_values and any(found.kinds):
             codes = if_any(codes_of(list(found.kinds), self.rule.anomaly_values))
-        folder = Path(found.source) if Path(found.source).is_dir() else None
+        # The text of a path is not the path where its name is not UTF-8.
+        places = (*self.paths[:1], Path(found.source))
+        folder = next((path for path in places if path.is_dir()), None)
         return replace(found, source=self.name, codes=codes, folder=folder)
 
 
@@ -291,7 +293,8 @@ def _opened(
         return shipped.load(entry), ()
     place = name if entry is None else str(catalog.path(entry.name))
     paths = places.expand(place)
-    kinds = set() if paths[0].is_dir() else {formats.format_of(path) for path in paths}
+    some = paths if len(paths) == 1 else [p for p in paths if p.stat().st_size]
+    kinds = set() if paths[0].is_dir() else {formats.format_of(path) for path in some}
     if paths[0].is_dir() or kinds == {"picture"}:
         return _folder(paths, reading, depth), tuple(paths)
     if len(paths) > 1 and "picture" in kinds:

@@ -14,10 +14,12 @@ from whitecrow.data.formats.signature import FORMATS, Found, format_in, suffix_o
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import (
     BATCH_ROWS,
+    EmptyError,
     InMemory,
     Stacked,
     TableFile,
     rebatch,
+    without_rows,
 )
 from whitecrow.data.places import STDIN
 from whitecrow.data.rows import PictureRows
@@ -119,8 +121,18 @@ def open_tables(
     DataError
         As for `open_table`, or the columns of the files differ.
     """
-    parts = [open_table(path, sheet=sheet) for path in paths]
-    return parts[0] if len(parts) == 1 else Stacked(Path(source), parts)
+    parts, empty = [], []
+    for path in paths:
+        try:
+            parts.append(open_table(path, sheet=sheet))
+        except EmptyError as error:
+            empty.append((path.name, error))
+    if not parts:
+        raise empty[0][1]
+    found = parts[0] if len(parts) == 1 else Stacked(Path(source), parts)
+    for name, _ in empty:
+        found.add_note(without_rows(name))
+    return found
 
 
 def _bytes(path: Path) -> Bytes:

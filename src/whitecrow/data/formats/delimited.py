@@ -13,17 +13,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as pacsv
 
 from whitecrow.data.formats import ragged
+from whitecrow.data.formats.between import Between
 from whitecrow.data.formats.dialect import BLANK, BLANKS, sniff, split
 from whitecrow.data.formats.footer import without_footer
 from whitecrow.data.formats.streams import BROKEN, Bytes, read_text, unreadable
-from whitecrow.data.formats.table import TableFile
+from whitecrow.data.formats.table import EmptyError, Loud, TableFile
 from whitecrow.errors import DataError
 
 __all__ = ["Delimited"]
@@ -42,10 +44,11 @@ class Delimited(TableFile):
     """A file of delimited text, whose name ends in `suffix` before any compression."""
 
     def __init__(self, file: Bytes, path: Path, suffix: str) -> None:
+        file, self._text = read_text(file)
         self._file = file
-        self._text = read_text(file)
         self._dialect = sniff(file, self._text, suffix)
         self._fixes: ragged.Fixes | None = None
+        self._between: Between | None = None
         if self._dialect.separator in (BLANK, BLANKS):
             self._fixes = ragged.fixes(self._records(), self._dialect, self._text, file)
         self._name_blank_columns()
@@ -56,6 +59,11 @@ class Delimited(TableFile):
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """Return the line numbers, from 1, on which rows of data begin."""
+        if self._between is None:  # nobody has read the file yet
+            for _ in self._blocks():
+                pass
+        assert self._between is not None
+        rows = [self._between.raw(row) for row in rows]
         wanted, found = set(rows), {}
         end = max(wanted, default=-1)
         if end >= MANY_ROWS and self._one_line_each(end + 1):
@@ -70,19 +78,28 @@ class Delimited(TableFile):
     # ------------------------------------------------------------------- rows
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
-        names = self._dialect.names
+        dialect = self._dialect
+        names = dialect.names
         late: list[str] = []
-        last = None
-        for block in without_footer(self._raw_blocks(), late):
-            columns = block.columns[: len(names)]
-            last = pa.record_batch(columns, schema=self.schema)
-            yield last
+        last, swallowed = None, ""
+        between = Between(dialect.heads, dialect.typed)
+        for block in between.rows(without_footer(self._raw_blocks(), late)):
+            if block.num_rows:
+                swallowed = swallowed or self._swallowed(block)
+                columns = block.columns[dialect.lead : dialect.lead + len(names)]
+                last = pa.record_batch(columns, schema=self.schema)
+                yield last
         if last is None:
             raise _no_rows(self._file.shown, len(names) if late else 0)
         self._check_last_quote(last)
+        fixed: tuple[str, ...] = ()
         if self._fixes is not None:
-            late = [*self._fixes.notes, *late]
-        self._late = tuple(late)
+            comments, rows = self._fixes.comments, self._fixes.rows
+            between.empty -= sum(number < rows for number in comments)
+            fixed = self._fixes.notes
+        doubts = (Loud(swallowed),) if swallowed else ()
+        self._late = (*fixed, *between.notes(), *late, *doubts)
+        self._between = between
 
     def _raw_blocks(self) -> Iterator[pa.RecordBatch]:
         """All columns, those without a name and a cell among them."""
@@ -124,6 +141,7 @@ class Delimited(TableFile):
             "parse_options": pacsv.ParseOptions(
                 delimiter=dialect.separator,
                 quote_char=quote,
+                escape_char="\\" if self._text.escaped else False,
                 newlines_in_values=quote is not False,
             ),
             "convert_options": pacsv.ConvertOptions(
@@ -152,9 +170,7 @@ class Delimited(TableFile):
                         if one.strip():
                             yield number, split(one, dialect.separator)
                     return
-                reader = csv.reader(
-                    text, delimiter=dialect.separator, quotechar=dialect.quote
-                )
+                reader = self._reader(text)
                 for row in reader:
                     if row and (len(row) > 1 or dialect.width == 1 or row[0].strip()):
                         yield line, row
@@ -164,13 +180,22 @@ class Delimited(TableFile):
         except BROKEN as error:
             raise unreadable(self._file, error) from error
 
+    def _reader(self, lines: TextIO, *, strict: bool = False) -> Any:
+        return csv.reader(
+            lines,
+            delimiter=self._dialect.separator,
+            quotechar=self._dialect.quote,
+            escapechar="\\" if self._text.escaped else None,
+            strict=strict,
+        )
+
     def _one_line_each(self, rows: int) -> bool:
         """Whether bytes show that each of the first rows is one line."""
         dialect = self._dialect
         if dialect.separator in (BLANK, BLANKS) or self._text.encoding not in _NARROW:
             return False
         mark, between = dialect.quote.encode(), dialect.separator.encode()
-        if len(mark) != 1 or len(between) != 1:
+        if len(mark) != 1 or len(between) != 1 or self._text.escaped:
             return False
         try:
             with self._file.opened(dialect.start) as stream:
@@ -202,10 +227,10 @@ class Delimited(TableFile):
     def _name_blank_columns(self) -> None:
         """Name columns without a name after all, if the whole file has a cell there."""
         dialect = self._dialect
-        blank = dialect.width - len(dialect.names)
+        blank = dialect.blank
         if not blank:
             return
-        columns = [str(j) for j in range(len(dialect.names), dialect.width)]
+        columns = [str(j) for j in range(dialect.width - blank, dialect.width)]
         try:
             parts = self._fixed() if self._fixes else self._parsed(columns)
             empty = all(
@@ -235,6 +260,25 @@ class Delimited(TableFile):
                 "closed, so all lines after it would be one cell; close or remove it"
             )
 
+    def _swallowed(self, block: pa.RecordBatch) -> str:
+        """What is said of a cell that holds whole rows, for want of a quote."""
+        if not self._text.quotes:
+            return ""
+        for column in block.columns if block.num_columns > 1 else ():
+            for cell in column.filter(pc.match_substring(column, "\n")).to_pylist():
+                within = cell.splitlines()[1:-1]
+                commas = block.num_columns - 1
+                rows = sum(
+                    one.count(self._dialect.separator) == commas for one in within
+                )
+                if rows:
+                    return (
+                        f"a cell holds {rows} {'row' if rows == 1 else 'rows'} of the "
+                        f"table ({cell.split(chr(10))[0][:40]!r}, ...); if that is "
+                        f"wrong, a quote ({self._dialect.quote}) is not closed there"
+                    )
+        return ""
+
     def _open_quote(self) -> int | None:
         """The line of the row in which a quote is never closed.
 
@@ -243,9 +287,7 @@ class Delimited(TableFile):
         dialect, text = self._dialect, self._text
         line = dialect.line
         with self._file.text(text, dialect.start) as lines:
-            reader = csv.reader(
-                lines, delimiter=dialect.separator, quotechar=dialect.quote, strict=True
-            )
+            reader = self._reader(lines, strict=True)
             try:
                 for _ in reader:
                     line = dialect.line + reader.line_num
@@ -320,4 +362,4 @@ def _no_rows(shown: str, empty_columns: int) -> DataError:
             f"{shown}: every cell of all {empty_columns} columns is missing; there is "
             "nothing to learn from"
         )
-    return DataError(f"{shown}: there is a header but no row of data below it")
+    return EmptyError(f"{shown}: there is a header but no row of data below it")

@@ -19,6 +19,7 @@ from whitecrow.data.formats import header
 from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes, Text
+from whitecrow.data.formats.table import EmptyError, Loud
 from whitecrow.data.formats.units import VALUES, kind_of
 from whitecrow.errors import DataError
 
@@ -62,6 +63,12 @@ class Dialect:
         Characters of the longest line of the sample.
     notes : tuple of str
         What was found, one sentence each.
+    heads : tuple of tuples of str
+        The rows with names and units, as wide as the rows of data.
+    typed : tuple of int
+        Columns of values, in the sample.
+    lead : int
+        Blank columns before the first one: 1 where rows begin with a separator.
     """
 
     separator: str
@@ -72,10 +79,18 @@ class Dialect:
     line: int
     longest: int
     notes: tuple[str, ...]
+    heads: tuple[tuple[str, ...], ...] = ()
+    typed: tuple[int, ...] = ()
+    lead: int = 0
+
+    @property
+    def blank(self) -> int:
+        """How many of the last columns have no name."""
+        return self.width - self.lead - len(self.names)
 
     def all_named(self) -> Dialect:
         """Return the same with names for the blank columns, which are not empty."""
-        blank = [""] * (self.width - len(self.names))
+        blank = [""] * self.blank
         names, notes = unique([*self.names, *blank])
         return replace(self, names=names, notes=(*self.notes, *notes))
 
@@ -99,6 +114,7 @@ class _Candidate:
     records: list[_Record]
     found: Header
     score: float
+    lead: int = 0
 
 
 def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
@@ -111,9 +127,12 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
     """
     sample = _sample(file, text)
     if not sample.strip(" \t\r\n,;|"):
-        raise DataError(f"{file.shown}: the file is empty; it needs a header and rows")
+        raise EmptyError(f"{file.shown}: the file is empty; it needs a header and rows")
     begin, lines, forced, comment, notes = _preamble(sample)
     body = sample[begin:]
+    if text.escaped:
+        notes.append('quotes within cells are written \\"')
+        body = body.replace('\\"', '""')  # of the same length, and read the same
     quote = _quote(body)
     best = _best(body, quote, forced, suffix, lines)
     if not best.records:
@@ -125,17 +144,39 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
     what = "text in one column" if best.separator == NONE else f"{kind}-separated text"
     if best.separator in (BLANK, BLANKS):
         what = "text in columns aligned by blanks"
+    if best.separator == NONE and (mark := _unknown_separator(best.records)):
+        notes.append(
+            Loud(
+                f"one column only; if {mark!r} separates columns, replace it by a "
+                "comma, or write sep= and the sign as the first line"
+            )
+        )
     packing = f", {file.packing}" if file.packing else ""
+    rows = [["", *r.cells] if best.lead else r.cells for r in best.records]
+    width = found.width + best.lead
+    heads = (r + [""] * (width - len(r)) for r in rows[found.top : found.first])
     return Dialect(
         best.separator,
         quote,
         found.names,
-        found.width,
+        width,
         start,
         line,
         max(map(len, sample.splitlines())),
-        (f"{what}, {text}{packing}", *notes, *found.notes),
+        (f"{what}, {text}{packing}", *text.notes, *notes, *found.notes),
+        tuple(tuple(cell.strip() for cell in head[:width]) for head in heads),
+        tuple(header.typed(rows[found.first :], width)),
+        best.lead,
     )
+
+
+def _unknown_separator(records: list[_Record]) -> str:
+    """A sign that stands as often in all lines, which are no values themselves."""
+    cells = [record.cells[0] for record in records]
+    if len(cells) < 3 or any(kind_of(cell) in VALUES for cell in cells):
+        return ""
+    counts = {mark: {cell.count(mark) for cell in cells} for mark in ":^~\x01"}
+    return next((m for m, c in counts.items() if len(c) == 1 and 0 not in c), "")
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -251,9 +292,13 @@ def _candidate(body: str, separator: str, quote: str, lines: int) -> _Candidate:
                 gaps.add(len(rows) - 1)
     if not rows:
         return _Candidate(separator, [], Header(0, 0, (), 0), 0.0)
+    lead = separator == "|" and all(not r.cells[0] for r in rows if len(r.cells) > 1)
+    if lead and len(rows) > 2:
+        rows = [replace(r, cells=r.cells[1:] or r.cells) for r in rows]
     cells = [record.cells for record in rows]
     found = header.find(cells, [record.line for record in rows], gaps)
-    return _Candidate(separator, rows, found, _score(cells, found, separator))
+    score = _score(cells, found, separator)
+    return _Candidate(separator, rows, found, score, int(lead and len(rows) > 2))
 
 
 def _records(body: str, separator: str, quote: str, lines: int) -> Iterator[_Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from itertools import pairwise
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.units import VALUES, is_missing, is_unit, kind_of
 
-__all__ = ["Header", "find"]
+__all__ = ["Header", "find", "typed"]
 
 Row = Sequence[str]
 
@@ -18,6 +19,7 @@ _LARGEST_TITLE = 50  # rows
 _MOST_DIVIDED = 10  # rows of titles that hold the separator
 _SAMPLE_CELLS = 40_000
 _YEARS = range(1900, 2101)
+_RULE = re.compile(r":-+:?|-+:|-{3,}|={3,}|[-=]*\+[-+=]*")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ def find(
     blank = _blank(raw, rows[first:])
     names, changed = unique(raw[: len(raw) - blank])
     notes += [*shift, *changed]
+    if first < len(rows) and _is_rule(rows[first]):
+        first += 1
     if first < len(rows) and _is_units(rows[first], rows[first + 1 :], len(names)):
         notes.append(_units_note(names, rows[first], lines[first]))
         first += 1
@@ -129,7 +133,7 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     filled = max(_filled(row) for row in rows if len(row) == width)
     if filled < 2:
         return 0
-    if named := _below_titles(rows, filled):
+    if named := _last_words(rows, filled, gaps) or _below_titles(rows, filled):
         return named
     beginning = enumerate(rows[:_LARGEST_TITLE])
     top = next((i for i, row in beginning if not _is_title(row, width, filled)), 0)
@@ -146,6 +150,51 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
     evident = any(kind in VALUES for kind in _kinds(below[1:], len(below[0])))
     evident |= width > 2 < len(below) and all(len(row) == width for row in below)
     return top if apart or padded or evident else 0
+
+
+def _last_words(rows: Sequence[Row], filled: int, gaps: Collection[int]) -> int:
+    """The index of the last row of words above columns of values, or 0.
+
+    There are titles above it: rows that are no names, as `Serial:,1234`. Units, and
+    names below names of groups, belong to the names above them.
+    """
+    columns = typed(rows[len(rows) // 2 :], filled)
+    place = 0
+    for i, row in enumerate(rows[:_LARGEST_TITLE]):
+        own = [kind_of(row[j]) if j < len(row) else "" for j in columns]
+        if all(k in VALUES for k in own) and row[0].strip()[-1:] != ":":
+            break  # of the body, or no column has values
+        if _are_words(row, own, filled):
+            place = i
+    if not place:
+        return 0
+    above, row, below = rows[place - 1], rows[place], rows[place + 1 :]
+    unit = _is_units(row, below, len(row)) and _filled(above) >= filled
+    apart = place - 1 in gaps
+    unit &= apart or any(len(cell.strip()) > 1 for cell in row)
+    groups = (apart or place == 1) and len(above) == len(row)
+    groups &= sum(bool(cell.strip()) for cell in above) > 1
+    if place not in gaps:
+        place -= unit or (groups and _is_second_header(rows[place - 1 :], above))
+    return 0 if all(_are_words(r, (), filled) for r in rows[:place]) else place
+
+
+def typed(rows: Sequence[Row], width: int) -> list[int]:
+    """Return the columns of which nearly all cells are values."""
+    columns = [[kind_of(r[j]) for r in rows if j < len(r)] for j in range(width)]
+    return [
+        j
+        for j, kinds in enumerate(columns)
+        if sum(k in VALUES for k in kinds) > 0.8 * sum(map(bool, kinds))
+    ]
+
+
+def _are_words(row: Row, kinds: Sequence[str], filled: int) -> bool:
+    """Whether a row has different words in all columns, or in those of these kinds."""
+    cells = [cell.strip() for cell in row[: _filled(row)]]
+    kinds = kinds or [kind_of(cell) for cell in cells]
+    whole = len(cells) >= filled and len(set(cells)) == len(cells)
+    return whole and not _is_rule(row) and all(kind == "text" for kind in kinds)
 
 
 def _below_titles(rows: Sequence[Row], filled: int) -> int:
@@ -186,7 +235,7 @@ def _is_new_header(
         return False
     if any(kind_of(name) != "text" for name in names):
         return False
-    if _is_units(row, below, len(row)):
+    if _is_rule(row) or _is_units(row, below, len(row)):
         return False
     if any(cell.strip() in names for other in below for cell in other if cell):
         return False
@@ -341,6 +390,12 @@ def _combined(groups: Row, names: Row) -> list[str]:
         group = over.strip() or group
         result.append(f"{group} {name.strip()}".strip())
     return result
+
+
+def _is_rule(row: Row) -> bool:
+    """Whether a row is a line between names and rows, as in Markdown: `---|---`."""
+    cells = [cell.strip() for cell in row if cell.strip()]
+    return bool(cells) and all(_RULE.fullmatch(cell) for cell in cells)
 
 
 # ----------------------------------------------------------------------- units

@@ -1,4 +1,4 @@
-"""JSON: one object a line, or one array of objects; nested objects become columns.
+"""JSON: one object a line, or one value that holds a table (see `shapes`).
 
 A first pass over the file finds all names and the kind of each column, so that batches
 have one type whatever comes later.
@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from whitecrow.data.formats.names import unique
+from whitecrow.data.formats.shapes import records_in
 from whitecrow.data.formats.streams import BROKEN, Bytes, Text, read_text, unreadable
 from whitecrow.data.formats.table import InMemory, TableFile
 from whitecrow.errors import DataError
@@ -37,20 +38,19 @@ def open_json(file: Bytes, path: Path) -> TableFile:
     DataError
         It holds no objects; a line is broken, and the message has its number.
     """
-    text = read_text(file)
+    file, text = read_text(file)
     start = file.head(4096)[text.mark :].decode(text.encoding, "replace").lstrip()
     if start.startswith("["):
         return _whole(file, path, text)
     try:
-        return _Lines(file, path, text)
-    except _NotLinesError:
-        if _is_one_object(file, text):
-            return _whole(file, path, text)
-        raise
-
-
-class _NotLinesError(DataError):
-    """A line is not valid JSON: the file may be one object over several lines."""
+        found = _Lines(file, path, text)
+    except DataError as error:
+        if "not valid JSON" not in str(error) or _one_object(file, text) is None:
+            raise
+        return _whole(file, path, text)
+    if found.single and records_in(_one_object(file, text)) is not None:
+        return _whole(file, path, text)
+    return found
 
 
 class _Lines(TableFile):
@@ -70,10 +70,11 @@ class _Lines(TableFile):
                 )
         if not rows:
             raise DataError(f"{file.shown}: no rows of data")
+        self.single = rows == 1
         note = f"JSON lines, {text}" + (f", {file.packing}" if file.packing else "")
         schema, changed = _schema(kinds)
         self._keys = list(kinds)
-        super().__init__(path, schema, (note, *_nested(kinds), *changed))
+        super().__init__(path, schema, (note, *text.notes, *_nested(kinds), *changed))
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         wanted, found = set(rows), {}
@@ -110,7 +111,7 @@ def _parsed(shown: str, number: int, line: str) -> Record:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _NotLinesError(
+        raise DataError(
             f"{shown}: line {number} is not valid JSON ({_reason(error)}); correct or "
             "delete the line"
         ) from error
@@ -130,12 +131,13 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:80]
 
 
-def _is_one_object(file: Bytes, text: Text) -> bool:
-    """Whether a file that is not JSON lines is one object over several lines."""
+def _one_object(file: Bytes, text: Text) -> Record | None:
+    """The one object over several lines that a file holds, or None."""
     try:
-        return isinstance(_loaded(file, text), dict)
+        found = _loaded(file, text)
     except DataError:
-        return False
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _loaded(file: Bytes, text: Text) -> Any:
@@ -148,33 +150,46 @@ def _loaded(file: Bytes, text: Text) -> Any:
                 "write one object a line (.jsonl), which is read in batches"
             )
         parts.append(block)
+    whole = b"".join(parts)[text.mark :].decode(text.encoding)
     try:
-        return json.loads(b"".join(parts)[text.mark :].decode(text.encoding))
+        return json.loads(whole)
     except (ValueError, RecursionError) as error:
+        if (arrays := _array_lines(whole)) is not None:
+            return arrays
         raise DataError(
             f"{file.shown}: not valid JSON ({_reason(error)}); write one object a "
             "line, or one array of objects"
         ) from error
 
 
+def _array_lines(whole: str) -> list[Any] | None:
+    """The arrays of a text with one array in each line."""
+    found = []
+    try:
+        for line in filter(str.strip, whole.splitlines()):
+            found.append(json.loads(line))
+            if not isinstance(found[-1], list):
+                return None
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
 def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
-    """One array of objects, or an object that holds just one."""
-    value, note = _loaded(file, text), "JSON, an array of objects"
-    if isinstance(value, dict):
-        arrays = {k: v for k, v in value.items() if _is_table(v)}
-        if len(arrays) != 1:
-            raise DataError(
-                f"{file.shown}: one JSON object with the keys "
-                f"{', '.join(list(value)[:8])} and not one array of objects; write one "
-                "object a line"
-            )
-        ((key, value),) = arrays.items()
-        note += f", under the key {key!r}"
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+    """One value that holds a table, or one array in each line."""
+    value = _loaded(file, text)
+    found = records_in(value)
+    if found is None:
+        what = "array holds other things than objects"
+        if isinstance(value, dict):
+            keys = ", ".join(list(value)[:8])
+            what = f"object with the keys {keys} holds not one array of objects"
         raise DataError(
-            f"{file.shown}: the JSON array holds other things than objects; write "
+            f"{file.shown}: the JSON {what}; write one object a line, or "
             '[{"name": value, ...}, ...]'
         )
+    value, how = found
+    note = f"JSON, {how}"
     kinds: Kinds = {}
     records = [_flat(file, f"element {i}", v) for i, v in enumerate(value)]
     for record in records:
@@ -183,11 +198,7 @@ def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
         raise DataError(f"{file.shown}: no rows of data")
     schema, changed = _schema(kinds)
     frame = pa.Table.from_batches([_batch(records, list(kinds), schema)])
-    return InMemory(path, frame, (note, *_nested(kinds), *changed))
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    return InMemory(path, frame, (note, *text.notes, *_nested(kinds), *changed))
 
 
 # --------------------------------------------------------------------- columns

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from whitecrow.data.formats.between import commented
 from whitecrow.data.formats.dialect import SEPARATORS, Dialect
+from whitecrow.data.formats.footer import second_table
 from whitecrow.data.formats.streams import Bytes, Text
+from whitecrow.data.formats.table import Loud
 from whitecrow.data.formats.units import kind_of
 from whitecrow.errors import DataError
 
@@ -30,12 +33,18 @@ class Fixes:
         Rows that lacked cells, and rows with empty cells too many.
     footnotes : list of (line, text)
         What stands below the table.
+    below : (line, names) or None
+        Where another table begins below the table.
+    comments : dict of int to str
+        Records that are comments; a row without a cell stands for each.
     """
 
     rows: int = 0
     filled: int = 0
     cut: int = 0
     footnotes: list[tuple[int, str]] = field(default_factory=list)
+    below: tuple[int, list[str]] | None = None
+    comments: dict[int, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -47,6 +56,12 @@ class Fixes:
             )
         if self.cut:
             found.append(f"{_rows(self.cut)} beyond the last column, with empty cells")
+        if self.comments:
+            found.append(commented(list(self.comments.values())))
+        if self.below:
+            line, names = self.below
+            shown = ", ".join(name.strip() for name in names[:5])
+            found.append(Loud(f"line {line}: {second_table(shown)}"))
         if self.footnotes:
             line, text = self.footnotes[0]
             found.append(
@@ -65,6 +80,8 @@ def fixed(records: Iterable[Record], plan: Fixes, width: int) -> Iterator[list[s
     for number, (_, row) in enumerate(records):
         if number == plan.rows:
             return
+        if number in plan.comments:
+            row = []
         if len(row) < width:
             row = row + [""] * (width - len(row))
         yield row[:width]
@@ -88,29 +105,65 @@ def fixes(
     numeric: list[int] | None = None
     whole: list[list[str]] = []
     waiting: list[Record] = []
-    for line, row in records:
+    places: list[int] = []  # of those that wait
+    last, end, gap = 0, 0, False
+    for number, (line, row) in enumerate(records):
+        if _is_comment(row, width, whole):
+            plan.comments[number] = dialect.separator.join(row).strip()
+            continue
         if any(cell.strip() for cell in row[width:]):
             raise _refusal(file, dialect, line, row)
         if len(row) < width:
+            gap = gap if waiting else line > end + 1
             waiting.append((line, row))
-        else:
-            plan.rows, plan.cut = plan.rows + 1, plan.cut + (len(row) > width)
-        if len(row) == width and len(whole) < _FULL_ROWS:
+            places.append(number)
+            if len(waiting) <= _FULL_ROWS:
+                continue
+        last = number + 1
+        plan.cut += len(row) > width
+        end = line + sum(cell.count("\n") for cell in row)
+        if len(row) == width and len(whole) < _FULL_ROWS and _is_row(row, dialect):
             whole.append(row)
-        if whole and (len(row) == width or len(waiting) > _FULL_ROWS) and waiting:
+        if whole and waiting:
             numeric = _numeric(whole, width) if numeric is None else numeric
             _fill(waiting, numeric, plan, dialect, file)
-            waiting = []
+            waiting, places = [], []
     if waiting and not whole:
         raise _refusal(file, dialect, *waiting[0])
-    notes = _footnotes(waiting)
-    rest = waiting[: len(waiting) - len(notes)]
+    rest, notes = _parted(waiting, _footnotes(waiting, dialect.separator))
+    rest, second = _parted(rest, rest if gap and _is_table(rest) else [])
     numeric = _numeric(whole, width) if numeric is None else numeric
-    if not text.ended and waiting and not (notes and " " in waiting[-1][1][0].strip()):
+    sentence = notes and " " in waiting[-1][1][0].strip()
+    if not text.ended and waiting and not (sentence or second):
         raise _refusal(file, dialect, *waiting[-1], cut_off=True)
     _fill(rest, numeric, plan, dialect, file)
     plan.footnotes = [(line, row[0].strip()) for line, row in notes]
+    plan.below = second[0] if second else None
+    plan.rows = [*places, places[-1] + 1 if rest else last][len(rest)]
     return plan
+
+
+def _parted(rows: list[Record], end: list[Record]) -> tuple[list[Record], list[Record]]:
+    return rows[: len(rows) - len(end)], end
+
+
+def _is_comment(row: list[str], width: int, whole: list[list[str]]) -> bool:
+    """Whether a row that does not fit begins with a sign that others do not."""
+    marked = len(row) != width and row[0].lstrip().startswith("#")
+    return marked and not any(other[0].startswith("#") for other in whole[:1])
+
+
+def _is_row(row: list[str], dialect: Dialect) -> bool:
+    """Whether a row has a cell, and is not the header once more."""
+    cells = tuple(cell.strip() for cell in row)
+    return any(cells) and cells not in dialect.heads
+
+
+def _is_table(rows: list[Record]) -> bool:
+    """Whether rows that are too short are another table: names, and rows as wide."""
+    widths = [len(row) for _, row in rows]
+    words = rows and all(kind_of(cell) == "text" for cell in rows[0][1])
+    return bool(words) and len(rows) > 1 and 2 <= widths[0] == max(widths)
 
 
 def _numeric(whole: list[list[str]], width: int) -> list[int]:
@@ -128,26 +181,44 @@ def _fill(
         lacking = any(j >= len(row) for j in numeric)
         other = any(kind_of(row[j]) == "text" for j in numeric if j < len(row))
         if lacking or other:
-            raise _refusal(file, dialect, line, row)
-        plan.rows, plan.filled = plan.rows + 1, plan.filled + 1
+            raise _refusal(file, dialect, line, row, numeric=numeric)
+        plan.filled += 1
 
 
-def _footnotes(waiting: list[Record]) -> list[Record]:
+def _footnotes(waiting: list[Record], separator: str) -> list[Record]:
     """Records at the end of a file with one cell of text."""
     notes: list[Record] = []
     for line, row in reversed(waiting[-_FOOTNOTES:]):
         cells = [cell for cell in row if cell.strip()]
         if len(cells) != 1 or not row[0].strip() or kind_of(row[0]) != "text":
             break
+        if "\n" in row[0] and separator in row[0]:  # rows behind an open quote
+            break
         notes.insert(0, (line, row))
     return notes
 
 
 def _refusal(
-    file: Bytes, dialect: Dialect, line: int, row: list[str], *, cut_off: bool = False
+    file: Bytes,
+    dialect: Dialect,
+    line: int,
+    row: list[str],
+    *,
+    cut_off: bool = False,
+    numeric: Sequence[int] = (),
 ) -> DataError:
     where = (dialect.separator, dialect.width, line)
-    return refusal(file.shown, *where, len(row), cut_off=cut_off)
+    if len(row) < dialect.width and any("\n" in cell for cell in row):
+        return DataError(
+            f"{file.shown}: a quote ({dialect.quote}) is opened on line {line} and not "
+            "closed there, so the lines after it become one cell; close or remove it"
+        )
+    lacking = [j for j in numeric if j >= len(row)]
+    found = refusal(file.shown, *where, len(row), cut_off=cut_off)
+    if not lacking:
+        return found
+    why = f"; column {lacking[0] + 1}, a number in all other rows, is missing; "
+    return DataError(str(found).replace("; ", why, 1))
 
 
 def refusal(

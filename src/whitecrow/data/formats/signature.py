@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from whitecrow.data import pictures
-from whitecrow.data.formats.streams import PACKINGS, Bytes
+from whitecrow.data.formats.streams import PACKINGS, Bytes, marked
+from whitecrow.data.formats.table import EmptyError
 from whitecrow.errors import DataError
 
 __all__ = ["FORMATS", "Found", "format_in", "suffix_of"]
@@ -59,8 +61,9 @@ _REFUSED = {
     b"7z\xbc\xaf": ("7z", "unpack it"),
     b"Rar!": ("rar", "unpack it"),
     b"RDX": ("R data", "write the table as CSV: write.csv(x, row.names = FALSE)"),
+    b"version https://git-lfs": ("a Git LFS pointer", "fetch the file: git lfs pull"),
     **dict.fromkeys(
-        (b"<!DOCTYPE", b"<!doctype", b"<html"),
+        (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML", b"<table", b"<TABLE"),
         ("HTML", "download the data themselves and not the page"),
     ),
     b"{\\rtf": ("rich text", "save the table as CSV"),
@@ -112,12 +115,12 @@ def format_in(file: Bytes, name: str) -> Found:
     expected = FORMATS.get(suffix, "")
     head = file.head(512)
     if not head:
-        raise DataError(f"{file.shown}: the file is empty")
+        raise EmptyError(f"{file.shown}: the file is empty")
     packing = next((p for start, p in PACKINGS.items() if head.startswith(start)), "")
     if packing:
         head = Bytes(file.path, file.shown, packing).head(512)
         if not head:
-            raise DataError(f"{file.shown}: the file is empty once it is unpacked")
+            raise EmptyError(f"{file.shown}: the file is empty once it is unpacked")
     kind = _kind(file, head, expected, packing)
     named = FORMATS.get(suffix_of(name), expected)
     packed = name.lower().endswith(_PACKED)
@@ -140,6 +143,11 @@ def _kind(file: Bytes, head: bytes, expected: str, packing: str) -> str:
         return kind or expected
     for start, (what, remedy) in _REFUSED.items():
         if head.startswith(start):
+            if what == "HTML" and (expected == "workbook" or b"<table" in head.lower()):
+                what, remedy = (
+                    "an HTML table",
+                    "open it in Excel, save it as xlsx or csv",
+                )
             raise _refusal(file, what, remedy)
     if head[257:262] == b"ustar":
         raise _refusal(file, "a tar archive", "unpack it")
@@ -168,6 +176,9 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
     start = head.removeprefix(_MARK).lstrip()
     if expected == "jsonl":
         if start[:1] not in (b"{", b"[", b"") and not _is_wide(head):
+            if _is_json(head):
+                remedy = 'write one object {"name": value, ...} a line'
+                raise _refusal(file, "a single JSON value", remedy)
             raise _refusal(file, "text that is not JSON", "let its name end in .csv")
         return "jsonl"
     if re.match(rb'(\{\s*"[^"]*"\s*:|\[\s*\{\s*")', start):
@@ -180,9 +191,18 @@ def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
     return "csv"
 
 
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_wide(head: bytes) -> bool:
-    return head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return marked(head)[0] != "utf-8"
 
 
 def _refusal(file: Bytes, what: str, remedy: str) -> DataError:
-    return DataError(f"{file.shown}: its content is {what}, not a table; {remedy}")
+    rather = "" if what.endswith(" table") else ", not a table"
+    return DataError(f"{file.shown}: its content is {what}{rather}; {remedy}")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import codecs
 import io
 import lzma
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow as pa
 
+from whitecrow.data.formats.table import Loud
 from whitecrow.errors import DataError
 
-__all__ = ["BROKEN", "PACKINGS", "Bytes", "Text", "read_text", "unreadable"]
+__all__ = ["BROKEN", "PACKINGS", "Bytes", "Text", "marked", "read_text", "unreadable"]
 
 BLOCK_BYTES = 1 << 20
 PACKINGS = {
@@ -31,11 +33,39 @@ BROKEN = (pa.ArrowException, OSError, ValueError, EOFError, lzma.LZMAError)
 
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 _NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
+_PADDING = b"\x00\x1a"
+_SAMPLE_LINES = 500
+_OVERLAP = 1024
+_ESCAPED = re.compile(
+    rb'[,;\t|\r\n]"(?:[^"\\]|\\[^"])*\\"(?:[^,;\t|"\r\n]|"[,;\t|\r\n])'
+)
+"""A quote in a quoted cell that neither ends the cell nor is doubled."""
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_NAMES = {
+    "utf-8": "UTF-8",
+    "utf-32-le": "UTF-32",
+    "utf-32-be": "UTF-32",
+    "cp1252": "Windows-1252 (not valid UTF-8)",
+    "latin-1": "Latin-1 (not valid UTF-8)",
+    "cp932": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "gb18030": "GBK (GB 18030)",
+    "big5": "Big5",
+    "euc_kr": "EUC-KR",
+    "cp1251": "Windows-1251",
+    "koi8_r": "KOI8-R",
+    "cp1253": "Windows-1253",
+    "cp1255": "Windows-1255",
+    "cp1256": "Windows-1256",
+}
+_WORD = re.compile(rb"[\x40-\x7e]*[\x80-\xff][\x40-\xff]*")
+_NOT_LATIN = list(_NAMES)[5:]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +82,18 @@ class Bytes:
         How they are compressed: a value of `PACKINGS`, or "".
     keep : object
         Kept alive as long as this object is: a temporary folder.
+    until : int or None
+        How many bytes, unpacked, there are before NULs that fill the file up.
+    repaired : bool
+        Whether bytes that are not valid UTF-8 are read as U+FFFD.
     """
 
     path: Path
     shown: str
     packing: str = ""
     keep: object = None
+    until: int | None = None
+    repaired: bool = False
 
     def opened(self, skip: int = 0) -> Any:
         """Open the bytes, decompressed while they are read, after the first `skip`."""
@@ -67,6 +103,9 @@ class Bytes:
             # Opened by Python, since pyarrow cannot open every name.
             file = self.path.open("rb")
             stream = pa.input_stream(file, compression=self.packing or None)
+        if self.until is not None or self.repaired:
+            mended = _Mended(stream, self.until, repaired=self.repaired)
+            stream = pa.PythonFile(io.BufferedReader(mended))
         while skip > 0:
             skip -= len(stream.read(min(skip, BLOCK_BYTES))) or skip
         return stream
@@ -104,6 +143,36 @@ class Bytes:
         return b"".join(parts)
 
 
+class _Mended(io.RawIOBase):
+    """A stream up to a byte, with what is not valid UTF-8 as U+FFFD if asked for."""
+
+    def __init__(self, stream: Any, until: int | None, *, repaired: bool) -> None:
+        self._stream, self._left = stream, until
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = decoder if repaired else None
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        block = b"" if self._ready else b"some"
+        while block and not self._ready:
+            size = BLOCK_BYTES if self._left is None else min(BLOCK_BYTES, self._left)
+            block = self._ready = self._stream.read(size)
+            if self._left is not None:
+                self._left -= len(block)
+            if self._decoder is not None:
+                self._ready = self._decoder.decode(block, not block).encode()
+        count = min(len(buffer), len(self._ready))
+        buffer[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count
+
+
 @dataclass(frozen=True)
 class Text:
     """What a pass over a whole file of text found out.
@@ -118,62 +187,87 @@ class Text:
         How many double quotes there are.
     ended : bool
         Whether the last line has a line end.
+    notes : tuple of str
+        What was mended or guessed.
+    escaped : bool
+        Whether quotes within quoted cells have a backslash before them.
     """
 
     encoding: str
     mark: int
     quotes: int
     ended: bool
+    notes: tuple[str, ...] = ()
+    escaped: bool = False
 
     def __str__(self) -> str:
-        names = {
-            "utf-8": "UTF-8",
-            "cp1252": "Windows-1252 (not valid UTF-8)",
-            "latin-1": "Latin-1 (not valid UTF-8)",
-        }
-        name = names.get(self.encoding, "UTF-16")
+        name = _NAMES.get(self.encoding, "UTF-16")
         return name + (" with a byte order mark" if self.mark else "")
 
 
-def read_text(file: Bytes) -> Text:
-    """Find the encoding of a file from all its bytes.
+def read_text(file: Bytes) -> tuple[Bytes, Text]:
+    """Find the encoding of a file from all its bytes, and mend what is no text.
 
-    UTF-8, or UTF-16 with a byte order mark, or Windows-1252 if the file is not valid
-    UTF-8, or Latin-1 if it is not valid Windows-1252 either.
+    UTF-8, UTF-16 or UTF-32. Of a file that is not: UTF-8 with single bytes that are
+    broken, or what the letters say, or Windows-1252, or Latin-1. NUL at the end of a
+    file is left out.
 
     Raises
     ------
     DataError
         The content is not text.
     """
-    encoding, mark = _marked(file.head(4))
+    encoding, mark = marked(file.head(4096))
     decoder = codecs.getincrementaldecoder(encoding)()
     wide = encoding != "utf-8"
     valid, western = True, True
-    quotes, lines, last = 0, 0, b""
+    quotes, lines, last, size, end, escaped = 0, 0, b"", 0, 0, False
     for number, block in enumerate(chain(file.blocks(), [b""])):
+        whole = block if wide else block.rstrip(_PADDING)
         if not wide:
-            _check_text(file, block, number, lines)
+            padded = bool(whole) and end < size
+            _check_text(file, b"\0" if padded else whole, number, lines)
         valid = valid and _feed(decoder, block)
         if wide and not valid:
+            name = _NAMES.get(encoding, "UTF-16")
             raise DataError(
-                f"{file.shown}: the text is not valid UTF-16; save it as UTF-8"
+                f"{file.shown}: the text is not valid {name}; save it as UTF-8"
             )
         if western and not block.isascii():
             western = not any(byte in block for byte in _NOT_IN_CP1252)
         quotes += block.count(b'"')
+        if not escaped and b'\\"' in block:
+            escaped = _ESCAPED.search(b"\n" + last[-_OVERLAP:] + block) is not None
         lines += block.count(b"\n")
-        last = block or last
+        end = size + len(whole) if whole else end
+        size += len(block)
+        last = whole or last
+    notes: tuple[str, ...] = ()
+    if end < size:
+        file = replace(file, until=end)
+        notes = (f"NUL at the end of the file ({size - end:,} bytes) left out",)
     if not valid:
-        encoding, mark = "cp1252" if western else "latin-1", 0
-    return Text(encoding, mark, quotes, last.rstrip(b"\x00")[-1:] in (b"\n", b"\r"))
+        file, encoding, more = _not_utf8(file, "cp1252" if western else "latin-1")
+        mark, notes = mark if encoding == "utf-8" else 0, (*notes, *more)
+    ended = last.rstrip(b"\x00")[-1:] in (b"\n", b"\r")
+    return file, Text(encoding, mark, quotes, ended, notes, escaped)
 
 
-def _marked(head: bytes) -> tuple[str, int]:
+def marked(head: bytes) -> tuple[str, int]:
+    """Return the encoding by a mark or by where NULs are, and the mark's length."""
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding, len(mark)
-    return "utf-8", 0
+    return _unmarked(head), 0
+
+
+def _unmarked(head: bytes) -> str:
+    """UTF-16 if nearly every second byte is NUL, else UTF-8."""
+    for place, encoding in enumerate(("utf-16-be", "utf-16-le")):
+        every, others = head[place::2], head[1 - place :: 2]
+        if 0 not in others and every.count(0) > 0.5 * len(every) > 1:
+            return encoding
+    return "utf-8"
 
 
 def _feed(decoder: Any, block: bytes) -> bool:
@@ -190,12 +284,65 @@ def _feed(decoder: Any, block: bytes) -> bool:
     return True
 
 
+def _not_utf8(file: Bytes, western: str) -> tuple[Bytes, str, tuple[str, ...]]:
+    """What a file is that is not valid UTF-8: the file, its encoding, and notes."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    broken = wide = lines = first = 0
+    sample: list[bytes] = []
+    for block in file.blocks():
+        text = decoder.decode(block)
+        found = text.count("\ufffd")
+        if found and not broken:
+            first = lines + text[: text.index("\ufffd")].count("\n") + 1
+        broken, lines = broken + found, lines + text.count("\n")
+        wide += len(text) - len(text.encode("ascii", "ignore")) - found
+        if len(sample) < _SAMPLE_LINES and not block.isascii():
+            sample += [line for line in block.splitlines() if not line.isascii()]
+    if wide > broken:
+        what = "1 byte is" if broken == 1 else f"{broken:,} bytes are"
+        note = f"{what} not valid UTF-8 and read as \ufffd, first in line {first}"
+        return replace(file, repaired=True), "utf-8", (Loud(note),)
+    encoding = _by_letters(b"\n".join(sample[:_SAMPLE_LINES]))
+    if encoding is None:
+        return file, western, ()
+    sure = encoding and _is_valid(file, encoding)
+    encoding = encoding if sure else western
+    how = "by its letters" if sure else "which its letters do not suggest"
+    note = (
+        f"the text is not UTF-8 and is read as {_NAMES[encoding].partition(' (')[0]}, "
+        f"{how}; if words look wrong, save the file as UTF-8"
+    )
+    return file, encoding, (Loud(note),)
+
+
+def _by_letters(sample: bytes) -> str | None:
+    """The encoding of letters that are not Latin, "" if unknown; None for Latin."""
+    import charset_normalizer
+
+    words = list(dict.fromkeys(_WORD.findall(sample)))
+    letters = b"".join(words)
+    high = sum(byte > 127 for byte in letters)
+    latin = sum(byte < 128 and chr(byte).isalpha() for byte in letters)
+    if high < 2 * len(words) or high <= latin:  # single letters among those of ASCII
+        return None
+    if len(words) < 2:
+        return ""
+    sample = b"\n".join(words)
+    best = charset_normalizer.from_bytes(sample, cp_isolation=_NOT_LATIN).best()
+    return "" if best is None else best.encoding
+
+
+def _is_valid(file: Bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    return all(_feed(decoder, block) for block in chain(file.blocks(), [b""]))
+
+
 def _check_text(file: Bytes, block: bytes, number: int, lines: int) -> None:
     control = number == 0 and len(block.translate(None, _CONTROL)) < 0.995 * len(block)
-    if not control and 0 not in block:
+    if not control and 0 not in block and (number or block):
         return
-    where = ""
-    if number:
+    where = f" (line {lines + 1} has a NUL)" if number else ""
+    if number and 0 in block[1:]:
         line = lines + block[: block.index(0)].count(b"\n") + 1
         where = f" (line {line} has a NUL)"
     raise DataError(

@@ -10,9 +10,28 @@ import pyarrow.compute as pc
 
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["BATCH_ROWS", "InMemory", "Stacked", "TableFile", "rebatch"]
+__all__ = [
+    "BATCH_ROWS",
+    "EmptyError",
+    "InMemory",
+    "Loud",
+    "Stacked",
+    "TableFile",
+    "rebatch",
+    "without_rows",
+]
 
 BATCH_ROWS = 65_536
+
+
+class EmptyError(DataError):
+    """A file without a row of data."""
+
+
+class Loud(str):
+    """A note of what was left out, or read otherwise than meant, and may matter."""
+
+    __slots__ = ()
 
 
 class TableFile:
@@ -108,7 +127,7 @@ class TableFile:
             if block.num_rows:
                 yield block
         if not rows:
-            raise DataError(f"{self.path}: no rows of data")
+            raise EmptyError(f"{self.path}: no rows of data")
         if not some:
             raise DataError(
                 f"{self.path}: every cell of all {len(self.schema)} columns is "
@@ -156,6 +175,7 @@ class Stacked(TableFile):
         super().__init__(source, _common_schema(parts), (), first.label_column)
         self.parts = tuple(parts)
         self._starts: list[int] = []
+        self._empty: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -166,7 +186,8 @@ class Stacked(TableFile):
             shown = [f"{n} from row {s}" for n, s in zip(shown, starts, strict=False)]
         more = f" and {len(self.parts) - 5} more" if len(self.parts) > 5 else ""
         said = dict.fromkeys(note for part in self.parts for note in part.notes)
-        return (f"{len(self.parts)} files: {', '.join(shown)}{more}", *said)
+        files = f"{len(self.parts)} files: {', '.join(shown)}{more}"
+        return (files, *map(without_rows, self._empty), *self._early, *said)
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
         """Return line numbers, each in the file that has the row."""
@@ -188,12 +209,21 @@ class Stacked(TableFile):
 
     def _blocks(self) -> Iterator[pa.RecordBatch]:
         starts, rows = [], 0
+        self._empty = []
         for part in self.parts:
             starts.append(rows)
-            for block in part.batches():
-                rows += block.num_rows
-                yield _fitted(part, block, self.schema)
+            try:
+                for block in part.batches():
+                    rows += block.num_rows
+                    yield _fitted(part, block, self.schema)
+            except EmptyError:
+                self._empty.append(part.path.name)
         self._starts = starts
+
+
+def without_rows(name: str) -> Loud:
+    """Return what is said of a file of a pattern that has no row."""
+    return Loud(f"{name} has no row of data and is left out")
 
 
 def rebatch(

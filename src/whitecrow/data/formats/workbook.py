@@ -14,23 +14,30 @@ from datetime import date, datetime, time, timedelta
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from whitecrow.data.formats import header
 from whitecrow.data.formats.archive import check_sizes, members_of
+from whitecrow.data.formats.between import Between
 from whitecrow.data.formats.footer import without_footer
+from whitecrow.data.formats.header import Header
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
-from whitecrow.data.formats.table import InMemory
+from whitecrow.data.formats.table import EmptyError, InMemory, Loud
 from whitecrow.errors import DataError, ParameterError
 
 __all__ = ["read_workbook"]
 
 LARGEST = 4 << 30  # bytes of XML
 MOST_CELLS = 60_000_000
+TAIL = 10_000  # rows of which the last one may hold the sums
 _REFERENCE = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
+
+_FORMULA = re.compile(
+    rb'<c r="([A-Z]{1,3})\d{1,7}"[^>]*><f[^>]*(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>'
+)
 
 _TYPES = {
     bool: pa.bool_(),
@@ -56,20 +63,19 @@ def read_workbook(file: Bytes, path: Path, sheet: str | None = None) -> InMemory
     if file.head(4).startswith(b"PK"):
         _check(file)
     book, names = _opened(file)
-    chosen = names if sheet is None else [_chosen(file, sheet, names)]
-    for name in chosen:
-        rows, lines = _rows(file, book, name)
-        if rows and (sheet is not None or _is_table(rows)):
-            break
-    else:
+    wanted = None if sheet is None else _chosen(file, sheet, names)
+    found = _found(file, book, names) if wanted is None else _rows(file, book, wanted)
+    if found is None or not found.rows:
         what = "sheet with a table" if sheet is None else f"cell in sheet {sheet!r}"
-        raise DataError(f"{file.shown}: no {what}; it has the sheets {_listed(names)}")
-    note = f"workbook, sheet {name!r}"
+        why = f"; it has {_FORMULAS}" if _formulas(file) else ""
+        shown = _listed(names)
+        raise DataError(f"{file.shown}: no {what}; it has the sheets {shown}{why}")
+    note = f"workbook, sheet {found.name!r}"
     if len(names) > 1:
-        others = _listed([other for other in names if other != name])
+        others = _listed([other for other in names if other != found.name])
         first = " (the first with a table)" if sheet is None else ""
         note += f"{first}; the others are {others} (--sheet chooses)"
-    return _table(file, path, rows, lines, note)
+    return _table(file, path, found, note)
 
 
 # --------------------------------------------------------------------- opening
@@ -169,16 +175,36 @@ def _listed(names: Sequence[str]) -> str:
 # ------------------------------------------------------------------------ rows
 
 
-def _rows(file: Bytes, book: Any, name: str) -> tuple[list[Row], list[int]]:
-    """Rows of a sheet with a cell, and their numbers in the sheet."""
+class Sheet(NamedTuple):
+    """The rows of a sheet with a cell, their numbers there, and its first column."""
+
+    name: str
+    rows: list[Row]
+    lines: list[int]
+    left: int
+
+
+def _found(file: Bytes, book: Any, names: Sequence[str]) -> Sheet | None:
+    """The first sheet with a column of values, or the first with a table of words."""
+    words = None
+    for name in names:
+        sheet = _rows(file, book, name)
+        if sheet.rows and _is_table(sheet.rows):
+            if len(names) == 1 or _has_values(sheet.rows):
+                return sheet
+            words = words or sheet
+    return words
+
+
+def _rows(file: Bytes, book: Any, name: str) -> Sheet:
     try:
         sheet = book.get_sheet_by_name(name)
         rows = sheet.to_python(skip_empty_area=True)
-        first = (sheet.start or (0, 0))[0] + 1
+        top, left = sheet.start or (0, 0)
     except BaseException as error:  # as in _opened
         raise _broken(file, error) from error
-    kept = [(row, i) for i, row in enumerate(rows, first) if _last(row)]
-    return [row for row, _ in kept], [i for _, i in kept]
+    kept = [(row, i) for i, row in enumerate(rows, top + 1) if _last(row)]
+    return Sheet(name, [row for row, _ in kept], [i for _, i in kept], left)
 
 
 def _last(row: Row) -> int:
@@ -195,9 +221,13 @@ def _is_table(rows: list[Row]) -> bool:
     )
 
 
-def _table(
-    file: Bytes, path: Path, rows: list[Row], lines: list[int], note: str
-) -> InMemory:
+def _has_values(rows: list[Row]) -> bool:
+    sample = [[_text(cell) for cell in row] for row in rows[:200]]
+    return bool(header.typed(sample[1:], len(sample[0])))
+
+
+def _table(file: Bytes, path: Path, sheet: Sheet, note: str) -> InMemory:
+    rows, lines = sheet.rows, sheet.lines
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
     pairs = enumerate(pairwise(lines[:200]), 1)
     gaps = {i for i, (a, b) in pairs if b > a + 1}
@@ -209,18 +239,66 @@ def _table(
         names, _ = unique(raw)
     notes = [note, *(n.replace("line", "row", 1) for n in found.notes)]
     body, numbers = rows[found.first :], lines[found.first :]
+    between = _between(sample, found)
+    kept = [
+        i
+        for i, row in enumerate(body)
+        if not isinstance(row[0], str) or between.is_row([*map(_text, row)])
+    ]
+    body, numbers = [body[i] for i in kept], [numbers[i] for i in kept]
+    notes += between.notes()
     body = body[: len(body) - _footer(body, numbers, notes)]
     if not body:
-        raise DataError(f"{file.shown}: there is a header but no row of data below it")
+        raise EmptyError(f"{file.shown}: there is a header but no row of data below it")
     columns = {name: _column([row[j] for row in body]) for j, name in enumerate(names)}
-    return InMemory(path, pa.table(columns), notes, lines=numbers[: len(body)])
+    frame = pa.table(columns)
+    notes += _without_values(file, sheet.left, frame)
+    return InMemory(path, frame, notes, lines=numbers[: len(body)])
+
+
+_FORMULAS = (
+    "formulas without stored values: open the workbook in Excel or LibreOffice and "
+    "save it once"
+)
+
+
+def _without_values(file: Bytes, left: int, frame: pa.Table) -> list[str]:
+    """What is said of empty columns that are formulas which nobody has computed."""
+    columns = frame.columns
+    empty = {j for j, c in enumerate(columns) if c.null_count == frame.num_rows}
+    found = empty and empty.intersection(j - left for j in _formulas(file))
+    if not found:
+        return []
+    names = ", ".join(repr(frame.column_names[j]) for j in sorted(found))
+    return [Loud(f"{names}: {_FORMULAS}")]
+
+
+def _formulas(file: Bytes) -> set[int]:
+    """Columns, from 0, with a formula without a value, in any sheet."""
+    found: set[bytes] = set()
+    if not zipfile.is_zipfile(file.path):
+        return set()
+    with zipfile.ZipFile(file.path) as archive:
+        for name in archive.namelist():
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
+                with archive.open(name) as stream:
+                    rest = b""
+                    for block in iter(lambda: stream.read(1 << 20), b""):
+                        *rows, rest = (rest + block).split(b"</row>")
+                        found.update(m for row in rows for m in _FORMULA.findall(row))
+    return {_number_of(letters) - 1 for letters in found}
+
+
+def _between(sample: Sequence[Sequence[str]], found: Header) -> Between:
+    heads = [[cell.strip() for cell in r] for r in sample[found.top : found.first]]
+    return Between(heads, header.typed(sample[found.first :], found.width))
 
 
 def _footer(rows: list[Row], lines: list[int], notes: list[str]) -> int:
     """How many rows at the end are footnotes; empty rows count again for that."""
     tail: list[list[str | None]] = []
     for row, line, before in zip(
-        rows[-64:], lines[-64:], [0, *lines][-65:-1], strict=False
+        rows[-TAIL:], lines[-TAIL:], [0, *lines][-TAIL - 1 : -1], strict=False
     ):
         if tail and line > before + 1:
             tail.append([None] * len(row))

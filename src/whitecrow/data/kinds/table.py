@@ -146,7 +146,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         hows |= dict.fromkeys(ignored, "ignore")
         plans = _with_unique_features(_plan(table, hows))
         if not any(plan.features for plan in plans):
-            reasons = "; ".join(str(decision_of(plan)) for plan in plans[:5])
+            said = (str(decision_of(plan)).rstrip(".") for plan in plans[:5])
+            reasons = "; ".join(said)
             raise DataError(f"no column of the table can be used: {reasons}")
         self._set_plans(plans)
         return self

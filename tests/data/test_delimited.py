@@ -239,6 +239,7 @@ PIECES += ['"d,""e"', "é", "\n\n", ",\n", ";", "\t", '5" ', '"f""']
 @example(body=['a"b', ",", '"c', "\n", '"d,""e"'])
 @example(body=['"q"', ",", "1", "\n", '"d,""e"', ",", '""', "\n", "1", ",", "x y"])
 @example(body=['""', "\n", "1", ",", "1"])
+@example(body=[",\n", "1", ","])
 def test_lines_are_the_same_without_counting(
     tmp_path_factory: pytest.TempPathFactory, body: list[str]
 ) -> None:
@@ -250,8 +251,11 @@ def test_lines_are_the_same_without_counting(
         slow = file.lines(range(rows))
     except DataError:
         return
-    if file._one_line_each(rows):
-        assert slow == [file._dialect.line + row for row in range(rows)]
+    # Lines that are no rows, as one without a cell, are counted.
+    assert file._between is not None
+    raw = [file._between.raw(row) for row in range(rows)]
+    if raw and file._one_line_each(raw[-1] + 1):
+        assert slow == [file._dialect.line + row for row in raw]
 
 
 @pytest.mark.parametrize("row", ["1,x y\n", '"1","x ""y"""\r\n'])
@@ -725,6 +729,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoding="utf-8",
 )
 @example(rows=[["", ";\n;"]], separator=",", ends="\n", batch_rows=1, encoding="utf-8")
+@example(
+    rows=[["", "", "\n;;"], ["", "\n;;", "\n;;"]],
+    separator=",",
+    ends="\n",
+    batch_rows=1,
+    encoding="utf-8",
+)
 def test_cells_are_those_of_any_reader_in_one_piece_and_in_batches(
     folder: Path,
     rows: list[list[str]],

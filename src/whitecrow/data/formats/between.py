@@ -5,6 +5,7 @@ Comments, the header once more (as in exports put together), and lines without a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -14,11 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from whitecrow.data.formats.units import kind_of
+from whitecrow.data.formats.units import VALUES, kind_of
 
 __all__ = ["Between", "commented", "lines"]
 
 _FEW = 2
+_ERROR = re.compile(r"#(N/A|[A-Z/0]+[!?])\s*$")
+"""Cells of spreadsheets whose formula failed."""
 _SELDOM = 0.1
 """More cells that begin with # than these are names or colours, and no comments."""
 
@@ -65,8 +68,9 @@ class Between:
         if any(cells == list(head) for head in self._repeatable()):
             self.repeated += 1
             return False
-        misfit = any(kind_of(cells[j]) == "text" for j in self.typed)
-        if cells[0].startswith("#") and misfit:
+        kinds = [kind_of(cells[j]) for j in self.typed]
+        misfit = "text" in kinds and not any(kind in VALUES for kind in kinds)
+        if cells[0].startswith("#") and misfit and not _ERROR.match(cells[0]):
             self.comments.append(" ".join(filter(None, cells)))
             return False
         return True

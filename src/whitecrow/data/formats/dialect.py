@@ -271,6 +271,11 @@ def _without_decimal_commas(usable: list[_Candidate]) -> list[_Candidate]:
 def _splits_header(candidate: _Candidate) -> bool:
     found, records = candidate.found, candidate.records[candidate.found.top :]
     widths = [len(record.cells) == found.width for record in records]
+    commas = [cell for r in records[:50] for cell in r.cells if "," in cell]
+    if 2 * sum(bool(re.search(r"\d,\d", cell)) for cell in commas) < len(commas):
+        return False  # these commas are not within numbers
+    if not all(re.search(r"\w", cell) for cell in records[0].cells[:2]):
+        return False  # no names
     most = len(records) >= max(3, 0.5 * len(candidate.records))
     return most and found.named and widths[0] and sum(widths) >= 0.9 * len(widths)
 
@@ -344,6 +349,8 @@ def _score(rows: list[list[str]], found: Header, separator: str) -> float:
 def _is_clean(cell: str, separator: str) -> bool:
     if kind_of(cell) in VALUES:
         return True
+    if cell.count('"') % 2:  # a quoted cell was split
+        return False
     if any(other in cell for other in ",;\t|" if other != separator):
         return False
     parts = cell.split()

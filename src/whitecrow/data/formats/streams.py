@@ -315,6 +315,10 @@ def _not_utf8(file: Bytes, western: str) -> tuple[Bytes, str, tuple[str, ...]]:
     return file, encoding, (Loud(note),)
 
 
+_FEWEST = 8
+"""Bytes of letters of different words from which on they tell an encoding."""
+
+
 def _by_letters(sample: bytes) -> str | None:
     """The encoding of letters that are not Latin, "" if unknown; None for Latin."""
     import charset_normalizer
@@ -325,7 +329,7 @@ def _by_letters(sample: bytes) -> str | None:
     latin = sum(byte < 128 and chr(byte).isalpha() for byte in letters)
     if high < 2 * len(words) or high <= latin:  # single letters among those of ASCII
         return None
-    if len(words) < 2:
+    if len(words) < 2 or high < _FEWEST:
         return ""
     sample = b"\n".join(words)
     best = charset_normalizer.from_bytes(sample, cp_isolation=_NOT_LATIN).best()

@@ -315,7 +315,7 @@ def _not_utf8(file: Bytes, western: str) -> tuple[Bytes, str, tuple[str, ...]]:
     return file, encoding, (Loud(note),)
 
 
-_FEWEST = 8
+_FEWEST = 6
 """Bytes of letters of different words from which on they tell an encoding."""
 
 

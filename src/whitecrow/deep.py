@@ -33,7 +33,7 @@ from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
+__all__ = ["Batch", "DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
 
 # Numbers in a piece of rows that pass the network together: an accelerator wants much
 # work at once, and on a CPU the layers of a piece should stay in its cache.
@@ -65,6 +65,21 @@ class TrainingSet:
         """The same on another device."""
         outliers = None if self.outliers is None else self.outliers.to(where)
         return TrainingSet(self.x.to(where), self.y.to(where), outliers)
+
+
+class Batch(NamedTuple):
+    """Rows of a step, their labels, and which of them are auxiliary outliers.
+
+    Outliers have no label: a rule says by the mask what they cost.
+    """
+
+    x: Tensor
+    y: Tensor
+    outliers: Tensor | None = None
+
+    def loss(self, rule: Rule, l_n: Tensor, l_a: Tensor | None) -> Tensor:
+        """Combine the losses of the rows by a rule, to one for each member."""
+        return rule(l_n=l_n, l_a=l_a, y=self.y, outliers=self.outliers)
 
 
 class Members:
@@ -110,19 +125,24 @@ class Members:
         seeds = [seed + stage for seed in self.seeds]
         return train.Batches(self.rows, self.batch_size, seeds)
 
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and label codes of a batch."""
+    def take(self, index: Tensor) -> Batch:
+        """Rows and labels of a batch, the auxiliary outliers last."""
         x, y = self.rows_at(index), _at(self.y, index)
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
-            return torch.cat([x, further], dim=-1), y
+            return Batch(torch.cat([x, further], dim=-1), y)
         if self.outliers is None:
-            return x, y
+            return Batch(x, y)
         axis = index.ndim - 1
         drawn = self.outliers[self._draw(index)]
-        known = torch.full_like(y, int(labels.ANOMALY))
-        return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
+        none = torch.full_like(y, int(labels.UNLABELLED))
+        own = torch.zeros_like(y, dtype=torch.bool)
+        return Batch(
+            torch.cat([x, drawn], dim=axis),
+            torch.cat([y, none], dim=axis),
+            torch.cat([own, ~own], dim=axis),
+        )
 
     def rows_at(self, index: Tensor) -> Tensor:
         """Rows (..., batch, *shape) of the numbers (..., batch)."""
@@ -407,7 +427,8 @@ class DeepDetector(Detector):
             What to train now, and what was trained before: milestones count on, and
             batches are in another order.
         """
-        one = TrainingSet(self._tensor(X), torch.from_numpy(y))
+        x = self._tensor(X)
+        one = TrainingSet(x, torch.from_numpy(y), self._outliers(x, None))
         self._go_on(one, X, stages, after=after)
 
     def _go_on(
@@ -492,9 +513,8 @@ class DeepDetector(Detector):
         self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
     ) -> NDArray[np.float64]:
         def step(index: Tensor) -> Tensor:
-            x, y = data.take(index)
-            l_n, l_a = self._losses(net, x)
-            return stage.rule(l_n=l_n, l_a=l_a, y=y)
+            batch = data.take(index)
+            return batch.loss(stage.rule, *self._losses(net, batch.x))
 
         parameters = [p for p in net.parameters() if p.requires_grad]
         return train.train(

@@ -113,13 +113,21 @@ def test_labels_help(method, update):
     assert quality(model, MANY) > quality(inner) + 0.01
 
 
+def test_generated_outliers_stay_outliers():
+    """They were normal rows in the warm-up, and gone after it."""
+    inner = HSC(epochs=30, device="cpu", random_state=0)
+    alone = quality(inner)
+    blind = SOEL(inner, method="blind", warm_up_epochs=15)
+    assert quality(blind) == pytest.approx(alone, abs=0.03)
+
+
 def test_few_labels_weigh_as_much_as_many_rows():
     told = quality(SOEL(sad(epochs=40), ratio=0.1), FEW)
     blind = quality(SOEL(sad(epochs=40), method="blind"), FEW)
     assert told > blind
 
 
-@pytest.mark.parametrize("method", [NeuTraLAD, DeepSVDD])
+@pytest.mark.parametrize("method", [NeuTraLAD, DeepSVDD, HSC])
 def test_blind_is_the_method_itself(method):
     inner = method(random_state=0, **SHORT)
     plain = inner.fit(X).anomaly_score(TEST)

@@ -508,7 +508,7 @@ class ALAD(DeepDetector):
         def step(index: Tensor) -> Tensor:
             average.update()  # with what the step before left
             iterate(net)
-            x, _ = data.take(index)
+            x = data.take(index).x
             like = x.new_empty(*x.shape[:-1], self._latent(x.shape[-1]))
             _train_critics(net, x, noise.normal(like), noise, opponent)
             z = noise.normal(like)

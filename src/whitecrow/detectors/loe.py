@@ -65,6 +65,10 @@ class LOE(Detector):
     The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD and
     `objective` of DeepSVDD have no effect in it.
 
+    A method that trains against outliers which it generates, as HSC does, trains
+    against them here too, in the warm-up as well. They cost l_a, are never guessed to
+    be normal, and do not count in `ratio`.
+
     NOTE[DIFF] Optimiser moments start anew after the warm-up. Labelled rows, where `y`
     has some, keep their label.
 

@@ -178,6 +178,11 @@ class SOEL(Detector):
 
     Notes
     -----
+    A method that trains against outliers which it generates, as HSC does, trains
+    against them here too, in the warm-up as well: they cost l_a beside the unlabelled
+    rows, and do not count in `ratio`. With `method="sup"` they cost nothing after the
+    warm-up.
+
     NOTE[DIFF] Labelled and unlabelled rows share a batch, and so the statistics of
     batch normalisation: in the reference those of the labelled batch are of K rows.
 

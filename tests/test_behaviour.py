@@ -259,6 +259,18 @@ class BlindToOutliers(SoundWithLabels):
         super()._fit(X, codes, None)
 
 
+@breaks("auxiliary_outliers_help")
+class ForgetsOutliers(SoundWithLabels):
+    def refit(self, X):
+        return self.fit(X)
+
+
+@breaks("auxiliary_outliers_help")
+class RefusesForNoReason(SoundWithLabels):
+    def refit(self, X):
+        raise ParameterError("not today")
+
+
 @breaks("deterministic")
 class Forgetful(Sound):
     def _fit(self, X, codes, auxiliary):

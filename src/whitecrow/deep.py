@@ -234,6 +234,8 @@ class DeepDetector(Detector):
     clip_norm: float | None = None
     net_: nn.Module
     scaler_: Scaler | None
+    # Of methods that take outliers; files of before do not tell.
+    auxiliary_given_: bool = False
     loss_curve_: NDArray[np.float64]
     member_scale_: NDArray[np.float64]
 
@@ -312,7 +314,12 @@ class DeepDetector(Detector):
 
     @available_if(lambda self: self.uses_labels)  # type: ignore[untyped-decorator]
     def refit(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, share: float = 0.2
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        auxiliary: ArrayLike | None = None,
+        share: float = 0.2,
     ) -> Self:
         """Train on from the present weights, for a share of the epochs.
 
@@ -327,6 +334,9 @@ class DeepDetector(Detector):
             Rows like those of `fit`, usually the same.
         y : array-like of shape (n,), optional
             As for `fit`.
+        auxiliary : array-like with rows like those of `X`, optional
+            Outliers from elsewhere, for methods with outlier exposure. Those of `fit`
+            are not kept: a detector that was fitted with some needs some again.
         share : float in (0, 1], default=0.2
             Share of `epochs`, and more of them, up to all, where that would be less
             than 200 steps; `milestones` come as much earlier.
@@ -338,7 +348,7 @@ class DeepDetector(Detector):
         Raises
         ------
         DataError, LabelError, ParameterError
-            As `fit`, and where `share` is not in (0, 1].
+            As `fit`, where `share` is not in (0, 1], and where `auxiliary` is missing.
         TrainingError
             When training diverges. After any error, or an interrupt, the detector is
             as it was.
@@ -364,9 +374,14 @@ class DeepDetector(Detector):
             )
         rows = self._check_rows(X, reset=False)
         codes = self._codes(y, len(rows))
-        x = self._tensor(rows)
-        one = TrainingSet(x, torch.from_numpy(codes), self._outliers(x, None))
+        outliers = self._check_auxiliary(auxiliary)
+        if outliers is None and self.auxiliary_given_:
+            raise ParameterError(
+                f"this {type(self).__name__} was fitted with auxiliary outliers, which "
+                "it does not keep; give them again: refit(X, y, auxiliary=...)"
+            )
         shorter = self._shorter(share, len(rows))
+        one = shorter._scaled_set(rows, codes, outliers)
         shorter._go_on(one, rows, shorter._stages(), after=[])
         shorter._set_threshold(rows, codes)
         # Only now, when nothing can fail any more.
@@ -454,6 +469,13 @@ class DeepDetector(Detector):
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> TrainingSet:
         self.scaler_ = Scaler.fit(X, self.scaling) if X.ndim == 2 else None
+        return self._scaled_set(X, codes, auxiliary)
+
+    def _scaled_set(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> TrainingSet:
+        if self.uses_auxiliary:
+            self.auxiliary_given_ = auxiliary is not None
         x = self._tensor(X)
         given = None if auxiliary is None else self._tensor(auxiliary)
         return TrainingSet(x, torch.from_numpy(codes), self._outliers(x, given))

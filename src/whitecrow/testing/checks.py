@@ -310,7 +310,11 @@ def check_labels_are_ignored(detector: Detector) -> None:
 
 @_check("table", "auxiliary")
 def check_auxiliary_outliers_help(detector: Detector) -> None:
-    """Outliers given as `auxiliary` tell what is hidden without them."""
+    """Outliers given as `auxiliary` tell what is hidden without them.
+
+    Where there is a `refit`, it does not forget them: it finds what was found, or asks
+    for them in one line.
+    """
     X, y = _hidden_cluster(480, seed=1)
     test, truth = _hidden_cluster(480, seed=2)
     given = _seeded(detector).fit(X[y == 0], auxiliary=X[y == 1])
@@ -319,6 +323,20 @@ def check_auxiliary_outliers_help(detector: Detector) -> None:
     _require(
         found >= max(FOUND, without + ADVANTAGE),
         f"auxiliary outliers do not help: AUROC {found:.3f}, and {without:.3f} without",
+    )
+    if hasattr(given, "refit"):
+        _require_outliers_stay(given, X[y == 0], test, truth)
+
+
+def _require_outliers_stay(fitted: Any, X: Array, test: Array, truth: Array) -> None:
+    try:
+        fitted.refit(X)
+    except UserError as error:
+        _require("auxiliary" in str(error), f"refit without outliers says: {error}")
+    found = _auroc(fitted, test, truth)
+    _require(
+        found >= FOUND,
+        f"refit forgets the auxiliary outliers of fit: AUROC is then {found:.3f}",
     )
 
 

@@ -204,6 +204,8 @@ class DeepDetector(Detector):
     """
 
     has_l_a: ClassVar[bool] = False
+    # Whether training is the minimum of a rule of `supervision`, as wrappers need it.
+    takes_rules: ClassVar[bool] = True
     explanation: ClassVar[str] = "gradient"
     # Parameters that hold several counts: widths of layers, or epochs.
     _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
@@ -263,6 +265,9 @@ class DeepDetector(Detector):
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
         """What happens between first weights and training: pretraining, a centre."""
+
+    def _arrange(self, net: nn.Module, data: Members) -> None:
+        """Set up the batches of a training, the first one or one that goes on."""
 
     def _settle(self, net: nn.Module, data: Members) -> None:
         """What happens between training and the first score: statistics of the rows.
@@ -501,6 +506,7 @@ class DeepDetector(Detector):
         after: Sequence[Stage] = (),
     ) -> NDArray[np.float64]:
         """Train through the stages, and keep the network."""
+        self._arrange(net, data)
         net.train()
         with device.threads(_work(net, self.batch_size)), _masks(net, data.seeds[0]):
             curve = self._run(net, data, stages, after)
@@ -717,12 +723,19 @@ def fresh_copy(
     Raises
     ------
     ParameterError
-        When it is no deep method, or has no loss for anomalies and needs one.
+        When it is no deep method, is not trained by a rule, or has no loss for
+        anomalies and needs one.
     """
     if not isinstance(given, DeepDetector):
         raise ParameterError(
             f"{who} trains deep methods of whitecrow, not {type(given).__name__}; "
             "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    if not given.takes_rules:
+        raise ParameterError(
+            f"{type(given).__name__} has a training of its own, without a loss of each "
+            f"row that {who} could weigh; use {type(given).__name__} by itself, or "
+            f"{who} over NeuTraLAD, DeepSVDD, DeepSAD or HSC"
         )
     if needs is not None and not given.has_l_a:
         raise ParameterError(

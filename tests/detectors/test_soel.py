@@ -127,7 +127,10 @@ def test_few_labels_weigh_as_much_as_many_rows():
     assert told > blind
 
 
-@pytest.mark.parametrize("method", [NeuTraLAD, DeepSVDD, HSC])
+BLIND = [NeuTraLAD, DeepSVDD, HSC, wc.DAGMM, wc.SOMDAGMM, wc.GOAD, wc.DSEBM]
+
+
+@pytest.mark.parametrize("method", BLIND)
 def test_blind_is_the_method_itself(method):
     inner = method(random_state=0, **SHORT)
     plain = inner.fit(X).anomaly_score(TEST)
@@ -169,6 +172,28 @@ def test_the_stages():
 def test_the_same_seed_gives_the_same_scores():
     one, two = (SOEL(NeuTraLAD(**SHORT), random_state=5).fit(X, FEW) for _ in range(2))
     assert_array_equal(one.anomaly_score(TEST), two.anomaly_score(TEST))
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_places_on_maps_are_there_in_every_stage(n_members):
+    """The second stage had no places: a traceback about shapes of matrices."""
+    inner = wc.SOMDAGMM(n_soms=2, n_members=n_members, batch_size=150, **SHORT)
+    model = SOEL(inner, method="blind", random_state=0).fit(X, FEW)
+    alone = inner.set_params(random_state=0).fit(X)
+    maps = [m.net_.state_dict()["maps.weight"] for m in (alone, model.detectors_[0])]
+    assert_array_equal(*maps)
+    assert np.isfinite(model.anomaly_score(TEST)).all()
+
+
+@pytest.mark.parametrize("inner", [wc.ALAD(**SHORT), wc.DUAD(**SHORT)])
+@pytest.mark.parametrize(
+    "wrapped", [lambda m: LOE(m, variant="refine"), lambda m: SOEL(m, method="blind")]
+)
+def test_methods_with_a_training_of_their_own_are_refused(inner, wrapped):
+    """DUAD was trained as if there were no rule."""
+    with pytest.raises(ParameterError, match="has a training of its own") as caught:
+        wrapped(inner).fit(X)
+    assert "\n" not in str(caught.value)
 
 
 # ------------------------------------------------------------------- ratio, labels

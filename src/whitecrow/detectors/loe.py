@@ -62,8 +62,9 @@ class LOE(Detector):
 
     Notes
     -----
-    The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD and
-    `objective` of DeepSVDD have no effect in it.
+    The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD,
+    `objective` of DeepSVDD, `robust` of RobustAutoEncoder and `only_ce_epochs` of DROCC
+    have no effect in it. ALAD and DUAD, whose training is no rule, are refused.
 
     A method that trains against outliers which it generates, as HSC does, trains
     against them here too, in the warm-up as well. They cost l_a, are never guessed to

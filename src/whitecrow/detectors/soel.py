@@ -178,6 +178,9 @@ class SOEL(Detector):
 
     Notes
     -----
+    The rule of SOEL takes the place of those of `detector`, as in LOE; ALAD and DUAD
+    are refused.
+
     A method that trains against outliers which it generates, as HSC does, trains
     against them here too, in the warm-up as well: they cost l_a beside the unlabelled
     rows, and do not count in `ratio`. With `method="sup"` they cost nothing after the

@@ -84,6 +84,23 @@ def test_all_or_no_rows_labelled(kind, known):
     assert sorted(rows.tolist()) == list(range(9))
 
 
+def test_one_unlabelled_row_is_never_a_batch():
+    """It reached batch normalisation by itself, and left NaN there."""
+    (together,) = Alternating(members(9, range(8), batch_size=4), 0)
+    assert sorted(together.tolist()) == list(range(9))
+    for kind in (Joint, Alternating):
+        sizes = [len(batch) for batch in kind(members(9, range(4), batch_size=4), 0)]
+        # Beside the labelled rows the last of five may stand alone, but not by itself.
+        assert sizes == ([8, 5] if kind is Joint else [4, 4])
+
+
+@pytest.mark.parametrize("update", ["joint", "alternate"])
+def test_one_row_without_a_label(update):
+    y = np.where(np.arange(30) == 29, np.nan, np.arange(30) < 5)
+    model = SOEL(DeepSVDD(pretrain=False, **SHORT), update=update, random_state=0)
+    assert np.isfinite(model.fit(X[:30], y).anomaly_score(X)).all()
+
+
 @pytest.mark.parametrize("kind", [Joint, Alternating, LabelledOnly])
 def test_batches_of_members(kind):
     for batch in kind(members(9, [0, 4], n_members=3), 0):

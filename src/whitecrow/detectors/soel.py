@@ -98,10 +98,13 @@ class _Steps:
 class Joint(_Steps):
     """Batches of unlabelled rows, each with the labelled rows in front of it."""
 
+    in_company: ClassVar[bool] = True
+
     def __init__(self, data: Members, number: int) -> None:
         super().__init__(data, number)
         whole = self.free if self.free.shape[-1] else self.known
-        self._rest = train.Batches(whole, self.size, self.seeds)
+        company = self.in_company and 0 < self.known.shape[-1] < self.n
+        self._rest = train.Batches(whole, self.size, self.seeds, in_company=company)
 
     def __iter__(self) -> Iterator[Tensor]:
         """One epoch."""
@@ -113,10 +116,18 @@ class Joint(_Steps):
 
 
 class Alternating(Joint):
-    """All labelled rows as one batch before every batch of unlabelled ones."""
+    """All labelled rows as one batch before every batch of unlabelled ones.
+
+    One unlabelled row is no batch, as it cannot be normalised: it joins the others.
+    """
+
+    in_company: ClassVar[bool] = False
 
     def __iter__(self) -> Iterator[Tensor]:
         """One epoch."""
+        if self.free.shape[-1] == 1:
+            yield torch.cat([self.known, self.free], dim=-1)
+            return
         for batch in self._rest:
             if self.free.shape[-1] and self.known.shape[-1]:
                 yield self.known

@@ -449,6 +449,21 @@ def check_wrappers(detector: Detector) -> None:
     for method in ("loe", "hard", "refine", "oc", "sup", "blind"):
         for update in ("joint", "alternate"):
             _wrapped(soel, inner, X, y, method=method, update=update)
+    _require_last_row(soel, inner, X)
+
+
+def _require_last_row(soel: Any, inner: Detector, X: Array) -> None:
+    """One row without a label is learnt from as two are."""
+    place = np.arange(len(X))
+    one_free, two_free = (np.where(place < n, np.nan, place % 4 == 0) for n in (1, 2))
+    for update in ("joint", "alternate"):
+        one, two = (
+            _wrapped(soel, inner, X, y, update=update) for y in (one_free, two_free)
+        )
+        _require(
+            one is not None or two is None,
+            f"SOEL with update={update!r} fails where one row has no label",
+        )
 
 
 def _short(detector: Detector) -> Detector:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.nets import noise
+from whitecrow.nets import lenet, noise
 from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
@@ -515,11 +515,15 @@ class DeepDetector(Detector):
             self._settle(net, data)
         return curve
 
-    def _first_weights(self, seeds: list[int]) -> nn.Module:
+    def _first_weights(
+        self, seeds: list[int], saved: Collection[str] = ()
+    ) -> nn.Module:
         nets = []
         for seed in seeds:
             with device.seeded(seed):
                 nets.append(self._build(self.input_shape_))
+        for net in nets:
+            lenet.restore_biases(net, saved)
         return nets[0] if len(nets) == 1 else stacked.stack(nets)
 
     def _run(
@@ -614,9 +618,10 @@ class DeepDetector(Detector):
         path = (x - base) * total / _STEPS_OF_PATH
         return np.asarray(path.double().cpu().numpy())
 
-    def _rebuild_net(self) -> nn.Module:
-        """A network of the fitted architecture, for a file's weights to go into."""
-        return self._first_weights([0] * self.n_members)
+    def _rebuild_net(self, saved: Iterable[str] = ()) -> nn.Module:
+        """Build the fitted architecture, for a file's weights of these names."""
+        names = {stacked.dotted(name) for name in saved}
+        return self._first_weights([0] * self.n_members, names)
 
 
 def fit_seeds(

@@ -87,7 +87,6 @@ class LOE(Detector):
     """
 
     uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), None],
@@ -150,10 +149,14 @@ class LOE(Detector):
     def _anomaly_score(self, X: Rows) -> Scores:
         return self.detector_._anomaly_score(X)
 
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """How the method underneath is explained."""
+        inner = getattr(self, "detector_", self.detector)
+        return str(getattr(inner, "explanation", "occlusion"))
 
-        return explain.raw(self.detector_, X)
+    def _contributions(self, X: Rows) -> Scores:
+        return self.detector_._contributions(X)
 
     def embed(self, X: ArrayLike) -> NDArray[np.float32]:
         """Codes of the method underneath; see `DeepDetector.embed`."""

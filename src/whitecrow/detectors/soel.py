@@ -40,7 +40,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from whitecrow import labels, ratio, train
+from whitecrow import explain, labels, ratio, train
 from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
 from whitecrow.detectors import _table
@@ -227,7 +227,6 @@ class SOEL(Detector):
     """
 
     uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), list, tuple, None],
@@ -452,10 +451,16 @@ class SOEL(Detector):
         scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
         return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
 
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """How the methods underneath are explained, by the least exact way."""
+        inner = getattr(self, "detectors_", self.detector)
+        return explain.least_exact(
+            inner if isinstance(inner, list | tuple) else [inner]
+        )
 
-        parts = [explain.raw(inner, X) for inner in self.detectors_]
+    def _contributions(self, X: Rows) -> Scores:
+        parts = [inner._contributions(X) for inner in self.detectors_]
         if len(parts) == 1:
             return parts[0]
         # The slope of asinh between the median and the score of each row.

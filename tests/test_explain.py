@@ -90,6 +90,22 @@ def test_occlusion_in_blocks_is_that_in_one(monkeypatch):
     assert_allclose(detector.explain(TABLE[:9]), whole)
 
 
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_explanations_in_pieces_are_those_at_once(name, monkeypatch):
+    """Gradients of all rows were in memory together."""
+    detector = EXPLAINED[name].fit(TABLE)
+    whole = detector.explain(TABLE[:9])
+    asked, own = [], type(detector)._contributions
+    monkeypatch.setattr(
+        type(detector),
+        "_contributions",
+        lambda self, X: asked.append(len(X)) or own(self, X),
+    )
+    monkeypatch.setattr(explain, "_NUMBERS", 4 * 6)
+    assert_allclose(detector.explain(TABLE[:9]), whole, rtol=1e-5, atol=1e-6)
+    assert asked == [4, 4, 1]
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_patches_are_replaced_by_the_mean_picture_in_the_units_of_the_picture(kind):
     unit = 255 if kind == np.float32 else 1

@@ -211,7 +211,7 @@ class DeepDetector(Detector):
     _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "network": [StrOptions({"auto", "mlp"}), str, callable],
+        "network": [StrOptions({"auto", "mlp", *lenet.LENETS}), callable],
         "scaling": [StrOptions(set(SCALINGS))],
         "epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],

@@ -30,6 +30,9 @@ __all__ = ["contributions", "estimated", "least_exact"]
 _PATCHES = 12
 _BLOCK = 4096
 
+# Numbers of a piece of rows: gradients hold what all layers make of it in memory.
+_NUMBERS = 2**20
+
 
 def contributions(detector: Detector, X: Rows) -> Scores:
     """Contribution of each column or pixel to the anomaly score.
@@ -54,7 +57,9 @@ def contributions(detector: Detector, X: Rows) -> Scores:
     >>> int(parts.argmax())
     1
     """
-    parts = detector._contributions(X)
+    size = max(1, _NUMBERS // X[:1].size)
+    pieces = [X[start : start + size] for start in range(0, len(X), size)]
+    parts = np.concatenate([detector._contributions(piece) for piece in pieces])
     return _smooth(parts) if X.ndim == 4 else parts
 
 

@@ -138,6 +138,16 @@ def test_generated_outliers_stay_outliers():
     assert quality(blind) == pytest.approx(alone, abs=0.03)
 
 
+def test_blind_does_not_see_labels_in_its_threshold_either():
+    """It said "best F1 on 15 labelled anomalies"."""
+    models = [
+        SOEL(NeuTraLAD(**SHORT), method="blind", random_state=0).fit(X, y)
+        for y in (MANY, None)
+    ]
+    assert models[0].threshold_ == models[1].threshold_
+    assert models[0].threshold_source_ == models[1].threshold_source_
+
+
 def test_few_labels_weigh_as_much_as_many_rows():
     told = quality(SOEL(sad(epochs=40), ratio=0.1), FEW)
     blind = quality(SOEL(sad(epochs=40), method="blind"), FEW)

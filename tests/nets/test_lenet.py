@@ -167,7 +167,9 @@ def test_stacked_members_equal_the_members(name, training):
 @pytest.mark.parametrize("make", [encoder, decoder])
 class TestErrors:
     def test_unknown_name(self, make):
-        with pytest.raises(ParameterError, match=r"no LeNet 'vgg'.*'lenet_mnist'"):
+        with pytest.raises(
+            ParameterError, match=r"network='vgg' is not for pictures.*'lenet_mnist'"
+        ):
             make("vgg", (1, 28, 28))
 
     @pytest.mark.parametrize("name", PUBLISHED)

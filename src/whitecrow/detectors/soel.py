@@ -172,8 +172,8 @@ class SOEL(Detector):
     warm_up_epochs : int
         Epochs in which every row counts as normal; they are among those of `detector`.
     contamination : "auto" or float in (0, 0.5]
-        For the threshold; "auto" looks at the labels if they are enough, else at the
-        scores.
+        For the threshold; "auto" looks at the labels if they are enough and `method` is
+        not "blind", else at the scores.
     random_state : int, Generator or None
         Given to a `detector` that has none.
 
@@ -328,8 +328,6 @@ class SOEL(Detector):
         self._train(X, codes, codes)
 
     def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
-        if self.method == "blind":  # a centre, too, is then that of all rows
-            codes = soft = np.full_like(codes, labels.UNLABELLED)
         self.detectors_ = self._inner(X)
         for inner in self.detectors_:
             inner._check_fit(X, None, None)
@@ -345,6 +343,13 @@ class SOEL(Detector):
             inner._continue(X, soft, [rest], after=[warm])
             inner._set_threshold(X, codes)
         self._measure(X)
+
+    def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
+        codes = super()._codes(y, n)
+        if self.method != "blind":
+            return codes
+        # For the centre and the threshold, too, all rows are then alike.
+        return np.full_like(codes, labels.UNLABELLED)
 
     def _warm_up(self, inner: DeepDetector) -> Stage:
         return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))

@@ -285,7 +285,9 @@ def _first_maps(name: str, plan: _Plan, rep_dim: int, *, bias: bool) -> list[nn.
 def _plan(name: str, shape: Shape) -> _Plan:
     if name not in LENETS:
         legal = ", ".join(repr(known) for known in LENETS)
-        raise ParameterError(f"there is no LeNet {name!r}; use one of {legal}")
+        raise ParameterError(
+            f"network={name!r} is not for pictures; use 'auto' or one of {legal}"
+        )
     if len(shape) != 3:
         raise DataError(
             f"{name} takes pictures of shape (c, h, w), not rows of shape "

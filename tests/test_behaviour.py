@@ -14,6 +14,7 @@ import whitecrow as wc
 from whitecrow import shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import ParameterError, TrainingError, UserError
+from whitecrow.supervision import unlabelled
 from whitecrow.testing import check_detector, checks_for
 from whitecrow.testing.checks import CHECKS
 
@@ -172,7 +173,7 @@ def test_every_check_applies_to_one_of_the_sound_detectors():
     applied = {
         name for cls in (Sound, SoundWithLabels) for name, _ in checks_for(cls())
     }
-    assert applied | {"save_and_load"} == set(CHECKS)
+    assert applied | {"save_and_load", "wrappers"} == set(CHECKS)
 
 
 # ----------------------------------------------------------------- ... and broken ones
@@ -259,6 +260,18 @@ class BlindToOutliers(SoundWithLabels):
         super()._fit(X, codes, None)
 
 
+@breaks("auxiliary_outliers_help")
+class ForgetsOutliers(SoundWithLabels):
+    def refit(self, X):
+        return self.fit(X)
+
+
+@breaks("auxiliary_outliers_help")
+class RefusesForNoReason(SoundWithLabels):
+    def refit(self, X):
+        raise ParameterError("not today")
+
+
 @breaks("deterministic")
 class Forgetful(Sound):
     def _fit(self, X, codes, auxiliary):
@@ -321,6 +334,27 @@ class ReadsGlobalState(Sound):
     def _anomaly_score(self, X):
         state = np.random.get_state()[1][0]
         return super()._anomaly_score(X) * (1 + state % 7)
+
+
+@breaks("wrappers")
+class IgnoresRules(wc.AutoEncoder):
+    """As DUAD did."""
+
+    def _train_stage(self, net, data, stage, number, done):
+        stage = stage._replace(rule=unlabelled)
+        return super()._train_stage(net, data, stage, number, done)
+
+
+@breaks("wrappers")
+class CannotGoOn(wc.AutoEncoder):
+    """As SOM-DAGMM could not: its rows have columns that a further training lacked."""
+
+    def _prepare(self, net, data):
+        data.prepared = True
+
+    def _train_stage(self, net, data, stage, number, done):
+        assert data.prepared
+        return super()._train_stage(net, data, stage, number, done)
 
 
 @breaks("scores")

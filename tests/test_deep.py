@@ -218,10 +218,11 @@ def test_each_set_draws_from_its_own_outliers():
     ]
     data = Members(sets, [0, 1, 2, 3], batch_size=6)
     (index,) = data.batches(0)
-    x, y = data.take(index)
+    x, y, outliers = data.take(index)
     assert x.shape == (4, 12, 1)
     assert_array_equal(x[:, 6:, 0], np.arange(1.0, 5)[:, None].repeat(6, 1))
-    assert_array_equal(y[0], [-1] * 6 + [1] * 6)
+    assert_array_equal(y, np.full((4, 12), -1))
+    assert_array_equal(outliers[0], np.arange(12) >= 6)
 
 
 def test_further_columns_are_those_of_the_row_and_of_the_member():
@@ -232,13 +233,13 @@ def test_further_columns_are_those_of_the_row_and_of_the_member():
         data = Members(sets, [0, 1], batch_size=4)
         data.append(torch.stack([x + 10, x + 20]))
         for index in data.batches(0):
-            rows, _ = data.take(index)
+            rows = data.take(index).x
             further = rows[..., 1] - rows[..., 0]
             assert_array_equal(further, np.full_like(further, [[10.0], [20.0]]))
     alone = Members([TrainingSet(x, y)], [0], batch_size=4)
     alone.append(x + 10)
     for index in alone.batches(0):
-        rows, _ = alone.take(index)
+        rows = alone.take(index).x
         assert_array_equal(rows[:, 1] - rows[:, 0], np.full(len(index), 10.0))
 
 

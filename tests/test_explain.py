@@ -90,12 +90,28 @@ def test_occlusion_in_blocks_is_that_in_one(monkeypatch):
     assert_allclose(detector.explain(TABLE[:9]), whole)
 
 
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_explanations_in_pieces_are_those_at_once(name, monkeypatch):
+    """Gradients of all rows were in memory together."""
+    detector = EXPLAINED[name].fit(TABLE)
+    whole = detector.explain(TABLE[:9])
+    asked, own = [], type(detector)._contributions
+    monkeypatch.setattr(
+        type(detector),
+        "_contributions",
+        lambda self, X: asked.append(len(X)) or own(self, X),
+    )
+    monkeypatch.setattr(explain, "_NUMBERS", 4 * 6)
+    assert_allclose(detector.explain(TABLE[:9]), whole, rtol=1e-5, atol=1e-6)
+    assert asked == [4, 4, 1]
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_patches_are_replaced_by_the_mean_picture_in_the_units_of_the_picture(kind):
     unit = 255 if kind == np.float32 else 1
     given = (PICTURES / unit).astype(kind)
     detector = Sum().fit(given)
-    heat = explain.raw(detector, given[:1])
+    heat = detector._contributions(given[:1])
     # 24 x 36 pixels in 12 x 12 patches of 2 x 3
     difference = given[0, 0] - PICTURES.mean(axis=0)[0].astype(kind) / unit
     patches = difference.reshape(12, 2, 12, 3).sum(axis=(1, 3))
@@ -121,4 +137,26 @@ def test_typical_rows_have_nothing_to_explain():
 
 def test_methods_say_how_they_are_explained():
     for record in wc.methods():
-        assert record.cls.explanation in {"exact", "gradient", "occlusion"}
+        assert record.cls().explanation in {"exact", "gradient", "occlusion"}
+
+
+@pytest.mark.parametrize(
+    ("detector", "way"),
+    [
+        (wc.LOE(wc.NeuTraLAD(epochs=1)), "occlusion"),
+        (wc.LOE(wc.DeepSVDD(epochs=1)), "gradient"),
+        (wc.LOE(wc.RobustAutoEncoder(epochs=1)), "exact"),
+        (wc.LOE(), "occlusion"),
+        (wc.SOEL(wc.HSC(epochs=1)), "gradient"),
+        (wc.SOEL([wc.HSC(epochs=1), wc.NeuTraLAD(epochs=1)]), "occlusion"),
+        (wc.SOEL([wc.HSC(epochs=1), wc.RobustAutoEncoder(epochs=1)]), "gradient"),
+        (wc.Consensus([wc.KNN(), wc.PCA()]), "exact"),
+        (wc.Consensus([wc.KNN(), wc.OCSVM()]), "occlusion"),
+        (wc.Consensus(), "exact"),
+    ],
+)
+def test_wrappers_say_how_what_they_wrap_is_explained(detector, way):
+    """They all said "exact"."""
+    assert detector.explanation == way
+    if detector.get_params(deep=False).get("detector", detector) is not None:
+        assert detector.fit(TABLE[:40]).explanation == way

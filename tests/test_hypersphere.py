@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import whitecrow as wc
 from whitecrow import hypersphere, train
 from whitecrow.deep import Members, TrainingSet
 from whitecrow.errors import ParameterError
@@ -134,3 +136,13 @@ def test_networks_that_do_not_fit_are_refused():
         hypersphere.build((5,), **{**NET, "network": lambda shape: 3})
     with pytest.raises(ParameterError, match="'lenet_mnist' is not for tables"):
         hypersphere.build((5,), **{**NET, "network": "lenet_mnist"})
+
+
+def test_networks_for_tables_are_refused_for_pictures():
+    """The message was "there is no LeNet 'mlp'"."""
+    pictures = np.zeros((9, 1, 8, 8), dtype=np.uint8)
+    for method in (wc.HSC, wc.DeepSVDD, wc.AutoEncoder):
+        with pytest.raises(ParameterError, match="network='mlp' is not for pictures"):
+            method(network="mlp").fit(pictures)
+        with pytest.raises(ParameterError, match="The 'network' parameter of"):
+            method(network="resnet").fit(pictures)

@@ -304,3 +304,57 @@ def test_a_column_of_losses_is_refused(name):
     batch = pair([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     with pytest.raises(TypeCheckError):
         RULES[name](**{**batch, "l_n": batch["l_n"][:, None]})
+
+
+# ---------------------------------------------------------------- auxiliary outliers
+
+ALL_RULES = {
+    "unlabelled": unlabelled,
+    "supervised": supervised,
+    "exposure": exposure,
+    "semi": semi(2.0),
+    "refine": refine(0.4),
+    "soft": latent(0.4),
+    "hard": latent(0.4, soft=False),
+    "labelled": labelled(),
+    "one_class": one_class(),
+    "soel": soel(0.4),
+    "soel hard": soel(0.4, variant="hard"),
+    "soel refine": soel(0.4, variant="refine"),
+    "truncated": truncated(0.4),
+}
+
+
+def with_outliers(l_n, l_a):
+    """Five rows, two of them labelled, and two outliers behind them."""
+    both = pair(
+        [*BATCH["l_n"], *l_n], [*BATCH["l_a"], *l_a], [-1, -1, -1, 1, 0, -1, -1]
+    )
+    return {**both, "outliers": torch.arange(7) >= 5}
+
+
+@pytest.mark.parametrize("name", ALL_RULES)
+def test_outliers_are_never_taken_for_training_rows(name):
+    """Whatever they would cost as normal rows has no effect, and l_a has."""
+    rule = ALL_RULES[name]
+    loss, same = (rule(**with_outliers(l_n, [1, 2])) for l_n in ([0, 0], [70, -70]))
+    assert torch.equal(loss, same)
+    other = rule(**with_outliers([0, 0], [1, 3]))
+    assert torch.equal(loss, other) == (name in {"supervised", "labelled"})
+
+
+def test_outliers_count_among_the_rows_without_labels():
+    known = (0.05 * 0.9 + 0.95 * 0.3 + 0.95 * 0.4 + 0.05 * 0.9) / 2
+    rest = (0.2 + 0.5 + 0.1 + 1 + 2) / 5
+    assert one_class()(**with_outliers([0, 0], [1, 2])).item() == pytest.approx(
+        known + rest
+    )
+
+
+def test_outliers_have_no_part_in_the_quota():
+    """1.2 of three free rows are suspected, as without the two outliers."""
+    free = {"l_n": [0.2, 0.5, 0.1], "l_a": [1.2, 0.8, 1.5]}
+    alone = latent(0.4, soft=False)(**pair(**free)).item() * 3
+    both = pair([*free["l_n"], 9, 9], [*free["l_a"], 1, 2])
+    found = latent(0.4, soft=False)(**both, outliers=torch.arange(5) >= 3).item() * 5
+    assert found == pytest.approx(alone + 3)

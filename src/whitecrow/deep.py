@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
@@ -28,12 +28,12 @@ from torch import Tensor, nn
 from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.nets import noise
+from whitecrow.nets import lenet, noise
 from whitecrow.nets.mlp import BatchNorm
 from whitecrow.scaling import SCALINGS, Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
+__all__ = ["Batch", "DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
 
 # Numbers in a piece of rows that pass the network together: an accelerator wants much
 # work at once, and on a CPU the layers of a piece should stay in its cache.
@@ -65,6 +65,21 @@ class TrainingSet:
         """The same on another device."""
         outliers = None if self.outliers is None else self.outliers.to(where)
         return TrainingSet(self.x.to(where), self.y.to(where), outliers)
+
+
+class Batch(NamedTuple):
+    """Rows of a step, their labels, and which of them are auxiliary outliers.
+
+    Outliers have no label: a rule says by the mask what they cost.
+    """
+
+    x: Tensor
+    y: Tensor
+    outliers: Tensor | None = None
+
+    def loss(self, rule: Rule, l_n: Tensor, l_a: Tensor | None) -> Tensor:
+        """Combine the losses of the rows by a rule, to one for each member."""
+        return rule(l_n=l_n, l_a=l_a, y=self.y, outliers=self.outliers)
 
 
 class Members:
@@ -110,19 +125,24 @@ class Members:
         seeds = [seed + stage for seed in self.seeds]
         return train.Batches(self.rows, self.batch_size, seeds)
 
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows and label codes of a batch."""
+    def take(self, index: Tensor) -> Batch:
+        """Rows and labels of a batch, the auxiliary outliers last."""
         x, y = self.rows_at(index), _at(self.y, index)
         if self._further is not None:
             own = (index % self.n).unsqueeze(-1)
             further = torch.take_along_dim(self._further, own, dim=-2)
-            return torch.cat([x, further], dim=-1), y
+            return Batch(torch.cat([x, further], dim=-1), y)
         if self.outliers is None:
-            return x, y
+            return Batch(x, y)
         axis = index.ndim - 1
         drawn = self.outliers[self._draw(index)]
-        known = torch.full_like(y, int(labels.ANOMALY))
-        return torch.cat([x, drawn], dim=axis), torch.cat([y, known], dim=axis)
+        none = torch.full_like(y, int(labels.UNLABELLED))
+        own = torch.zeros_like(y, dtype=torch.bool)
+        return Batch(
+            torch.cat([x, drawn], dim=axis),
+            torch.cat([y, none], dim=axis),
+            torch.cat([own, ~own], dim=axis),
+        )
 
     def rows_at(self, index: Tensor) -> Tensor:
         """Rows (..., batch, *shape) of the numbers (..., batch)."""
@@ -184,12 +204,14 @@ class DeepDetector(Detector):
     """
 
     has_l_a: ClassVar[bool] = False
+    # Whether training is the minimum of a rule of `supervision`, as wrappers need it.
+    takes_rules: ClassVar[bool] = True
     explanation: ClassVar[str] = "gradient"
     # Parameters that hold several counts: widths of layers, or epochs.
     _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "network": [StrOptions({"auto", "mlp"}), str, callable],
+        "network": [StrOptions({"auto", "mlp", *lenet.LENETS}), callable],
         "scaling": [StrOptions(set(SCALINGS))],
         "epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -214,6 +236,8 @@ class DeepDetector(Detector):
     clip_norm: float | None = None
     net_: nn.Module
     scaler_: Scaler | None
+    # Of methods that take outliers; files of before do not tell.
+    auxiliary_given_: bool = False
     loss_curve_: NDArray[np.float64]
     member_scale_: NDArray[np.float64]
 
@@ -241,6 +265,9 @@ class DeepDetector(Detector):
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
         """What happens between first weights and training: pretraining, a centre."""
+
+    def _arrange(self, net: nn.Module, data: Members) -> None:
+        """Set up the batches of a training, the first one or one that goes on."""
 
     def _settle(self, net: nn.Module, data: Members) -> None:
         """What happens between training and the first score: statistics of the rows.
@@ -292,7 +319,12 @@ class DeepDetector(Detector):
 
     @available_if(lambda self: self.uses_labels)  # type: ignore[untyped-decorator]
     def refit(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, share: float = 0.2
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        auxiliary: ArrayLike | None = None,
+        share: float = 0.2,
     ) -> Self:
         """Train on from the present weights, for a share of the epochs.
 
@@ -307,6 +339,9 @@ class DeepDetector(Detector):
             Rows like those of `fit`, usually the same.
         y : array-like of shape (n,), optional
             As for `fit`.
+        auxiliary : array-like with rows like those of `X`, optional
+            Outliers from elsewhere, for methods with outlier exposure. Those of `fit`
+            are not kept: a detector that was fitted with some needs some again.
         share : float in (0, 1], default=0.2
             Share of `epochs`, and more of them, up to all, where that would be less
             than 200 steps; `milestones` come as much earlier.
@@ -318,7 +353,7 @@ class DeepDetector(Detector):
         Raises
         ------
         DataError, LabelError, ParameterError
-            As `fit`, and where `share` is not in (0, 1].
+            As `fit`, where `share` is not in (0, 1], and where `auxiliary` is missing.
         TrainingError
             When training diverges. After any error, or an interrupt, the detector is
             as it was.
@@ -344,9 +379,14 @@ class DeepDetector(Detector):
             )
         rows = self._check_rows(X, reset=False)
         codes = self._codes(y, len(rows))
-        x = self._tensor(rows)
-        one = TrainingSet(x, torch.from_numpy(codes), self._outliers(x, None))
+        outliers = self._check_auxiliary(auxiliary)
+        if outliers is None and self.auxiliary_given_:
+            raise ParameterError(
+                f"this {type(self).__name__} was fitted with auxiliary outliers, which "
+                "it does not keep; give them again: refit(X, y, auxiliary=...)"
+            )
         shorter = self._shorter(share, len(rows))
+        one = shorter._scaled_set(rows, codes, outliers)
         shorter._go_on(one, rows, shorter._stages(), after=[])
         shorter._set_threshold(rows, codes)
         # Only now, when nothing can fail any more.
@@ -407,7 +447,8 @@ class DeepDetector(Detector):
             What to train now, and what was trained before: milestones count on, and
             batches are in another order.
         """
-        one = TrainingSet(self._tensor(X), torch.from_numpy(y))
+        x = self._tensor(X)
+        one = TrainingSet(x, torch.from_numpy(y), self._outliers(x, None))
         self._go_on(one, X, stages, after=after)
 
     def _go_on(
@@ -433,6 +474,13 @@ class DeepDetector(Detector):
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> TrainingSet:
         self.scaler_ = Scaler.fit(X, self.scaling) if X.ndim == 2 else None
+        return self._scaled_set(X, codes, auxiliary)
+
+    def _scaled_set(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> TrainingSet:
+        if self.uses_auxiliary:
+            self.auxiliary_given_ = auxiliary is not None
         x = self._tensor(X)
         given = None if auxiliary is None else self._tensor(auxiliary)
         return TrainingSet(x, torch.from_numpy(codes), self._outliers(x, given))
@@ -458,6 +506,7 @@ class DeepDetector(Detector):
         after: Sequence[Stage] = (),
     ) -> NDArray[np.float64]:
         """Train through the stages, and keep the network."""
+        self._arrange(net, data)
         net.train()
         with device.threads(_work(net, self.batch_size)), _masks(net, data.seeds[0]):
             curve = self._run(net, data, stages, after)
@@ -466,11 +515,15 @@ class DeepDetector(Detector):
             self._settle(net, data)
         return curve
 
-    def _first_weights(self, seeds: list[int]) -> nn.Module:
+    def _first_weights(
+        self, seeds: list[int], saved: Collection[str] = ()
+    ) -> nn.Module:
         nets = []
         for seed in seeds:
             with device.seeded(seed):
                 nets.append(self._build(self.input_shape_))
+        for net in nets:
+            lenet.restore_biases(net, saved)
         return nets[0] if len(nets) == 1 else stacked.stack(nets)
 
     def _run(
@@ -492,9 +545,8 @@ class DeepDetector(Detector):
         self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
     ) -> NDArray[np.float64]:
         def step(index: Tensor) -> Tensor:
-            x, y = data.take(index)
-            l_n, l_a = self._losses(net, x)
-            return stage.rule(l_n=l_n, l_a=l_a, y=y)
+            batch = data.take(index)
+            return batch.loss(stage.rule, *self._losses(net, batch.x))
 
         parameters = [p for p in net.parameters() if p.requires_grad]
         return train.train(
@@ -566,9 +618,10 @@ class DeepDetector(Detector):
         path = (x - base) * total / _STEPS_OF_PATH
         return np.asarray(path.double().cpu().numpy())
 
-    def _rebuild_net(self) -> nn.Module:
-        """A network of the fitted architecture, for a file's weights to go into."""
-        return self._first_weights([0] * self.n_members)
+    def _rebuild_net(self, saved: Iterable[str] = ()) -> nn.Module:
+        """Build the fitted architecture, for a file's weights of these names."""
+        names = {stacked.dotted(name) for name in saved}
+        return self._first_weights([0] * self.n_members, names)
 
 
 def fit_seeds(
@@ -675,12 +728,19 @@ def fresh_copy(
     Raises
     ------
     ParameterError
-        When it is no deep method, or has no loss for anomalies and needs one.
+        When it is no deep method, is not trained by a rule, or has no loss for
+        anomalies and needs one.
     """
     if not isinstance(given, DeepDetector):
         raise ParameterError(
             f"{who} trains deep methods of whitecrow, not {type(given).__name__}; "
             "use NeuTraLAD, DeepSVDD, DeepSAD or HSC"
+        )
+    if not given.takes_rules:
+        raise ParameterError(
+            f"{type(given).__name__} has a training of its own, without a loss of each "
+            f"row that {who} could weigh; use {type(given).__name__} by itself, or "
+            f"{who} over NeuTraLAD, DeepSVDD, DeepSAD or HSC"
         )
     if needs is not None and not given.has_l_a:
         raise ParameterError(

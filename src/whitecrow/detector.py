@@ -263,8 +263,10 @@ class Detector(OutlierMixin, BaseEstimator):
         raise NotImplementedError  # abstract
 
     def _contributions(self, X: Rows) -> Scores:
-        """Exact contributions; only where `explanation` says "exact"."""
-        raise NotImplementedError  # abstract
+        """Estimate contributions, before smoothing; exact methods override it."""
+        from whitecrow import explain
+
+        return explain.estimated(self, X)
 
     def _check_parameters(self) -> None:
         try:

@@ -13,6 +13,7 @@ shows regions.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from whitecrow.deep import DeepDetector
     from whitecrow.detector import Detector, Rows, Scores
 
-__all__ = ["contributions", "raw"]
+__all__ = ["contributions", "estimated", "least_exact"]
 
 # Patches along each side of a picture, and rows scored at once, for occlusion.
 _PATCHES = 12
 _BLOCK = 4096
+
+# Numbers of a piece of rows: gradients hold what all layers make of it in memory.
+_NUMBERS = 2**20
 
 
 def contributions(detector: Detector, X: Rows) -> Scores:
@@ -53,14 +57,20 @@ def contributions(detector: Detector, X: Rows) -> Scores:
     >>> int(parts.argmax())
     1
     """
-    parts = raw(detector, X)
+    size = max(1, _NUMBERS // X[:1].size)
+    pieces = [X[start : start + size] for start in range(0, len(X), size)]
+    parts = np.concatenate([detector._contributions(piece) for piece in pieces])
     return _smooth(parts) if X.ndim == 4 else parts
 
 
-def raw(detector: Detector, X: Rows) -> Scores:
-    """Contributions before smoothing, for detectors that pass on those of another."""
-    if detector.explanation == "exact":
-        return detector._contributions(X)
+def least_exact(detectors: Iterable[object]) -> str:
+    """Name how several detectors together are explained: by the least exact way."""
+    ways = {getattr(one, "explanation", "occlusion") for one in detectors}
+    return next((way for way in ("occlusion", "gradient") if way in ways), "exact")
+
+
+def estimated(detector: Detector, X: Rows) -> Scores:
+    """Contributions, before smoothing, by gradients or by occlusion."""
     if detector.explanation == "gradient":
         return _gradients(detector, X)
     return _occlusion(detector, X) if X.ndim == 2 else _patches(detector, X)

@@ -472,7 +472,7 @@ class MixtureDetector(DeepDetector):
         """Energies of all members are in the same unit."""
         self.member_scale_ = np.ones(self.n_members)
 
-    def _prepare(self, net: nn.Module, data: Members) -> None:
+    def _arrange(self, net: nn.Module, data: Members) -> None:
         data.batch_size = even_batch_size(data.n, data.batch_size)
 
     def _finish(self, X: Rows) -> None:

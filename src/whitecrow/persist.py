@@ -324,8 +324,8 @@ class _Reader:
     def _net(self, detector: Any, prefix: str) -> torch.nn.Module:
         import torch
 
-        net: torch.nn.Module = detector._rebuild_net()
         state = {k: torch.from_numpy(a) for k, a in self._under(prefix).items()}
+        net: torch.nn.Module = detector._rebuild_net(state)
         net.load_state_dict(state)
         from whitecrow import device
 

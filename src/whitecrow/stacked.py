@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-__all__ = ["layers", "member", "runs_stacked", "stack"]
+__all__ = ["dotted", "layers", "member", "runs_stacked", "stack"]
 
 # Layers without parameters that act on each element by itself.
 _ELEMENTWISE = (
@@ -129,6 +129,17 @@ class Mapped(nn.Module):
 
         result: Tensor = vmap(run, randomness="different")(state, x)
         return result
+
+
+def dotted(name: str) -> str:
+    """Name a parameter of a stack as its architecture does.
+
+    Examples
+    --------
+    >>> dotted("encoder__0__bias")
+    'encoder.0.bias'
+    """
+    return name.replace("__", ".")
 
 
 def _flat(name: str) -> str:

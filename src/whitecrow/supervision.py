@@ -6,6 +6,10 @@ function `rule(l_n=, l_a=, y=)` of tensors of shape `(..., batch)`; it averages 
 batch and leaves the leading dimensions (members trained side by side) alone. `y` has
 codes of `whitecrow.labels` and the shape of the losses.
 
+Auxiliary outliers, where a batch has some, are no labels: `outliers` is a mask of their
+own. They are never taken for training rows. With `supervised` and `labelled` they cost
+nothing, with all other rules l_a each, among the rows that are not labelled.
+
 ============== ============================================================= ==========
 rule           loss of a row                                                 source
 ============== ============================================================= ==========
@@ -68,6 +72,7 @@ Ranks = Int64[Tensor, "*members batch"]
 Loss = Float[Tensor, "*members"]
 # Codes, or the probability that a row is an anomaly, -1 where it is unlabelled.
 Labels = Codes | Losses
+Mask = Bool[Tensor, "*members batch"]
 
 # Python numbers: torch compares tensors with them, not with numpy scalars.
 _ANOMALY, _NORMAL, _UNLABELLED = int(ANOMALY), int(NORMAL), int(UNLABELLED)
@@ -76,12 +81,21 @@ _ANOMALY, _NORMAL, _UNLABELLED = int(ANOMALY), int(NORMAL), int(UNLABELLED)
 class Rule(Protocol):
     """What every rule looks like."""
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
-        """One loss for each member."""
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Codes,
+        outliers: Mask | None = None,
+    ) -> Loss:
+        """Average over the batch: one loss for each member."""
         ...
 
 
-def unlabelled(*, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+def unlabelled(
+    *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
+) -> Loss:
     """Every row counts as normal; labels are ignored.
 
     Examples
@@ -90,10 +104,12 @@ def unlabelled(*, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
     >>> unlabelled(l_n=l_n, l_a=None, y=y)
     tensor(2.)
     """
-    return l_n.mean(-1)
+    return _exposed(l_n, l_a, outliers).mean(-1)
 
 
-def supervised(*, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+def supervised(
+    *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
+) -> Loss:
     """Labelled rows only: the mean of l_n over normals and l_a over anomalies.
 
     A batch without a label has loss 0.
@@ -103,9 +119,12 @@ def supervised(*, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
     return losses.sum(-1) / known.sum(-1).clamp(min=1)
 
 
-def exposure(*, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+def exposure(
+    *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
+) -> Loss:
     """Known outliers take l_a, everything else l_n; the plain mean of both."""
-    return torch.where(y == _ANOMALY, _need(l_a, "exposure"), l_n).mean(-1)
+    odd = y == _ANOMALY if outliers is None else (y == _ANOMALY) | outliers
+    return torch.where(odd, _need(l_a, "exposure"), l_n).mean(-1)
 
 
 class semi:  # noqa: N801 - a rule with a parameter, used like the rules without one
@@ -126,10 +145,19 @@ class semi:  # noqa: N801 - a rule with a parameter, used like the rules without
     def __init__(self, eta: float = 1.0) -> None:
         self.eta = eta
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Codes,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
         l_a = _need(l_a, "semi")
-        losses = torch.where(y == _ANOMALY, self.eta * l_a, l_n)
+        losses = torch.where(
+            y == _ANOMALY, self.eta * l_a, _exposed(l_n, l_a, outliers)
+        )
         return torch.where(y == _NORMAL, self.eta * l_n, losses).mean(-1)
 
 
@@ -139,11 +167,19 @@ class refine:  # noqa: N801
     def __init__(self, ratio: float) -> None:
         self.ratio = _check_ratio(ratio)
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Codes,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
-        weights = 1 - _suspicion(l_n, y, self.ratio)
+        weights = 1 - _suspicion(l_n, _free(y, outliers), self.ratio)
         weights = torch.where(y == _ANOMALY, 0.0, weights)
-        return (weights * l_n).sum(-1) / weights.sum(-1).clamp(min=1e-12)
+        losses = _exposed(l_n, l_a, outliers)
+        return (weights * losses).sum(-1) / weights.sum(-1).clamp(min=1e-12)
 
 
 class latent:  # noqa: N801
@@ -169,12 +205,20 @@ class latent:  # noqa: N801
         self.ratio = _check_ratio(ratio)
         self.soft = soft
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Codes) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Codes,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
         l_a = _need(l_a, "latent")
-        share = _suspicion(l_n - l_a, y, self.ratio) * (0.5 if self.soft else 1.0)
+        share = _suspicion(l_n - l_a, _free(y, outliers), self.ratio)
+        share = share * (0.5 if self.soft else 1.0)
         share = torch.where(y == _ANOMALY, 1.0, share)
-        return _mixed(l_n, l_a, share).mean(-1)
+        return _mixed(l_n, l_a, _certain(share, outliers)).mean(-1)
 
 
 class labelled:  # noqa: N801
@@ -197,7 +241,14 @@ class labelled:  # noqa: N801
     def __init__(self, smoothing: float = 0.05) -> None:
         self.smoothing = _check_smoothing(smoothing)
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Labels,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
         l_a, known = _need(l_a, "labelled"), y != _UNLABELLED
         p = self.smoothing + (1 - 2 * self.smoothing) * y.to(l_n.dtype)
@@ -211,10 +262,18 @@ class one_class:  # noqa: N801
     def __init__(self, smoothing: float = 0.05) -> None:
         self._labelled = labelled(smoothing)
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Labels,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
-        free = (y == _UNLABELLED).to(l_n.dtype)
-        return self._labelled(l_n=l_n, l_a=l_a, y=y) + _mean(l_n, free)
+        rest = (y == _UNLABELLED).to(l_n.dtype)
+        losses = _exposed(l_n, l_a, outliers)
+        return self._labelled(l_n=l_n, l_a=l_a, y=y) + _mean(losses, rest)
 
 
 class soel:  # noqa: N801
@@ -246,16 +305,25 @@ class soel:  # noqa: N801
         self.variant = variant
         self._labelled = labelled(smoothing)
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Labels,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
         l_a = _need(l_a, "soel")
-        free = (y == _UNLABELLED).to(l_n.dtype)
+        free, rest = _free(y, outliers), (y == _UNLABELLED).to(l_n.dtype)
         if self.variant == "refine":
-            rest = _mean(l_n, free * (1 - _suspicion(l_n, y, self.ratio)))
+            rest = rest * (1 - _suspicion(l_n, free, self.ratio))
+            losses = _exposed(l_n, l_a, outliers)
         else:
-            share = _suspicion(l_n - l_a, y, self.ratio)
+            share = _suspicion(l_n - l_a, free, self.ratio)
             share = share * (0.5 if self.variant == "soft" else 1.0)
-            rest = _mean(_mixed(l_n, l_a, share), free)
+            losses = _mixed(l_n, l_a, _certain(share, outliers))
+        rest = _mean(losses, rest)
         return self._labelled(l_n=l_n, l_a=l_a, y=y) + rest
 
 
@@ -270,18 +338,44 @@ class truncated:  # noqa: N801
         self.ratio = _check_ratio(ratio)
         self._labelled = labelled(0.0)
 
-    def __call__(self, *, l_n: Losses, l_a: Losses | None, y: Labels) -> Loss:
+    def __call__(
+        self,
+        *,
+        l_n: Losses,
+        l_a: Losses | None,
+        y: Labels,
+        outliers: Mask | None = None,
+    ) -> Loss:
         """One loss for each member."""
         l_a = _need(l_a, "truncated")
-        free = y == _UNLABELLED
+        free = _free(y, outliers)
         # float64, as Python's own product is.
         size = free.sum(-1, keepdim=True).double()
         rank = _rank(l_n - l_a, free)
         odd = free & (rank < (size * self.ratio).floor())
         normal = free & (rank >= size - (size * (1 - self.ratio)).floor())
-        losses = _mixed(l_n, l_a, 0.5 * odd.to(l_n.dtype))
-        rest = _mean(losses, (odd | normal).to(l_n.dtype))
+        losses = _mixed(l_n, l_a, _certain(0.5 * odd.to(l_n.dtype), outliers))
+        counted = odd | normal if outliers is None else odd | normal | outliers
+        rest = _mean(losses, counted.to(l_n.dtype))
         return self._labelled(l_n=l_n, l_a=l_a, y=y) + rest
+
+
+def _free(y: Labels, outliers: Mask | None) -> Mask:
+    """Tell training rows without a label from all others."""
+    free = y == _UNLABELLED
+    return free if outliers is None else free & ~outliers
+
+
+def _exposed(l_n: Losses, l_a: Losses | None, outliers: Mask | None) -> Losses:
+    """l_n of rows, and l_a of auxiliary outliers."""
+    if outliers is None:
+        return l_n
+    return torch.where(outliers, _need(l_a, "exposure"), l_n)
+
+
+def _certain(share: Losses, outliers: Mask | None) -> Losses:
+    """Set the share of l_a to 1 for auxiliary outliers."""
+    return share if outliers is None else torch.where(outliers, 1.0, share)
 
 
 def _mixed(l_n: Losses, l_a: Losses, share: Losses) -> Losses:
@@ -301,12 +395,11 @@ def _rank(score: Losses, free: Bool[Tensor, "*members batch"]) -> Ranks:
     return ranked.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
 
 
-def _suspicion(score: Losses, y: Labels, ratio: float) -> Losses:
-    """1 for the `ratio` share of unlabelled rows with the highest score, else 0.
+def _suspicion(score: Losses, free: Mask, ratio: float) -> Losses:
+    """1 for the `ratio` share of the free rows with the highest score, else 0.
 
     The row on the boundary takes the fraction that makes the sum exact.
     """
-    free = y == _UNLABELLED
     quota = ratio * free.sum(-1, keepdim=True)
     fraction = (quota - _rank(score, free)).clamp(0, 1)
     return torch.where(free, fraction, 0.0).to(score.dtype)

@@ -62,11 +62,21 @@ class Batches:
         batches have one row.
     seeds : list of int
         One seed for each member: its order of rows depends on nothing else.
+    in_company : bool
+        Whether other rows join each batch, so that one row need not be left out.
     """
 
-    def __init__(self, rows: Tensor, batch_size: int, seeds: list[int]) -> None:
+    def __init__(
+        self,
+        rows: Tensor,
+        batch_size: int,
+        seeds: list[int],
+        *,
+        in_company: bool = False,
+    ) -> None:
         self.rows = rows
         self.batch_size = batch_size
+        self._fewest = 1 if in_company or min(rows.shape[-1], batch_size) == 1 else 2
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -79,7 +89,7 @@ class Batches:
             order = torch.stack(orders).to(self.rows.device)
             shuffled = self.rows.gather(1, order)
         for batch in shuffled.split(self.batch_size, dim=-1):
-            if batch.shape[-1] > 1 or min(n, self.batch_size) == 1:
+            if batch.shape[-1] >= self._fewest:
                 yield batch
 
 

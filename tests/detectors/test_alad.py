@@ -194,7 +194,7 @@ def test_the_loss_is_the_reported_one():
 
 
 def test_a_game_takes_no_rule():
-    with pytest.raises(ParameterError, match="trained as a game"):
+    with pytest.raises(ParameterError, match="ALAD has a training of its own"):
         wc.LOE(wc.ALAD(**SHORT), variant="refine").fit(X)
 
 

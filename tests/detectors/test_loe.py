@@ -13,6 +13,7 @@ from whitecrow import (
     NeuTraLAD,
     train,
 )
+from whitecrow.deep import DeepDetector
 from whitecrow.errors import DataError, LabelError, ParameterError
 
 SHORT = {"epochs": 5, "device": "cpu"}
@@ -65,11 +66,38 @@ def test_guessed_labels_withstand_pollution(variant):
     assert loe > blind + 0.01
 
 
-def test_without_anomalies_assumed_it_is_the_method_itself():
-    inner = NeuTraLAD(random_state=0, **SHORT)
+@pytest.mark.parametrize("method", [NeuTraLAD, HSC])
+def test_without_anomalies_assumed_it_is_the_method_itself(method):
+    inner = method(random_state=0, **SHORT)
     plain = inner.fit(X).anomaly_score(TEST)
     loe = LOE(inner, ratio=0.0, warm_up_epochs=5).fit(X)
     assert_array_equal(loe.anomaly_score(TEST), plain)
+
+
+def test_generated_outliers_are_no_rows_to_guess_about(monkeypatch):
+    """They were labels before: normal in the warm-up, known anomalies after it."""
+    heard, rules = [], {}
+
+    def spy(rule):
+        def listening(**batch):
+            heard.append((rule, batch["y"], batch["outliers"]))
+            return rule(**batch)
+
+        return rules.setdefault(rule, listening)
+
+    fit_stages = DeepDetector._fit_stages
+    monkeypatch.setattr(
+        DeepDetector,
+        "_fit_stages",
+        lambda self, X, codes, auxiliary, stages: fit_stages(
+            self, X, codes, auxiliary, [s._replace(rule=spy(s.rule)) for s in stages]
+        ),
+    )
+    LOE(HSC(**SHORT), ratio=0.1, random_state=0).fit(X)
+    assert len({rule for rule, _, _ in heard}) == 2
+    for _, y, outliers in heard:
+        assert (y == -1).all()
+        assert outliers.sum() == len(y) / 2
 
 
 def test_known_labels_are_used():

@@ -84,6 +84,23 @@ def test_all_or_no_rows_labelled(kind, known):
     assert sorted(rows.tolist()) == list(range(9))
 
 
+def test_one_unlabelled_row_is_never_a_batch():
+    """It reached batch normalisation by itself, and left NaN there."""
+    (together,) = Alternating(members(9, range(8), batch_size=4), 0)
+    assert sorted(together.tolist()) == list(range(9))
+    for kind in (Joint, Alternating):
+        sizes = [len(batch) for batch in kind(members(9, range(4), batch_size=4), 0)]
+        # Beside the labelled rows the last of five may stand alone, but not by itself.
+        assert sizes == ([8, 5] if kind is Joint else [4, 4])
+
+
+@pytest.mark.parametrize("update", ["joint", "alternate"])
+def test_one_row_without_a_label(update):
+    y = np.where(np.arange(30) == 29, np.nan, np.arange(30) < 5)
+    model = SOEL(DeepSVDD(pretrain=False, **SHORT), update=update, random_state=0)
+    assert np.isfinite(model.fit(X[:30], y).anomaly_score(X)).all()
+
+
 @pytest.mark.parametrize("kind", [Joint, Alternating, LabelledOnly])
 def test_batches_of_members(kind):
     for batch in kind(members(9, [0, 4], n_members=3), 0):
@@ -113,13 +130,34 @@ def test_labels_help(method, update):
     assert quality(model, MANY) > quality(inner) + 0.01
 
 
+def test_generated_outliers_stay_outliers():
+    """They were normal rows in the warm-up, and gone after it."""
+    inner = HSC(epochs=30, device="cpu", random_state=0)
+    alone = quality(inner)
+    blind = SOEL(inner, method="blind", warm_up_epochs=15)
+    assert quality(blind) == pytest.approx(alone, abs=0.03)
+
+
+def test_blind_does_not_see_labels_in_its_threshold_either():
+    """It said "best F1 on 15 labelled anomalies"."""
+    models = [
+        SOEL(NeuTraLAD(**SHORT), method="blind", random_state=0).fit(X, y)
+        for y in (MANY, None)
+    ]
+    assert models[0].threshold_ == models[1].threshold_
+    assert models[0].threshold_source_ == models[1].threshold_source_
+
+
 def test_few_labels_weigh_as_much_as_many_rows():
     told = quality(SOEL(sad(epochs=40), ratio=0.1), FEW)
     blind = quality(SOEL(sad(epochs=40), method="blind"), FEW)
     assert told > blind
 
 
-@pytest.mark.parametrize("method", [NeuTraLAD, DeepSVDD])
+BLIND = [NeuTraLAD, DeepSVDD, HSC, wc.DAGMM, wc.SOMDAGMM, wc.GOAD, wc.DSEBM]
+
+
+@pytest.mark.parametrize("method", BLIND)
 def test_blind_is_the_method_itself(method):
     inner = method(random_state=0, **SHORT)
     plain = inner.fit(X).anomaly_score(TEST)
@@ -161,6 +199,28 @@ def test_the_stages():
 def test_the_same_seed_gives_the_same_scores():
     one, two = (SOEL(NeuTraLAD(**SHORT), random_state=5).fit(X, FEW) for _ in range(2))
     assert_array_equal(one.anomaly_score(TEST), two.anomaly_score(TEST))
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_places_on_maps_are_there_in_every_stage(n_members):
+    """The second stage had no places: a traceback about shapes of matrices."""
+    inner = wc.SOMDAGMM(n_soms=2, n_members=n_members, batch_size=150, **SHORT)
+    model = SOEL(inner, method="blind", random_state=0).fit(X, FEW)
+    alone = inner.set_params(random_state=0).fit(X)
+    maps = [m.net_.state_dict()["maps.weight"] for m in (alone, model.detectors_[0])]
+    assert_array_equal(*maps)
+    assert np.isfinite(model.anomaly_score(TEST)).all()
+
+
+@pytest.mark.parametrize("inner", [wc.ALAD(**SHORT), wc.DUAD(**SHORT)])
+@pytest.mark.parametrize(
+    "wrapped", [lambda m: LOE(m, variant="refine"), lambda m: SOEL(m, method="blind")]
+)
+def test_methods_with_a_training_of_their_own_are_refused(inner, wrapped):
+    """DUAD was trained as if there were no rule."""
+    with pytest.raises(ParameterError, match="has a training of its own") as caught:
+        wrapped(inner).fit(X)
+    assert "\n" not in str(caught.value)
 
 
 # ------------------------------------------------------------------- ratio, labels

@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 
 from whitecrow import stacked
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.nets.lenet import LENETS, decoder, encoder
+from whitecrow.nets.lenet import LENETS, decoder, encoder, restore_biases
 
 # Spec deep_sad.md, section 4: parameters of encoder and decoder.
 PUBLISHED = {
@@ -50,12 +52,25 @@ def test_only_weights_of_convolutions_and_dense_layers_are_learned(name):
 
 
 @pytest.mark.parametrize("name", LENETS)
-def test_bias_gives_every_layer_a_bias(name):
+def test_bias_gives_every_layer_a_bias_but_those_before_a_normalisation(name):
     shape = SHAPES[name]
     for net in (encoder(name, shape, bias=True), decoder(name, shape, bias=True)):
-        for layer in net:
+        for layer, after in pairwise([*net, None]):
             if hasattr(layer, "weight"):
-                assert layer.bias is not None
+                normalised = isinstance(after, nn.modules.batchnorm._BatchNorm)
+                assert (layer.bias is None) == normalised
+
+
+@pytest.mark.parametrize("name", LENETS)
+def test_biases_of_older_files_come_back(name):
+    for make in (encoder, decoder):
+        net = make(name, SHAPES[name], bias=True)
+        plain = list(net.state_dict())
+        restore_biases(net, plain)
+        assert list(net.state_dict()) == plain
+        every = [f"{n}.bias" for n, layer in enumerate(net) if hasattr(layer, "weight")]
+        restore_biases(net, every)
+        assert set(net.state_dict()) == {*plain, *every}
 
 
 def test_sizes_of_the_mnist_decoder():
@@ -152,7 +167,9 @@ def test_stacked_members_equal_the_members(name, training):
 @pytest.mark.parametrize("make", [encoder, decoder])
 class TestErrors:
     def test_unknown_name(self, make):
-        with pytest.raises(ParameterError, match=r"no LeNet 'vgg'.*'lenet_mnist'"):
+        with pytest.raises(
+            ParameterError, match=r"network='vgg' is not for pictures.*'lenet_mnist'"
+        ):
             make("vgg", (1, 28, 28))
 
     @pytest.mark.parametrize("name", PUBLISHED)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import whitecrow as wc
 from whitecrow.active import Event, Store
 from whitecrow.active.log import replay
 from whitecrow.cli import main
@@ -53,6 +54,25 @@ def test_an_old_model_explains(
     code = main(["explain", f"{name}.crow", before["source"], "--top", "1"])
     assert code == 0
     assert str(first) in capsys.readouterr().out
+
+
+BIASES: dict[str, list[float]] = json.loads((OLD / "biases.json").read_text())
+
+
+@pytest.mark.parametrize("name", BIASES)
+def test_networks_with_biases_before_a_normalisation(name: str, tmp_path: Path) -> None:
+    """New networks of pictures have none; those of old files keep theirs."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (24, 1, 28, 28), dtype=np.uint8)
+    model = wc.load(OLD / f"{name}.crow")
+    scores = model.anomaly_score(pictures)
+    np.testing.assert_allclose(scores, BIASES[name], rtol=1e-6)
+    model.save(tmp_path / "again.crow")
+    again = wc.load(tmp_path / "again.crow").anomaly_score(pictures)
+    np.testing.assert_array_equal(again, scores)
+    fitted = model.refit(pictures).anomaly_score(pictures)
+    assert np.isfinite(fitted).all()
+    assert not np.array_equal(fitted, scores)
 
 
 @pytest.mark.parametrize("name", EXPECTED["answers"])

@@ -44,7 +44,6 @@ from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.errors import ParameterError
 from whitecrow.nets.mlp import BatchNorm, Linear
 from whitecrow.nets.noise import Noise
-from whitecrow.supervision import unlabelled
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 
@@ -350,6 +349,7 @@ class ALAD(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
+    takes_rules: ClassVar[bool] = False  # it is trained as a game
     _counts: ClassVar[tuple[str, ...]] = HIDDEN
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -493,11 +493,6 @@ class ALAD(DeepDetector):
     def _train_stage(
         self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
     ) -> NDArray[Any]:
-        if stage.rule is not unlabelled:
-            raise ParameterError(
-                "ALAD is trained as a game and has no loss of a row that a rule could "
-                "weigh; use another method (`whitecrow methods` lists them)"
-            )
         assert isinstance(net, Players)
         noise = Noise([seed ^ 0xA1AD + number for seed in data.seeds], data.x.device)
         schedule = self._schedule(stage.epochs, done=done)
@@ -508,7 +503,7 @@ class ALAD(DeepDetector):
         def step(index: Tensor) -> Tensor:
             average.update()  # with what the step before left
             iterate(net)
-            x, _ = data.take(index)
+            x = data.take(index).x
             like = x.new_empty(*x.shape[:-1], self._latent(x.shape[-1]))
             _train_critics(net, x, noise.normal(like), noise, opponent)
             z = noise.normal(like)

@@ -138,8 +138,6 @@ class Consensus(Detector):
     [0.0, 4.0]
     """
 
-    explanation: ClassVar[str] = "exact"
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detectors": [list, tuple, None],
         "scout": [HasMethods(["fit", "anomaly_score"]), None],
@@ -264,8 +262,14 @@ class Consensus(Detector):
         """Scores of each method, shape (number of methods, n)."""
         return np.stack([member._anomaly_score(X) for member in self.detectors_])
 
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """How the methods are explained, by the least exact way."""
+        given = self.detectors or _default_members()
+        return explain.least_exact(getattr(self, "detectors_", given))
+
     def _contributions(self, X: Rows) -> Scores:
-        shares = [_shares(explain.raw(member, X)) for member in self.detectors_]
+        shares = [_shares(member._contributions(X)) for member in self.detectors_]
         votes = list(zip(self._scores(X), self.references_, shares, strict=True))
         parts = [(evidence(s, reference) * share.T).T for s, reference, share in votes]
         # All evidence of a row, in the units of its score.

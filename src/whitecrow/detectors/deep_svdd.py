@@ -64,8 +64,9 @@ class soft_boundary:  # noqa: N801 - a rule, written like those of `supervision`
         l_n: Float[Tensor, "*members batch"],
         l_a: Float[Tensor, "*members batch"] | None,
         y: Tensor,
+        outliers: Tensor | None = None,
     ) -> Float[Tensor, "*members"]:
-        """One loss for each member."""
+        """One loss for each member; Deep SVDD trains without auxiliary outliers."""
         r2 = radius(l_n, self.nu).square()
         outside = (l_n - r2).clamp(min=0).mean(-1)
         return r2.squeeze(-1) + outside / self.nu

@@ -286,12 +286,12 @@ class DROCC(DeepDetector):
         hard = stage.name != ONLY_CE
 
         def step(index: Tensor) -> Tensor:
-            x, y = data.take(index)
-            l_n, l_a = self._losses(net, x)
+            batch = data.take(index)
+            l_n, l_a = self._losses(net, batch.x)
             if hard:
-                negatives = self._hardest(net, x, noise.normal(x))
+                negatives = self._hardest(net, batch.x, noise.normal(batch.x))
                 l_n = l_n + self.lamb * softplus(-net(negatives))
-            return stage.rule(l_n=l_n, l_a=l_a, y=y)
+            return batch.loss(stage.rule, l_n, l_a)
 
         return train.train(
             net.parameters(),

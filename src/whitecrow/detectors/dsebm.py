@@ -257,9 +257,10 @@ class DSEBM(DeepDetector):
         noise = Noise([seed ^ 0xE9E7 + number for seed in data.seeds], data.x.device)
 
         def step(index: Tensor) -> Tensor:
-            x, y = data.take(index)
-            noisy = x + self.noise_std * noise.normal(x)
-            return stage.rule(l_n=denoising_loss(net, x=x, noisy=noisy), l_a=None, y=y)
+            batch = data.take(index)
+            noisy = batch.x + self.noise_std * noise.normal(batch.x)
+            loss = denoising_loss(net, x=batch.x, noisy=noisy)
+            return batch.loss(stage.rule, loss, None)
 
         return train.train(
             net.parameters(),

@@ -270,6 +270,7 @@ class DUAD(ReconstructionDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
+    takes_rules: ClassVar[bool] = False  # it chooses its rows itself
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "p0": [Interval(Real, 0, 100, closed="left")],

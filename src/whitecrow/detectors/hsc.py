@@ -88,6 +88,12 @@ class HSC(DeepDetector):
     device, random_state
         As for `DeepSVDD`.
 
+    Attributes
+    ----------
+    auxiliary_given_ : bool
+        Whether the last training had outliers from the caller. They are not kept, so
+        that `refit` needs them again; without any it generates outliers as `fit` does.
+
     Notes
     -----
     NOTE[DIFF] The score is h, not 1 - exp(-h): the latter is 1.0 in float32 for all

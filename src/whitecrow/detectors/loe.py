@@ -62,8 +62,13 @@ class LOE(Detector):
 
     Notes
     -----
-    The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD and
-    `objective` of DeepSVDD have no effect in it.
+    The rule of LOE takes the place of the rules of `detector`: `eta` of DeepSAD,
+    `objective` of DeepSVDD, `robust` of RobustAutoEncoder and `only_ce_epochs` of DROCC
+    have no effect in it. ALAD and DUAD, whose training is no rule, are refused.
+
+    A method that trains against outliers which it generates, as HSC does, trains
+    against them here too, in the warm-up as well. They cost l_a, are never guessed to
+    be normal, and do not count in `ratio`.
 
     NOTE[DIFF] Optimiser moments start anew after the warm-up. Labelled rows, where `y`
     has some, keep their label.
@@ -82,7 +87,6 @@ class LOE(Detector):
     """
 
     uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), None],
@@ -145,10 +149,14 @@ class LOE(Detector):
     def _anomaly_score(self, X: Rows) -> Scores:
         return self.detector_._anomaly_score(X)
 
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """How the method underneath is explained."""
+        inner = getattr(self, "detector_", self.detector)
+        return str(getattr(inner, "explanation", "occlusion"))
 
-        return explain.raw(self.detector_, X)
+    def _contributions(self, X: Rows) -> Scores:
+        return self.detector_._contributions(X)
 
     def embed(self, X: ArrayLike) -> NDArray[np.float32]:
         """Codes of the method underneath; see `DeepDetector.embed`."""

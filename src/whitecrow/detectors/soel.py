@@ -40,7 +40,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from whitecrow import labels, ratio, train
+from whitecrow import explain, labels, ratio, train
 from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
 from whitecrow.detectors import _table
@@ -98,10 +98,13 @@ class _Steps:
 class Joint(_Steps):
     """Batches of unlabelled rows, each with the labelled rows in front of it."""
 
+    in_company: ClassVar[bool] = True
+
     def __init__(self, data: Members, number: int) -> None:
         super().__init__(data, number)
         whole = self.free if self.free.shape[-1] else self.known
-        self._rest = train.Batches(whole, self.size, self.seeds)
+        company = self.in_company and 0 < self.known.shape[-1] < self.n
+        self._rest = train.Batches(whole, self.size, self.seeds, in_company=company)
 
     def __iter__(self) -> Iterator[Tensor]:
         """One epoch."""
@@ -113,10 +116,18 @@ class Joint(_Steps):
 
 
 class Alternating(Joint):
-    """All labelled rows as one batch before every batch of unlabelled ones."""
+    """All labelled rows as one batch before every batch of unlabelled ones.
+
+    One unlabelled row is no batch, as it cannot be normalised: it joins the others.
+    """
+
+    in_company: ClassVar[bool] = False
 
     def __iter__(self) -> Iterator[Tensor]:
         """One epoch."""
+        if self.free.shape[-1] == 1:
+            yield torch.cat([self.known, self.free], dim=-1)
+            return
         for batch in self._rest:
             if self.free.shape[-1] and self.known.shape[-1]:
                 yield self.known
@@ -161,8 +172,8 @@ class SOEL(Detector):
     warm_up_epochs : int
         Epochs in which every row counts as normal; they are among those of `detector`.
     contamination : "auto" or float in (0, 0.5]
-        For the threshold; "auto" looks at the labels if they are enough, else at the
-        scores.
+        For the threshold; "auto" looks at the labels if they are enough and `method` is
+        not "blind", else at the scores.
     random_state : int, Generator or None
         Given to a `detector` that has none.
 
@@ -178,6 +189,14 @@ class SOEL(Detector):
 
     Notes
     -----
+    The rule of SOEL takes the place of those of `detector`, as in LOE; ALAD and DUAD
+    are refused.
+
+    A method that trains against outliers which it generates, as HSC does, trains
+    against them here too, in the warm-up as well: they cost l_a beside the unlabelled
+    rows, and do not count in `ratio`. With `method="sup"` they cost nothing after the
+    warm-up.
+
     NOTE[DIFF] Labelled and unlabelled rows share a batch, and so the statistics of
     batch normalisation: in the reference those of the labelled batch are of K rows.
 
@@ -208,7 +227,6 @@ class SOEL(Detector):
     """
 
     uses_labels: ClassVar[bool] = True
-    explanation: ClassVar[str] = "exact"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "detector": [HasMethods(["fit", "anomaly_score"]), list, tuple, None],
@@ -310,8 +328,6 @@ class SOEL(Detector):
         self._train(X, codes, codes)
 
     def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
-        if self.method == "blind":  # a centre, too, is then that of all rows
-            codes = soft = np.full_like(codes, labels.UNLABELLED)
         self.detectors_ = self._inner(X)
         for inner in self.detectors_:
             inner._check_fit(X, None, None)
@@ -327,6 +343,13 @@ class SOEL(Detector):
             inner._continue(X, soft, [rest], after=[warm])
             inner._set_threshold(X, codes)
         self._measure(X)
+
+    def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
+        codes = super()._codes(y, n)
+        if self.method != "blind":
+            return codes
+        # For the centre and the threshold, too, all rows are then alike.
+        return np.full_like(codes, labels.UNLABELLED)
 
     def _warm_up(self, inner: DeepDetector) -> Stage:
         return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))
@@ -433,10 +456,16 @@ class SOEL(Detector):
         scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
         return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
 
-    def _contributions(self, X: Rows) -> Scores:
-        from whitecrow import explain
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """How the methods underneath are explained, by the least exact way."""
+        inner = getattr(self, "detectors_", self.detector)
+        return explain.least_exact(
+            inner if isinstance(inner, list | tuple) else [inner]
+        )
 
-        parts = [explain.raw(inner, X) for inner in self.detectors_]
+    def _contributions(self, X: Rows) -> Scores:
+        parts = [inner._contributions(X) for inner in self.detectors_]
         if len(parts) == 1:
             return parts[0]
         # The slope of asinh between the median and the score of each row.

@@ -288,22 +288,21 @@ class SOMDAGMM(MixtureDetector):
         return _MappedMixture(maps, mixture)
 
     def _prepare(self, net: nn.Module, data: Members) -> None:
-        """Train the maps of each member, and keep the places of the training rows."""
-        super()._prepare(net, data)
-        maps = net.maps
-        assert isinstance(maps, som.SelfOrganisingMaps)
-        # Members of a stack share one set of rows, or have one each.
-        sets = data.x.view(-1, data.n, data.x.shape[-1])
-        own = sets.expand(len(data.seeds), -1, -1)
-        places = [
-            self._learn_maps(maps, x, seed, member)
-            for member, (x, seed) in enumerate(zip(own, data.seeds, strict=True))
-        ]
+        """Train the maps of each member."""
+        own = _rows_of_members(data)
+        for member, (x, seed) in enumerate(zip(own, data.seeds, strict=True)):
+            self._learn_maps(_maps(net), x, seed, member)
+
+    def _arrange(self, net: nn.Module, data: Members) -> None:
+        """Append the places of the rows on the maps, which stay as they are."""
+        super()._arrange(net, data)
+        maps, own = _maps(net), _rows_of_members(data)
+        places = [maps.of_member(x, member) for member, x in enumerate(own)]
         data.append(places[0] if data.rows.ndim == 1 else torch.stack(places))
 
     def _learn_maps(
         self, maps: som.SelfOrganisingMaps, x: Tensor, seed: int, member: int
-    ) -> Tensor:
+    ) -> None:
         for number, own in enumerate(device.seeds(seed, self.n_soms)):
             weight = som.train_map(
                 x,
@@ -314,7 +313,6 @@ class SOMDAGMM(MixtureDetector):
                 generator=torch.Generator().manual_seed(own),
             )
             maps.store(weight, number, member)
-        return maps.of_member(x, member)
 
     def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
         # The places are columns of the training rows already.
@@ -322,3 +320,14 @@ class SOMDAGMM(MixtureDetector):
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._energy(net, x)
+
+
+def _maps(net: nn.Module) -> som.SelfOrganisingMaps:
+    assert isinstance(net, _MappedMixture)
+    return net.maps
+
+
+def _rows_of_members(data: Members) -> Tensor:
+    """Give rows (members, n, d): of one set that all share, or of one for each."""
+    sets = data.x.view(-1, data.n, data.x.shape[-1])
+    return sets.expand(len(data.seeds), -1, -1)

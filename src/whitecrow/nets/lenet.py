@@ -9,15 +9,17 @@ a network could map every picture to the centre, a loss of zero that tells nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from whitecrow.errors import DataError, ParameterError
 
-__all__ = ["LENETS", "Decoder", "Encoder", "decoder", "encoder"]
+__all__ = ["LENETS", "Decoder", "Encoder", "decoder", "encoder", "restore_biases"]
 
 Shape = tuple[int, ...]
 
@@ -141,7 +143,9 @@ def encoder(
     rep_dim : int, optional
         Width of the code; by default the published one (32, 64, 128), and 128.
     bias : bool
-        Add biases, and scale and shift to the normalisation.
+        Add scale and shift to the normalisation, and a bias where none follows: before
+        it the gradient of one would be rounding noise, which Adam turns into steps of
+        full size.
     slope : float
         Of the leaky ReLU; 0.01 in the released code, 0.1 in the Deep SAD paper.
 
@@ -169,7 +173,7 @@ def encoder(
     n_in, (height, width) = shape[0], shape[1:]
     for n_out in plan.channels:
         layers += [
-            nn.Conv2d(n_in, n_out, 5, padding=2, bias=bias),
+            nn.Conv2d(n_in, n_out, 5, padding=2, bias=False),
             nn.BatchNorm2d(n_out, eps=_EPS, affine=bias),
             nn.LeakyReLU(slope),
             nn.MaxPool2d(2, ceil_mode=True),
@@ -179,7 +183,7 @@ def encoder(
     n_flat = n_in * height * width
     if plan.hidden is not None:
         layers += [
-            nn.Linear(n_flat, plan.hidden, bias=bias),
+            nn.Linear(n_flat, plan.hidden, bias=False),
             nn.BatchNorm1d(plan.hidden, eps=_EPS, affine=bias),
             nn.LeakyReLU(slope),
         ]
@@ -225,8 +229,9 @@ def decoder(
         layers.append(nn.LeakyReLU(slope))
         if step.size is not None:
             layers.append(nn.Upsample(step.size))
+        last = step is plan.steps[-1]
         conv = nn.ConvTranspose2d(
-            n_in, step.channels, 5, padding=step.padding, bias=bias
+            n_in, step.channels, 5, padding=step.padding, bias=bias and last
         )
         if plan.glorot:
             gain = nn.init.calculate_gain("leaky_relu", slope)
@@ -238,12 +243,34 @@ def decoder(
     return Decoder(*layers)
 
 
+def restore_biases(net: nn.Module, names: Collection[str]) -> None:
+    """Give layers before a normalisation the biases that a file names.
+
+    Older networks have them, though normalisation takes any bias away again. Scores of
+    a model that was trained with them follow from them to the bit.
+
+    Parameters
+    ----------
+    net : Module
+        Where the LeNets are in; their new biases are 0.
+    names : collection of str
+        Of saved parameters, as in a state of `net`.
+    """
+    for path, module in net.named_modules():
+        if not isinstance(module, Encoder | Decoder):
+            continue
+        for (number, layer), (_, after) in pairwise(module.named_children()):
+            name = f"{path}.{number}.bias" if path else f"{number}.bias"
+            if name in names and isinstance(after, nn.BatchNorm1d | nn.BatchNorm2d):
+                layer.bias = nn.Parameter(torch.zeros(after.num_features))
+
+
 def _first_maps(name: str, plan: _Plan, rep_dim: int, *, bias: bool) -> list[nn.Module]:
     """From the code to the maps that the first convolution sees."""
     if plan.seed is not None:
         width = plan.seed[0] * plan.seed[1] * plan.seed[2]
         return [
-            nn.Linear(rep_dim, width, bias=bias),
+            nn.Linear(rep_dim, width, bias=False),
             nn.BatchNorm1d(width, eps=_EPS, affine=bias),
             nn.Unflatten(1, plan.seed),
         ]
@@ -258,7 +285,9 @@ def _first_maps(name: str, plan: _Plan, rep_dim: int, *, bias: bool) -> list[nn.
 def _plan(name: str, shape: Shape) -> _Plan:
     if name not in LENETS:
         legal = ", ".join(repr(known) for known in LENETS)
-        raise ParameterError(f"there is no LeNet {name!r}; use one of {legal}")
+        raise ParameterError(
+            f"network={name!r} is not for pictures; use 'auto' or one of {legal}"
+        )
     if len(shape) != 3:
         raise DataError(
             f"{name} takes pictures of shape (c, h, w), not rows of shape "

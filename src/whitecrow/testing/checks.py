@@ -135,6 +135,7 @@ _CONDITIONS: dict[str, Callable[[Detector], bool]] = {
         detector.get_params().get("scaling", "none") != "none"
     ),
     "file": lambda detector: _can_be_saved(detector),
+    "trained by losses": lambda detector: hasattr(detector, "_losses"),
 }
 
 
@@ -310,7 +311,11 @@ def check_labels_are_ignored(detector: Detector) -> None:
 
 @_check("table", "auxiliary")
 def check_auxiliary_outliers_help(detector: Detector) -> None:
-    """Outliers given as `auxiliary` tell what is hidden without them."""
+    """Outliers given as `auxiliary` tell what is hidden without them.
+
+    Where there is a `refit`, it does not forget them: it finds what was found, or asks
+    for them in one line.
+    """
     X, y = _hidden_cluster(480, seed=1)
     test, truth = _hidden_cluster(480, seed=2)
     given = _seeded(detector).fit(X[y == 0], auxiliary=X[y == 1])
@@ -319,6 +324,20 @@ def check_auxiliary_outliers_help(detector: Detector) -> None:
     _require(
         found >= max(FOUND, without + ADVANTAGE),
         f"auxiliary outliers do not help: AUROC {found:.3f}, and {without:.3f} without",
+    )
+    if hasattr(given, "refit"):
+        _require_outliers_stay(given, X[y == 0], test, truth)
+
+
+def _require_outliers_stay(fitted: Any, X: Array, test: Array, truth: Array) -> None:
+    try:
+        fitted.refit(X)
+    except UserError as error:
+        _require("auxiliary" in str(error), f"refit without outliers says: {error}")
+    found = _auroc(fitted, test, truth)
+    _require(
+        found >= FOUND,
+        f"refit forgets the auxiliary outliers of fit: AUROC is then {found:.3f}",
     )
 
 
@@ -405,6 +424,72 @@ def _seed_globally(seed: int) -> None:
     if torch := sys.modules.get("torch"):
         generator = torch.Generator().manual_seed(seed)
         torch.random.set_rng_state(generator.get_state())
+
+
+# -------------------------------------------------------------------- what wraps them
+
+
+@_check("trained by losses")
+def check_wrappers(detector: Detector) -> None:
+    """LOE and SOEL over the method train by their rules, or refuse it in one line."""
+    X = _training_rows(detector)
+    X = X[:60] if X.ndim == 2 else X[:8]
+    inner = _short(detector)
+    loe, soel = (_table.method(name).cls for name in ("loe", "soel"))
+    for variant in ("soft", "hard", "refine"):
+        few, many = (
+            _wrapped(loe, inner, X, variant=variant, ratio=ratio)
+            for ratio in (0.0, 0.4)
+        )
+        _require(
+            few is None or many is None or not np.array_equal(few, many),
+            f"LOE with variant={variant!r} ignores its ratio over this method",
+        )
+    y = np.where(np.arange(len(X)) % 4 == 0, np.arange(len(X)) % 8 == 0, np.nan)
+    for method in ("loe", "hard", "refine", "oc", "sup", "blind"):
+        for update in ("joint", "alternate"):
+            _wrapped(soel, inner, X, y, method=method, update=update)
+    _require_last_row(soel, inner, X)
+
+
+def _require_last_row(soel: Any, inner: Detector, X: Array) -> None:
+    """One row without a label is learnt from as two are."""
+    place = np.arange(len(X))
+    one_free, two_free = (np.where(place < n, np.nan, place % 4 == 0) for n in (1, 2))
+    for update in ("joint", "alternate"):
+        one, two = (
+            _wrapped(soel, inner, X, y, update=update) for y in (one_free, two_free)
+        )
+        _require(
+            one is not None or two is None,
+            f"SOEL with update={update!r} fails where one row has no label",
+        )
+
+
+def _short(detector: Detector) -> Detector:
+    """An unfitted copy with three epochs."""
+    few = {"epochs": 3, "pretrain_epochs": 1, "warm_up_epochs": 1, "max_rounds": 1}
+    legal = detector.get_params()
+    return _seeded(detector).set_params(**{k: v for k, v in few.items() if k in legal})
+
+
+def _wrapped(
+    wrapper: Any, inner: Detector, X: Array, y: Array | None = None, **given: Any
+) -> Array | None:
+    """Scores of a wrapper over a method; None where it is refused as it should be."""
+    what = f"{wrapper.__name__} with {given}"
+    try:
+        model = wrapper(inner, random_state=0, warm_up_epochs=1, **given).fit(X, y)
+    except UserError as error:
+        _require("\n" not in str(error), f"{what} is not refused in one line: {error}")
+        return None
+    except Exception as error:
+        raise AssertionError(
+            f"{what} ends in {type(error).__name__}: {error}"
+        ) from error
+    scores: Array = model.anomaly_score(X)
+    _require_finite(scores, len(X), what)
+    return scores
 
 
 # ------------------------------------------------------------------------------ scores

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from whitecrow import labels, scores
 from whitecrow.data.rows import TableRows
-from whitecrow.data.source import Source, paths_of
+from whitecrow.data.source import Source, TableSource, paths_of
 from whitecrow.drift import Drift
 from whitecrow.errors import DataError
 from whitecrow.metrics.quality import Quality, evaluate, percent
@@ -150,6 +150,8 @@ def score(
             on_rows(total.n_rows)
         if not total.n_rows:
             raise DataError(f"{source.name}: there are no rows to score")
+    if isinstance(source, TableSource):  # the first one names the format
+        total.notes |= dict.fromkeys(source.file.notes[1:])
     return total.result(seen=_learnt_from_labels(model, source.name))
 
 

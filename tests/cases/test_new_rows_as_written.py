@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from people import Desk, N, comma, quoted, rng
+from people import Desk, N, Ran, comma, quoted, rng
 
 import whitecrow as wc
 from whitecrow.data.kinds import TableEncoder
@@ -215,21 +215,29 @@ def test_a_unit_that_training_did_not_have_is_named(unit: str, desk: Desk) -> No
     done.refused("column 'b' held plain numbers", f"take '{unit}' off", "fit again")
 
 
-def test_a_total_and_a_repeated_header_are_tolerated(desk: Desk) -> None:
+def test_a_total_and_a_repeated_header_are_no_rows(desk: Desk) -> None:
+    done = scored_with(desk, ["day", "a", "b"], ["Total", "30000", "3000"])
+    done.says("the header once more among the rows is left out", "Total")
+    assert len(pd.read_csv(desk / "s.csv")) == N
+
+
+def test_a_few_cells_that_cannot_be_read_are_tolerated(desk: Desk) -> None:
+    done = scored_with(desk, ["later", "see b", "11"], ["soon", "100", "10"])
+    done.says("'day' held dates in training: 2 cells such as 'later' are not")
+    done.says("'a' held numbers in training: 1 cell, 'see b', is not")
+    assert len(pd.read_csv(desk / "s.csv")) == N + 2
+
+
+def scored_with(desk: Desk, among: list[str], below: list[str]) -> Ran:
+    """Score the training rows with one more row among them, and one below them."""
     a, b = table(1)
     days = pd.date_range("2024-01-01 00:30", periods=N, freq="7h").astype(str)
-    desk.fit(desk.table("old.csv", {"day": days, "a": a, "b": b}))
-    desk.table(
-        "new.csv",
-        {
-            "day": [*days[:50], "day", *days[50:], "Total"],
-            "a": [*a[:50], "a", *a[50:], sum(a)],
-            "b": [*b[:50], "b", *b[50:], sum(b)],
-        },
-    )
-    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
-    done.says("'day' held dates in training: 2 cells such as 'day' are not")
-    done.says("'a' held numbers in training: 1 cell, 'a', is not")
+    columns = {"day": list(days), "a": list(a), "b": list(b)}
+    desk.fit(desk.table("old.csv", columns))
+    more = zip(columns.items(), among, below, strict=True)
+    new = {name: [*c[:50], cell, *c[50:], last] for (name, c), cell, last in more}
+    desk.table("new.csv", new)
+    return desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
 
 
 def test_a_word_in_most_cells_is_named(desk: Desk) -> None:

@@ -160,7 +160,7 @@ def test_label_values_that_mean_nothing_are_refused(anomalies: tuple[str, ...]) 
 def test_how_many_labels_there_are_in_words() -> None:
     found = np.array([1, 0, 0, -1], np.int8)
     assert describe("y", found) == (
-        "labels in column 'y': 1 anomalies, 2 normal, 1 unlabelled"
+        "labels in column 'y': 1 anomaly, 2 normal, 1 unlabelled"
     )
 
 

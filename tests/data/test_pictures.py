@@ -256,7 +256,7 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no pictures in this folder; it needs bmp"):
         open_source(str(tmp_path))
     (tmp_path / "a.csv").write_text("a\n1\n")
-    with pytest.raises(DataError, match="but 1 csv files; read them with the pattern"):
+    with pytest.raises(DataError, match="but 1 csv file; read them with the pattern"):
         open_source(str(tmp_path))
 
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from whitecrow import grouping, scores
 from whitecrow.choose import Choice
 from whitecrow.data.kinds import grouped
+from whitecrow.data.kinds.number import range_text
 from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.errors import MissingDependencyError
 from whitecrow.learning import Fit
 from whitecrow.metrics.quality import Quality, beside_chance, percent
 from whitecrow.model import Model
 from whitecrow.notes import Note
-from whitecrow.reasons import range_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -181,8 +181,8 @@ class Model:
             assert isinstance(rows, TableRows)
             for row in np.flatnonzero(differs):
                 value = cell_of(rows.frame.column(name), int(row))
-                text, usual = self.encoder.usual(name, value)
-                found[row] = (*found[row], f"{name} = {text} ({usual})")
+                cell = self.encoder.usual(name, value)
+                found[row] = (*found[row], f"{name} = {cell.text} ({cell.usual})")
         return found
 
     def notes(self, rows: TableRows | PictureRows) -> tuple[str, ...]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from whitecrow.data.kinds.words import number_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,18 +15,13 @@ if TYPE_CHECKING:
     from whitecrow.data.kinds import TableEncoder
     from whitecrow.detector import Detector
 
-__all__ = ["TOGETHER", "Reason", "by_column", "of_rows", "place_of", "range_text"]
+__all__ = ["TOGETHER", "Reason", "by_column", "of_rows", "place_of"]
 
 TOGETHER = "unusual together with the other values"
 """What is said of a cell that many rows have, beside which its range says nothing."""
 
 # Beside the strongest column, those below this part of its share explain nothing.
 _LEAST_PART = 0.2
-# Of a level that so many percent of the training rows have, none is odd by itself: what
-# the tails of a number's usual range are.
-_COMMON = 5.0
-_SHARE = re.compile(r"(?:as )?([\d.]+) % of training rows")
-_SIGNS = {"EUR": "\N{EURO SIGN}"}
 _PLACES = (("upper", "middle", "lower"), ("left", "centre", "right"))
 
 
@@ -87,16 +79,10 @@ def of_rows(
     parts = detector.explain(encoder.transform(frame) if X is None else X)
     names, totals = by_column(parts, encoder.source_columns_)
     cells = {name: frame.column(name).to_pylist() for name in names}
-    numbers = {
-        name: encoder.chart(name, frame.column(name))
-        for name in names
-        if _is_number(encoder.summaries_[name])
-    }
     found = []
     for row in range(frame.num_rows):
         values = {name: cells[name][row] for name in names}
-        known = {name: float(column[row]) for name, column in numbers.items()}
-        found.append(_reasons(values, known, totals[row], encoder, limit))
+        found.append(_reasons(values, totals[row], encoder, limit))
     return found
 
 
@@ -151,60 +137,8 @@ def place_of(heat: NDArray[np.float64]) -> str:
     return f"{name}, at {at}"
 
 
-def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
-    """Say the usual range of a column of numbers in its unit.
-
-    Parameters
-    ----------
-    summary : mapping
-        As in `TableEncoder.summaries_`.
-    median : bool, default=False
-        Name the median too; a range of one value is then told as "usually 0".
-
-    Examples
-    --------
-    >>> flow = {"q05": 3.0, "median": 4.0, "q95": 7.0, "min": 0.0, "max": 9.0}
-    >>> range_text(flow), range_text(flow | {"unit": "$"}, median=True)
-    ('3 to 7', 'usual $3 to $7, median $4')
-    """
-    keys = ("q05", "q95", "median")
-    width = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
-    texts = [number_text(summary[key], width) for key in keys]
-    unit = summary.get("unit") or ""
-    before, after = (unit, "") if unit in "$\N{POUND SIGN}\N{YEN SIGN}" else ("", unit)
-    after = f" {_SIGNS.get(after, after)}" if after else ""
-    low, high, middle = (before + ("0" if text == "-0" else text) for text in texts)
-    if low == high:
-        return f"usually {low}{after}" if median else f"{low}{after}"
-    if not median:
-        return f"{low} to {high}{after}"
-    return f"usual {low} to {high}, median {middle}{after}"
-
-
-def _is_number(summary: Mapping[str, Any]) -> bool:
-    return isinstance(summary.get("q05"), int | float)
-
-
-def _told(
-    encoder: TableEncoder, name: str, cell: Any, number: float | None
-) -> tuple[str, str]:
-    """A cell and what it is compared with; its range, if it is outside of it."""
-    text, usual = encoder.usual(name, cell)
-    if number is not None and np.isfinite(number):
-        summary = encoder.summaries_[name]
-        if summary["q05"] <= number <= summary["q95"]:
-            return text, TOGETHER
-        _, mark, beyond = usual.partition("; ")
-        return text, range_text(summary, median=True) + mark + beyond
-    share = _SHARE.fullmatch(usual)
-    if share and float(share[1]) >= _COMMON:
-        return text, TOGETHER
-    return text, re.sub("^as ", "like ", usual)
-
-
 def _reasons(
     cells: dict[str, Any],
-    numbers: Mapping[str, float],
     totals: NDArray[np.float64],
     encoder: TableEncoder,
     limit: int,
@@ -217,6 +151,7 @@ def _reasons(
         if positive[index] <= _LEAST_PART * positive.max():
             break
         name, share = names[index], float(positive[index] / whole)
-        text, usual = _told(encoder, name, cells[name], numbers.get(name))
-        found.append(Reason(name, cells[name], text, usual, share))
+        cell = encoder.usual(name, cells[name])
+        usual = TOGETHER if cell.common else cell.usual
+        found.append(Reason(name, cells[name], cell.text, usual, share))
     return tuple(found)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from whitecrow.data.kinds.number import range_text
 from whitecrow.data.kinds.words import percent, shown
-from whitecrow.reasons import range_text
 from whitecrow.report import charts
 
 if TYPE_CHECKING:

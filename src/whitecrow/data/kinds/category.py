@@ -50,6 +50,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from whitecrow.data.kinds.plan import (
+    COMMON,
     Plan,
     Usual,
     left_out,
@@ -379,7 +380,8 @@ def usual(plan: Plan, value: Any) -> Usual:
     if not count:
         return Usual(name, "never in training rows")
     if count >= RARE * rows:
-        return Usual(name, f"{percent(count / rows)} of training rows")
+        said = f"{percent(count / rows)} of training rows"
+        return Usual(name, said, count >= COMMON * rows)
     return Usual(name, f"seen {_times(count)} in {rows:,} rows")
 
 

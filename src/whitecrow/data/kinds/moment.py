@@ -520,4 +520,5 @@ def usual(plan: Plan, value: Any) -> Usual:
     if "bulk" in plan.settings and moment_far.beyond(plan.settings, micros.to_numpy()):
         side = "before" if moment < plan.settings["bulk"][0] else "after"
         return Usual(shown(value), f"far {side} all other dates, {span(plan.summary)}")
-    return Usual(shown(value), "; ".join(odd_parts(plan.summary, moment)) or said)
+    odd = odd_parts(plan.summary, moment)
+    return Usual(shown(value), "; ".join(odd) or said, common=not odd)

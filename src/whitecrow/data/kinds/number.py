@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ from whitecrow.data.kinds.text import family_of, numbers
 from whitecrow.data.kinds.words import number_text, percent, shown
 from whitecrow.errors import DataError
 
-__all__ = ["chart", "encode", "filled", "plan", "usual"]
+__all__ = ["chart", "encode", "filled", "plan", "range_text", "usual"]
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -299,14 +299,45 @@ def usual(plan: Plan, value: Any) -> Usual:
     if not plan.settings.get("value", True) or others:
         return _beside_one(plan, value, number, others)
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
-    text = {key: number_text(summary[key], spread) for key in _PLACES}
-    unit = f" {summary['unit']}" if summary.get("unit") else ""
-    sentence = f"usual {text['q05']} to {text['q95']}, median {text['median']}{unit}"
+    sentence = range_text(summary, median=True)
     if number > summary["max"]:
-        sentence += f"; above the highest in training ({text['max']})"
+        highest = number_text(summary["max"], spread)
+        sentence += f"; above the highest in training ({highest})"
     elif number < summary["min"]:
-        sentence += f"; below the lowest in training ({text['min']})"
-    return Usual(_shown(value, number, spread), sentence)
+        lowest = number_text(summary["min"], spread)
+        sentence += f"; below the lowest in training ({lowest})"
+    common = summary["q05"] <= number <= summary["q95"]
+    return Usual(_shown(value, number, spread), sentence, common)
+
+
+def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
+    """Say the usual range of a column of numbers in its unit.
+
+    Parameters
+    ----------
+    summary : mapping
+        As in `TableEncoder.summaries_`.
+    median : bool, default=False
+        Name the median too; a range of one value is then told as "usually 0".
+
+    Examples
+    --------
+    >>> flow = {"q05": 3.0, "median": 4.0, "q95": 7.0, "min": 0.0, "max": 9.0}
+    >>> range_text(flow), range_text(flow | {"unit": "$"}, median=True)
+    ('3 to 7', 'usual $3 to $7, median $4')
+    """
+    keys = ("q05", "q95", "median")
+    width = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
+    texts = [number_text(summary[key], width) for key in keys]
+    unit = summary.get("unit") or ""
+    before, after = (unit, "") if unit in _BEFORE else ("", unit)
+    after = f" {_SIGNS.get(after, after)}" if after else ""
+    low, high, middle = (before + ("0" if text == "-0" else text) for text in texts)
+    if low == high:
+        return f"usually {low}{after}" if median else f"{low}{after}"
+    if not median:
+        return f"{low} to {high}{after}"
+    return f"usual {low} to {high}, median {middle}{after}"
 
 
 def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
@@ -319,10 +350,12 @@ def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
         text = text if number == summary["median"] else f"always {median} in training"
         return Usual(_shown(value, number, 0), text)
     text = f"{median} in {percent(present - others / rows)} of training rows"
-    return Usual(_shown(value, number, summary["max"] - summary["min"]), text)
+    shown_as = _shown(value, number, summary["max"] - summary["min"])
+    return Usual(shown_as, text, number == summary["median"])
 
 
-_PLACES = ("min", "q05", "median", "q95", "max")
+_SIGNS = {"EUR": "\N{EURO SIGN}"}
+_BEFORE = "$\N{POUND SIGN}\N{YEN SIGN}"
 
 
 def _number_of(value: Any, style: Style) -> float | None:

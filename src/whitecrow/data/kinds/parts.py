@@ -125,9 +125,10 @@ def usual(plan: Plan, value: Any) -> Usual:
     values, unread = _values(plan, pa.array([value]))
     if unread[0]:
         return unread_usual(plan, str(value))
-    said = [
-        number.usual(part, None if np.isnan(one[0]) else float(one[0])).usual
+    found = [
+        number.usual(part, None if np.isnan(one[0]) else float(one[0]))
         for part, one in zip(_parts(plan), values, strict=True)
         if part.features
     ]
-    return Usual(shown(value), " | ".join(dict.fromkeys(said)))
+    said = dict.fromkeys(one.usual for one in found)
+    return Usual(shown(value), " | ".join(said), all(one.common for one in found))

@@ -16,6 +16,7 @@ from whitecrow.data.kinds.words import percent, quoted, shown
 from whitecrow.errors import DataError
 
 __all__ = [
+    "COMMON",
     "NOTHING_KNOWN",
     "QUANTILES",
     "RARE",
@@ -82,6 +83,11 @@ class Plan:
         return {level: round(share * rows) for level, share in shares}
 
 
+COMMON = 0.05
+"""Of a cell that so many of the training rows have, none is odd by itself; the tails
+of a usual range hold as many."""
+
+
 class Usual(NamedTuple):
     """A cell and what is usual in its column, both as a person reads them.
 
@@ -91,10 +97,13 @@ class Usual(NamedTuple):
         The cell.
     usual : str
         What it is compared with, such as "usual 31.8 to 32.4, median 32".
+    common : bool
+        Whether many training rows have such a cell: it is not odd by itself.
     """
 
     text: str
     usual: str
+    common: bool = False
 
 
 def said(plan: Plan, notes: Sequence[str], *, level: int = 0, remedy: str = "") -> Plan:
@@ -307,8 +316,9 @@ _CELLS = {
 def missing_usual(summary: dict[str, Any]) -> Usual:
     """What is said of a missing cell."""
     share = summary.get("missing", 0.0)
-    known = f"as {percent(share)} of training rows"
-    return Usual("missing", known if share else "which no training row was")
+    known = f"like {percent(share)} of training rows"
+    known = known if share else "which no training row was"
+    return Usual("missing", known, common=share >= COMMON)
 
 
 def unread_usual(plan: Plan, value: str) -> Usual:

@@ -101,7 +101,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     >>> encoder.transform(pa.table({"valve": ["c"], "flow": [3.0]}))
     array([[3.        , 0.        , 2.32192809, 0.        ]])
     >>> encoder.usual("valve", "c")
-    Usual(text="'c'", usual='never in training rows')
+    Usual(text="'c'", usual='never in training rows', common=False)
     """
 
     _plans: list[Plan]

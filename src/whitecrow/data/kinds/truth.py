@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from whitecrow.data.kinds.number import filled
 from whitecrow.data.kinds.plan import (
+    COMMON,
     NOTHING_KNOWN,
     RARE,
     Plan,
@@ -187,7 +188,7 @@ def usual(plan: Plan, value: Any) -> Usual:
         return Usual(shown(value), "never in training rows")
     share = plan.summary["shares"]["true" if number else "false"]
     said = f"{percent(share)} of training rows" if share else "never in training rows"
-    return Usual(shown(value), said)
+    return Usual(shown(value), said, share >= COMMON)
 
 
 def _truth_of(value: Any, settings: dict[str, Any]) -> float:

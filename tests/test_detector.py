@@ -1,4 +1,4 @@
-from numbers import Real
+from dataclasses import KW_ONLY
 from typing import ClassVar
 
 import numpy as np
@@ -8,24 +8,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils._param_validation import Interval
 
 from whitecrow.detector import Detector, check_rows
 from whitecrow.errors import DataError, LabelError, ParameterError, TrainingError
+from whitecrow.parameters import NonNegative, RandomState
 
 
 class Distance(Detector):
     """The distance from the mean row; known anomalies are left out."""
 
     uses_labels: ClassVar[bool] = True
-    _parameter_constraints: ClassVar = {
-        "power": [Interval(Real, 0, None, closed="left")]
-    }
-
-    def __init__(self, power=1.0, *, contamination="auto", random_state=None):
-        self.power = power
-        self.contamination = contamination
-        self.random_state = random_state
+    power: NonNegative = 1.0
+    _: KW_ONLY
+    random_state: RandomState = None
 
     def _fit(self, X, codes, auxiliary):
         self.codes_, self.auxiliary_ = codes, auxiliary

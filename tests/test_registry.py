@@ -11,7 +11,7 @@ import pytest
 
 import whitecrow as wc
 from whitecrow.deep import DeepDetector
-from whitecrow.detector import Detector, _constraints
+from whitecrow.detector import Detector
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
 
@@ -91,8 +91,7 @@ def test_deviations_give_their_reason(record):
 
 @every_method
 def test_every_parameter_has_legal_values(record):
-    legal = _constraints(record.cls)
-    assert set(legal) == set(signature(record.cls))
+    assert set(record.cls._parameter_constraints) == set(signature(record.cls))
     record.cls()._check_parameters()
 
 

@@ -256,25 +256,16 @@ def describe(cls: type, name: str) -> str:
     >>> describe(AutoEncoder, "batch_norm")
     'true or false'
     """
+    from whitecrow import parameters
+
     hint = typing.get_type_hints(cls.__init__).get(name, Any)  # type: ignore[misc]
-    words = _choices(cls, name)
+    words = parameters.words(cls, name)
     if hint is Any:
         return words or "see the documentation"
     kinds = [_NAMES.get(kind, "") for kind in _members(hint)]
     if words:
         kinds = [words if kind == "text" else kind for kind in kinds]
     return " or ".join(kind for kind in kinds if kind)
-
-
-def _choices(cls: type, name: str) -> str:
-    """List the words that the class's table of legal values has for an argument."""
-    from sklearn.utils._param_validation import StrOptions
-
-    for base in cls.__mro__:
-        for rule in vars(base).get("_parameter_constraints", {}).get(name, ()):
-            if isinstance(rule, StrOptions):
-                return ", ".join(sorted(rule.options))
-    return ""
 
 
 def _unknown(cls: type, name: str) -> str:

@@ -12,15 +12,13 @@ import contextlib
 import copy
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -29,11 +27,40 @@ from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.nets import lenet, noise
-from whitecrow.nets.mlp import BatchNorm
-from whitecrow.scaling import SCALINGS, Scaler, to_unit
+from whitecrow.nets.mlp import ACTIVATIONS, BatchNorm
+from whitecrow.parameters import (
+    Auto,
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    Scaling,
+    fitted,
+    fixed,
+    options,
+)
+from whitecrow.scaling import Scaler, to_unit
 from whitecrow.supervision import Rule, unlabelled
 
-__all__ = ["Batch", "DeepDetector", "Stage", "TrainingSet", "fit_seeds", "fresh_copy"]
+__all__ = [
+    "Activation",
+    "Batch",
+    "DeepDetector",
+    "Network",
+    "Ruled",
+    "Seed",
+    "Stage",
+    "TrainingSet",
+    "Widths",
+    "fit_seeds",
+    "fresh_copy",
+]
+
+Activation = Annotated[str, options(*ACTIVATIONS)]
+Widths = Auto | tuple[int, ...]
+Ruled = Annotated[str, options("auto", "rule")] | tuple[int, ...]
+Network = Annotated[Any, options("auto", "mlp", *lenet.LENETS), callable]
+Seed = Annotated[Any, "random_state", np.random.Generator]
 
 # Numbers in a piece of rows that pass the network together: an accelerator wants much
 # work at once, and on a CPU the layers of a piece should stay in its cache.
@@ -210,36 +237,22 @@ class DeepDetector(Detector):
     # Parameters that hold several counts: widths of layers, or epochs.
     _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "network": [StrOptions({"auto", "mlp", *lenet.LENETS}), callable],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "epochs": [Interval(Integral, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "milestones": [tuple, list],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "random_state": ["random_state", np.random.Generator],
-    }
-
-    scaling: str
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    n_members: int
-    random_state: Any
-    device: str
-    # Of methods that have no such parameter
-    milestones: Sequence[int] = ()
-    clip_norm: float | None = None
-    net_: nn.Module
-    scaler_: Scaler | None
+    _: KW_ONLY
+    scaling: Scaling = "standard"
+    epochs: Natural = 50
+    batch_size: Count = 128
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 0.0
+    n_members: Count = 1
+    device: str = "auto"
+    random_state: Seed = None
+    milestones: tuple[int, ...] = fixed(())  # a parameter of some methods
+    net_: nn.Module = fitted()
+    scaler_: Scaler | None = fitted()
     # Of methods that take outliers; files of before do not tell.
-    auxiliary_given_: bool = False
-    loss_curve_: NDArray[np.float64]
-    member_scale_: NDArray[np.float64]
+    auxiliary_given_: bool = fixed(False)
+    loss_curve_: NDArray[np.float64] = fitted()
+    member_scale_: NDArray[np.float64] = fitted()
 
     # --- what a method says -----------------------------------------------------------
 
@@ -289,7 +302,7 @@ class DeepDetector(Detector):
             lr=self.lr,
             weight_decay=self.weight_decay,
             milestones=tuple(milestone - done for milestone in self.milestones),
-            clip_norm=self.clip_norm,
+            clip_norm=getattr(self, "clip_norm", None),
         )
 
     @torch.no_grad()

@@ -9,23 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Real
+from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils._param_validation import (
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from whitecrow import frames, labels, memory, threshold
+from whitecrow import frames, labels, memory, parameters, threshold
 from whitecrow.errors import (
     DataError,
     LabelError,
@@ -33,6 +26,23 @@ from whitecrow.errors import (
     TrainingError,
     UserError,
 )
+from whitecrow.parameters import Contamination, Parameters, fitted, fixed
+
+if TYPE_CHECKING:
+    # scikit-learn has no types, and over a base of unknown type a checker lets a
+    # constructor pass with any argument.
+    class OutlierMixin: ...
+
+    class BaseEstimator:
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def set_fit_request(self, *, auxiliary: bool | str | None) -> Self: ...
+        def __sklearn_tags__(self) -> Any: ...
+
+        n_features_in_: int
+        feature_names_in_: NDArray[Any]
+else:
+    from sklearn.base import BaseEstimator, OutlierMixin
 
 __all__ = ["Detector", "all_or_nothing", "check_rows"]
 
@@ -52,14 +62,12 @@ _BEYOND = 1e-3
 
 _OTHER_UNITS = 'columns in other units, or scaling="standard"'
 
-CONTAMINATION = [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")]
-
 
 class _NoNumbersError(DataError, TypeError):
     """Cells that are no numbers; scikit-learn's own checks expect a TypeError."""
 
 
-class Detector(OutlierMixin, BaseEstimator):
+class Detector(Parameters, OutlierMixin, BaseEstimator):
     """Base of all detectors; see the module for the two hooks of a subclass.
 
     Attributes
@@ -77,23 +85,19 @@ class Detector(OutlierMixin, BaseEstimator):
 
     uses_labels: ClassVar[bool] = False
     uses_auxiliary: ClassVar[bool] = False
-    _encoded_by: str = ""  # the model file that has the encoding of its columns
+    _encoded_by: str = fixed("")  # the model file that has the encoding of its columns
     input_kinds: ClassVar[tuple[str, ...]] = ("table", "picture")
     # How explanations come about: "exact", "gradient" or "occlusion".
     explanation: ClassVar[str] = "occlusion"
     # Named sets of constructor arguments, see `preset`.
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "contamination": CONTAMINATION,
-        "random_state": ["random_state"],
-    }
-
-    contamination: float | str
-    offset_: float
-    threshold_source_: str
-    input_shape_: tuple[int, ...]
-    typical_: NDArray[np.float64]
+    _: KW_ONLY
+    contamination: Contamination = "auto"
+    offset_: float = fitted()
+    threshold_source_: str = fitted()
+    input_shape_: tuple[int, ...] = fitted()
+    typical_: NDArray[np.float64] = fitted()
 
     @classmethod
     def preset(cls, name: str, **parameters: Any) -> Self:
@@ -269,14 +273,7 @@ class Detector(OutlierMixin, BaseEstimator):
         return explain.estimated(self, X)
 
     def _check_parameters(self) -> None:
-        try:
-            validate_parameter_constraints(
-                _constraints(type(self)),
-                self.get_params(deep=False),
-                caller_name=type(self).__name__,
-            )
-        except InvalidParameterError as error:
-            raise ParameterError(str(error)) from None
+        parameters.check(self)
 
     def _check_fit(
         self, X: ArrayLike, y: ArrayLike | None, auxiliary: ArrayLike | None
@@ -508,12 +505,3 @@ def _typical(rows: Rows) -> NDArray[np.float64]:
         return np.asarray(np.median(rows, axis=0), dtype=np.float64)
     mean = np.asarray(rows.mean(axis=0, dtype=np.float64))
     return mean / 255 if rows.dtype == np.uint8 else mean
-
-
-def _constraints(cls: type) -> dict[str, list[Any]]:
-    """The table of legal values of a class and its bases, for its own parameters."""
-    merged: dict[str, list[Any]] = {}
-    for base in reversed(cls.__mro__):
-        merged.update(vars(base).get("_parameter_constraints", {}))
-    names = cls._get_param_names()  # type: ignore[attr-defined]
-    return {name: merged[name] for name in names if name in merged}

@@ -14,7 +14,7 @@ shows regions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def least_exact(detectors: Iterable[object]) -> str:
 def estimated(detector: Detector, X: Rows) -> Scores:
     """Contributions, before smoothing, by gradients or by occlusion."""
     if detector.explanation == "gradient":
-        return _gradients(detector, X)
+        return _gradients(cast("DeepDetector", detector), X)
     return _occlusion(detector, X) if X.ndim == 2 else _patches(detector, X)
 
 

@@ -24,22 +24,22 @@ import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY
 from functools import reduce
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from whitecrow.deep import DeepDetector, Members
+from whitecrow.deep import Activation, DeepDetector, Members, Ruled
 from whitecrow.detector import Rows, Scores
 from whitecrow.device import answers_at_once, wide
-from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
+from whitecrow.nets.mlp import encoder_widths, mlp
+from whitecrow.parameters import Count, NonNegative, Share, fitted, options
 
 __all__ = [
     "AutoencodedMixture",
@@ -382,36 +382,23 @@ class MixtureDetector(DeepDetector):
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     explanation: ClassVar[str] = "occlusion"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_mixtures": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "lambda_1": [Interval(Real, 0, None, closed="left")],
-        "lambda_2": [Interval(Real, 0, None, closed="left")],
-        "reg_covar": [Interval(Real, 0, None, closed="left")],
-        "recon": [StrOptions({"sum", "mean"})],
-        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "compression_factor": [Interval(Integral, 1, None, closed="left")],
-        "ae_act_fn": [StrOptions(set(ACTIVATIONS))],
-        "gmm_act_fn": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    n_mixtures: int
-    latent_dim: int
-    lambda_1: float
-    lambda_2: float
-    reg_covar: float
-    recon: str
-    hidden: str | tuple[int, ...]
-    n_layers: int
-    compression_factor: int
-    ae_act_fn: str
-    gmm_act_fn: str
-    dropout: float
-    mass_: NDArray[np.float64]
-    means_: NDArray[np.float64]
-    covariances_: NDArray[np.float64]
+    _: KW_ONLY
+    n_mixtures: Count = 4
+    latent_dim: Count = 5
+    lambda_1: NonNegative = 0.1
+    lambda_2: NonNegative = 0.005
+    reg_covar: NonNegative = 1e-6
+    recon: Annotated[str, options("sum", "mean")] = "sum"
+    hidden: Ruled = "auto"
+    n_layers: Count = 4
+    compression_factor: Count = 2
+    ae_act_fn: Activation = "relu"
+    gmm_act_fn: Activation = "tanh"
+    dropout: Share = 0.5
+    batch_size = 256
+    mass_: NDArray[np.float64] = fitted()
+    means_: NDArray[np.float64] = fitted()
+    covariances_: NDArray[np.float64] = fitted()
 
     def latent(self, X: Any) -> NDArray[np.float64]:
         """The vectors z in which the mixture lives.

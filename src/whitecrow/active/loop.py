@@ -688,7 +688,8 @@ class Loop:
         if not self.detector.uses_labels:
             return fitted.scores
         if self._forest is None:
-            forest = _table.method("isolation_forest").cls(random_state=self._seed)
+            cls: Any = _table.method("isolation_forest").cls
+            forest = cls(random_state=self._seed)
             rows = self.rows if self._sample is None else self.rows[self._sample]
             self._forest = forest.fit(rows).anomaly_score(self.rows)
         return self._forest

@@ -27,23 +27,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY
 from itertools import pairwise
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize, softplus
 
 from whitecrow import device as devices
 from whitecrow import train
-from whitecrow.deep import DeepDetector, Members, Stage
+from whitecrow.deep import DeepDetector, Members, Stage, Widths
 from whitecrow.errors import ParameterError
 from whitecrow.nets.mlp import BatchNorm, Linear
 from whitecrow.nets.noise import Noise
+from whitecrow.parameters import Count, Share, at_least, options
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 
@@ -352,22 +352,24 @@ class ALAD(DeepDetector):
     takes_rules: ClassVar[bool] = False  # it is trained as a game
     _counts: ClassVar[tuple[str, ...]] = HIDDEN
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "score_metric": [StrOptions(set(SCORES))],
-        "latent_dim": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Integral, {-1}),
-        ],
-        "spectral_norm": ["boolean"],
-        "ema_decay": [Interval(Real, 0, 1, closed="left")],
-        "cycle_xx": ["boolean"],
-        "cycle_zz": ["boolean"],
-        **{name: [StrOptions({"auto"}), tuple, list] for name in HIDDEN},
-        "xz_hidden": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "xz_dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_norm": ["boolean"],
-    }
+    score_metric: Annotated[str, options(*SCORES)] = "features_l1"
+    _: KW_ONLY
+    latent_dim: Annotated[int, at_least(1), options(-1)] = -1
+    spectral_norm: bool = True
+    ema_decay: Share = 0.999
+    cycle_xx: bool = True
+    cycle_zz: bool = True
+    encoder_hidden: Widths = "auto"
+    generator_hidden: Widths = "auto"
+    xz_hidden: Count = 128
+    xx_hidden: Widths = "auto"
+    zz_hidden: Widths = "auto"
+    dropout: Share = 0.2
+    xz_dropout: Share = 0.5
+    batch_norm: bool = True
+    epochs = 100
+    batch_size = 50
+    lr = 1e-4
 
     # The authors' networks, and specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -391,57 +393,6 @@ class ALAD(DeepDetector):
             "lr": 1e-5,
         },
     }
-
-    def __init__(
-        self,
-        score_metric: str = "features_l1",
-        *,
-        latent_dim: int = -1,
-        spectral_norm: bool = True,
-        ema_decay: float = 0.999,
-        cycle_xx: bool = True,
-        cycle_zz: bool = True,
-        encoder_hidden: str | tuple[int, ...] = "auto",
-        generator_hidden: str | tuple[int, ...] = "auto",
-        xz_hidden: int = 128,
-        xx_hidden: str | tuple[int, ...] = "auto",
-        zz_hidden: str | tuple[int, ...] = "auto",
-        dropout: float = 0.2,
-        xz_dropout: float = 0.5,
-        batch_norm: bool = True,
-        scaling: str = "standard",
-        epochs: int = 100,
-        batch_size: int = 50,
-        lr: float = 1e-4,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.score_metric = score_metric
-        self.latent_dim = latent_dim
-        self.spectral_norm = spectral_norm
-        self.ema_decay = ema_decay
-        self.cycle_xx = cycle_xx
-        self.cycle_zz = cycle_zz
-        self.encoder_hidden = encoder_hidden
-        self.generator_hidden = generator_hidden
-        self.xz_hidden = xz_hidden
-        self.xx_hidden = xx_hidden
-        self.zz_hidden = zz_hidden
-        self.dropout = dropout
-        self.xz_dropout = xz_dropout
-        self.batch_norm = batch_norm
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -14,13 +14,14 @@ the code from Sabokrou-type robust autoencoders, arXiv 2407.08838.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths
+from whitecrow.deep import Activation, Network, Ruled
+from whitecrow.nets.mlp import encoder_widths
+from whitecrow.parameters import Count, NonNegative, Share
 from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 
 __all__ = ["AutoEncoder"]
@@ -81,16 +82,18 @@ class AutoEncoder(ReconstructionDetector):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "compression_factor": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "reg": [Interval(Real, 0, None, closed="left")],
-        "batch_norm": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-    }
+    hidden: Ruled = "auto"
+    _: KW_ONLY
+    n_layers: Count = 4
+    compression_factor: Count = 2
+    latent_dim: Count = 3
+    act_fn: Activation = "relu"
+    reg: NonNegative = 0.0
+    batch_norm: bool = False
+    dropout: Share = 0.0
+    network: Network = "auto"
+    epochs = 20
+    batch_size = 64
 
     # DAGMM's autoencoders (specs/deep_unsupervised.md 1.4)
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -102,47 +105,6 @@ class AutoEncoder(ReconstructionDetector):
         },
         "reference": {"hidden": "rule", "lr": 1e-4, "epochs": 200, "scaling": "minmax"},
     }
-
-    def __init__(
-        self,
-        hidden: str | tuple[int, ...] = "auto",
-        *,
-        n_layers: int = 4,
-        compression_factor: int = 2,
-        latent_dim: int = 3,
-        act_fn: str = "relu",
-        reg: float = 0.0,
-        batch_norm: bool = False,
-        dropout: float = 0.0,
-        network: Any = "auto",
-        scaling: str = "standard",
-        epochs: int = 20,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.n_layers = n_layers
-        self.compression_factor = compression_factor
-        self.latent_dim = latent_dim
-        self.act_fn = act_fn
-        self.reg = reg
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         encoder, decoder = halves(

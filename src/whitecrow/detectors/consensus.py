@@ -36,18 +36,18 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils._param_validation import HasMethods, Interval
 
 from whitecrow import explain, labels, memory, shallow, watching
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError
+from whitecrow.parameters import Limit, Natural, RandomState, Share, fitted, methods
 
 __all__ = ["Consensus", "evidence"]
 
@@ -138,37 +138,18 @@ class Consensus(Detector):
     [0.0, 4.0]
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "detectors": [list, tuple, None],
-        "scout": [HasMethods(["fit", "anomaly_score"]), None],
-        "drop": [Interval(Real, 0, 1, closed="left")],
-        "rounds": [Interval(Integral, 0, None, closed="left")],
-        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
-    }
+    detectors: Annotated[Any, list, tuple, None] = None
+    _: KW_ONLY
+    scout: Annotated[Any, methods("fit", "anomaly_score"), None] = None
+    drop: Share = 0.2
+    rounds: Natural = 2
+    max_rows: Limit = 20_000
+    random_state: RandomState = None
 
-    detectors_: list[Detector]
-    scout_: Detector
-    kept_: NDArray[np.bool_]
-    references_: Scores
-
-    def __init__(
-        self,
-        detectors: Any = None,
-        *,
-        scout: Any = None,
-        drop: float = 0.2,
-        rounds: int = 2,
-        max_rows: int | None = 20_000,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.detectors = detectors
-        self.scout = scout
-        self.drop = drop
-        self.rounds = rounds
-        self.max_rows = max_rows
-        self.contamination = contamination
-        self.random_state = random_state
+    detectors_: list[Detector] = fitted()
+    scout_: Detector = fitted()
+    kept_: NDArray[np.bool_] = fitted()
+    references_: Scores = fitted()
 
     def _fit(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None

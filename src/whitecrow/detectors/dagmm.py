@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from whitecrow.mixture import MixtureDetector
+from whitecrow.parameters import Count
 
 __all__ = ["DAGMM"]
 
@@ -158,52 +159,7 @@ class DAGMM(MixtureDetector):
         },
     }
 
-    def __init__(
-        self,
-        n_mixtures: int = 4,
-        *,
-        latent_dim: int = 5,
-        lambda_1: float = 0.1,
-        lambda_2: float = 0.005,
-        reg_covar: float = 1e-6,
-        recon: str = "sum",
-        hidden: str | tuple[int, ...] = "auto",
-        n_layers: int = 4,
-        compression_factor: int = 2,
-        ae_act_fn: str = "relu",
-        gmm_act_fn: str = "tanh",
-        dropout: float = 0.5,
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 256,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.n_mixtures = n_mixtures
-        self.latent_dim = latent_dim
-        self.lambda_1 = lambda_1
-        self.lambda_2 = lambda_2
-        self.reg_covar = reg_covar
-        self.recon = recon
-        self.hidden = hidden
-        self.n_layers = n_layers
-        self.compression_factor = compression_factor
-        self.ae_act_fn = ae_act_fn
-        self.gmm_act_fn = gmm_act_fn
-        self.dropout = dropout
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
+    n_mixtures: Count = 4
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return self._mixture_net(shape[0])

@@ -14,15 +14,14 @@ specs/deep_sad.md 5.1, 5.2 and the fixes of section 10.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import hypersphere, train
-from whitecrow.deep import DeepDetector, Members, Stage
-from whitecrow.nets.mlp import ACTIVATIONS
+from whitecrow.deep import Activation, DeepDetector, Members, Network, Stage, Widths
+from whitecrow.parameters import Natural, NonNegative, Positive
 from whitecrow.supervision import semi
 
 __all__ = ["DeepSAD"]
@@ -92,18 +91,21 @@ class DeepSAD(DeepDetector):
     uses_labels: ClassVar[bool] = True
     has_l_a: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "eta": [Interval(Real, 0, None, closed="neither")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "hidden": [StrOptions({"auto"}), tuple, list],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "bias": ["boolean"],
-        "batch_norm": ["boolean"],
-        "pretrain": ["boolean"],
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
-        "pretrain_weight_decay": [Interval(Real, 0, None, closed="left")],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-    }
+    eta: Positive = 1.0
+    _: KW_ONLY
+    epsilon: Positive = 1e-6
+    hidden: Widths = "auto"
+    act_fn: Activation = "leaky_relu"
+    bias: bool = False
+    batch_norm: bool = True
+    pretrain: bool = True
+    pretrain_epochs: Natural = 50
+    pretrain_weight_decay: NonNegative = 5e-4
+    clip_norm: Positive | None = 10.0
+    network: Network = "auto"
+    milestones: tuple[int, ...] = (50,)
+    epochs = 100
+    weight_decay = 1e-6
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {**_PUBLISHED, "batch_size": 200, "weight_decay": 1e-6},
@@ -114,53 +116,6 @@ class DeepSAD(DeepDetector):
             "scaling": "minmax",
         },
     }
-
-    def __init__(
-        self,
-        eta: float = 1.0,
-        *,
-        epsilon: float = 1e-6,
-        hidden: str | tuple[int, ...] = "auto",
-        act_fn: str = "leaky_relu",
-        bias: bool = False,
-        batch_norm: bool = True,
-        pretrain: bool = True,
-        pretrain_epochs: int = 50,
-        pretrain_weight_decay: float = 5e-4,
-        clip_norm: float | None = 10.0,
-        network: Any = "auto",
-        scaling: str = "standard",
-        epochs: int = 100,
-        batch_size: int = 128,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-6,
-        milestones: tuple[int, ...] = (50,),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.eta = eta
-        self.epsilon = epsilon
-        self.hidden = hidden
-        self.act_fn = act_fn
-        self.bias = bias
-        self.batch_norm = batch_norm
-        self.pretrain = pretrain
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_weight_decay = pretrain_weight_decay
-        self.clip_norm = clip_norm
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.build(shape, **self._network_options())

@@ -17,19 +17,18 @@ exposure works over Deep SVDD.
 from __future__ import annotations
 
 import warnings
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import hypersphere, train
-from whitecrow.deep import DeepDetector, Members, Stage
+from whitecrow.deep import Activation, DeepDetector, Members, Network, Stage, Widths
 from whitecrow.detector import Rows
-from whitecrow.nets.mlp import ACTIVATIONS
+from whitecrow.parameters import Natural, between, options
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
@@ -131,62 +130,19 @@ class DeepSVDD(DeepDetector):
 
     has_l_a: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "objective": [StrOptions({"one-class", "soft-boundary"})],
-        "nu": [Interval(Real, 0, 1, closed="right")],
-        "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
-        "hidden": [StrOptions({"auto"}), tuple, list],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "bias": ["boolean"],
-        "batch_norm": ["boolean"],
-        "pretrain": ["boolean"],
-        "pretrain_epochs": [Interval(Integral, 0, None, closed="left")],
-    }
-
-    def __init__(
-        self,
-        objective: str = "one-class",
-        *,
-        nu: float = 0.1,
-        warm_up_epochs: int = 10,
-        hidden: str | tuple[int, ...] = "auto",
-        act_fn: str = "leaky_relu",
-        bias: bool = False,
-        batch_norm: bool = True,
-        pretrain: bool = True,
-        pretrain_epochs: int = 30,
-        network: Any = "auto",
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 128,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-6,
-        milestones: tuple[int, ...] = (),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.objective = objective
-        self.nu = nu
-        self.warm_up_epochs = warm_up_epochs
-        self.hidden = hidden
-        self.act_fn = act_fn
-        self.bias = bias
-        self.batch_norm = batch_norm
-        self.pretrain = pretrain
-        self.pretrain_epochs = pretrain_epochs
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
+    objective: Annotated[str, options("one-class", "soft-boundary")] = "one-class"
+    _: KW_ONLY
+    nu: Annotated[float, between(0, 1, closed="right")] = 0.1
+    warm_up_epochs: Natural = 10
+    hidden: Widths = "auto"
+    act_fn: Activation = "leaky_relu"
+    bias: bool = False
+    batch_norm: bool = True
+    pretrain: bool = True
+    pretrain_epochs: Natural = 30
+    network: Network = "auto"
+    milestones: tuple[int, ...] = ()
+    weight_decay = 1e-6
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.build(shape, **self._network_options())

@@ -22,14 +22,13 @@ Classification, ICML 2020; specs/deep_unsupervised.md 2.8.
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -38,6 +37,15 @@ from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows
 from whitecrow.nets.mlp import Linear
 from whitecrow.nets.noise import Noise
+from whitecrow.parameters import (
+    Auto,
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    at_least,
+    between,
+)
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DROCC", "Classifier", "descend", "drops", "project"]
@@ -184,17 +192,17 @@ class DROCC(DeepDetector):
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     has_l_a: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "radius": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "gamma": [Interval(Real, 1, None, closed="left")],
-        "lamb": [Interval(Real, 0, None, closed="left")],
-        "num_hidden_nodes": [Interval(Integral, 1, None, closed="left")],
-        "num_classes": [Interval(Integral, 1, 2, closed="both")],
-        "only_ce_epochs": [Interval(Integral, 0, None, closed="left")],
-        "ascent_steps": [Interval(Integral, 0, None, closed="left")],
-        "ascent_step_size": [Interval(Real, 0, None, closed="neither")],
-        "projection_period": [Interval(Integral, 1, None, closed="left")],
-    }
+    radius: Auto | Positive = "auto"
+    _: KW_ONLY
+    gamma: Annotated[float, at_least(1)] = 2.0
+    lamb: NonNegative = 1.0
+    num_hidden_nodes: Count = 128
+    num_classes: Annotated[int, between(1, 2, closed="both")] = 1
+    only_ce_epochs: Natural = 0
+    ascent_steps: Natural = 50
+    ascent_step_size: Positive = 0.1
+    projection_period: Count = 10
+    batch_size = 256
 
     # Official settings, and specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -211,47 +219,6 @@ class DROCC(DeepDetector):
         "nrcan-2022-arrhythmia": {**_NRCAN, "scaling": "standard", "batch_size": 128},
         "nrcan-2022-thyroid": {**_NRCAN, "scaling": "standard"},
     }
-
-    def __init__(
-        self,
-        radius: str | float = "auto",
-        *,
-        gamma: float = 2.0,
-        lamb: float = 1.0,
-        num_hidden_nodes: int = 128,
-        num_classes: int = 1,
-        only_ce_epochs: int = 0,
-        ascent_steps: int = 50,
-        ascent_step_size: float = 0.1,
-        projection_period: int = 10,
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 256,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.radius = radius
-        self.gamma = gamma
-        self.lamb = lamb
-        self.num_hidden_nodes = num_hidden_nodes
-        self.num_classes = num_classes
-        self.only_ce_epochs = only_ce_epochs
-        self.ascent_steps = ascent_steps
-        self.ascent_step_size = ascent_step_size
-        self.projection_period = projection_period
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return Classifier(shape[0], self.num_hidden_nodes, self.num_classes)

@@ -30,15 +30,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from itertools import pairwise
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -47,6 +46,7 @@ from whitecrow import train
 from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows, Scores
 from whitecrow.nets.noise import Noise
+from whitecrow.parameters import Count, NonNegative, options
 
 __all__ = ["DSEBM", "BothScores", "Energy"]
 
@@ -164,13 +164,13 @@ class DSEBM(DeepDetector):
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "score_metric": [StrOptions(set(SCORES))],
-        "architecture": [StrOptions({"tied", "plain"})],
-        "fc_1_out": [Interval(Integral, 1, None, closed="left")],
-        "fc_2_out": [Interval(Integral, 1, None, closed="left")],
-        "noise_std": [Interval(Real, 0, None, closed="left")],
-    }
+    score_metric: Annotated[str, options(*SCORES)] = "reconstruction"
+    _: KW_ONLY
+    architecture: Annotated[str, options("tied", "plain")] = "tied"
+    fc_1_out: Count = 128
+    fc_2_out: Count = 512
+    noise_std: NonNegative = 1.0
+    milestones: tuple[int, ...] = ()
 
     # specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -183,41 +183,6 @@ class DSEBM(DeepDetector):
             "fc_2_out": 128,
         },
     }
-
-    def __init__(
-        self,
-        score_metric: str = "reconstruction",
-        *,
-        architecture: str = "tied",
-        fc_1_out: int = 128,
-        fc_2_out: int = 512,
-        noise_std: float = 1.0,
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 128,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        milestones: tuple[int, ...] = (),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.score_metric = score_metric
-        self.architecture = architecture
-        self.fc_1_out = fc_1_out
-        self.fc_2_out = fc_2_out
-        self.noise_std = noise_std
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def both_scores(self, X: ArrayLike) -> BothScores:
         """Energy and reconstruction score of each row, in one pass.

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -36,13 +36,13 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import device
-from whitecrow.deep import Members, Stage, TrainingSet
+from whitecrow.deep import Activation, Members, Ruled, Stage, TrainingSet
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
+from whitecrow.nets.mlp import encoder_widths, mlp
+from whitecrow.parameters import Count, NonNegative, between, fitted, fixed
 from whitecrow.reconstruction import Reconstruction, ReconstructionDetector
 from whitecrow.supervision import unlabelled
 
@@ -272,21 +272,22 @@ class DUAD(ReconstructionDetector):
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     takes_rules: ClassVar[bool] = False  # it chooses its rows itself
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "p0": [Interval(Real, 0, 100, closed="left")],
-        "p": [Interval(Real, 0, 100, closed="left")],
-        "r": [Interval(Integral, 1, None, closed="left")],
-        "p_s": [Real],
-        "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, 1, closed="both")],
-        "max_rounds": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "reg": [Interval(Real, 0, None, closed="left")],
-        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "compression_factor": [Interval(Integral, 1, None, closed="left")],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-    }
+    p0: Annotated[float, between(0, 100)] = 35.0
+    p: Annotated[float, between(0, 100)] = 30.0
+    _: KW_ONLY
+    r: Count = 10
+    p_s: float = 35.0
+    n_clusters: Count = 20
+    tol: Annotated[float, between(0, 1, closed="both")] = 0.01
+    max_rounds: Count = 10
+    latent_dim: Count = 10
+    reg: NonNegative = 0.5
+    hidden: Ruled = "auto"
+    n_layers: Count = 4
+    compression_factor: Count = 2
+    act_fn: Activation = "tanh"
+    epochs = 20
+    batch_size = 64
 
     # The training of specs/deep_unsupervised.md 1.3; the networks of 1.4 and 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -302,57 +303,10 @@ class DUAD(ReconstructionDetector):
         },
     }
 
-    n_members = 1  # each network has a selection of its own
-    selected_: NDArray[np.bool_]
-    history_: NDArray[np.int64]
-    stop_reason_: str
-
-    def __init__(
-        self,
-        p0: float = 35.0,
-        p: float = 30.0,
-        *,
-        r: int = 10,
-        p_s: float = 35.0,
-        n_clusters: int = 20,
-        tol: float = 0.01,
-        max_rounds: int = 10,
-        latent_dim: int = 10,
-        reg: float = 0.5,
-        hidden: str | tuple[int, ...] = "auto",
-        n_layers: int = 4,
-        compression_factor: int = 2,
-        act_fn: str = "tanh",
-        scaling: str = "standard",
-        epochs: int = 20,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.p0 = p0
-        self.p = p
-        self.r = r
-        self.p_s = p_s
-        self.n_clusters = n_clusters
-        self.tol = tol
-        self.max_rounds = max_rounds
-        self.latent_dim = latent_dim
-        self.reg = reg
-        self.hidden = hidden
-        self.n_layers = n_layers
-        self.compression_factor = compression_factor
-        self.act_fn = act_fn
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
+    n_members: int = fixed(1)  # each network has a selection of its own
+    selected_: NDArray[np.bool_] = fitted()
+    history_: NDArray[np.int64] = fitted()
+    stop_reason_: str = fitted()
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         widths = self._widths(shape[0])

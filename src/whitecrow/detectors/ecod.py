@@ -21,14 +21,15 @@ score higher: `e` standard deviations beyond, :math:`\log n + \log (1 + e)`.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
+from whitecrow.parameters import fitted, options
 from whitecrow.scaling import Scaler
 
 __all__ = ["ECOD"]
@@ -91,19 +92,12 @@ class ECOD(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "combine": [StrOptions({"columns", "rows"})],
-    }
+    _: KW_ONLY
+    combine: Annotated[str, options("columns", "rows")] = "columns"
 
-    sorted_: Array
-    left_: NDArray[np.bool_]
-    scaler_: Scaler
-
-    def __init__(
-        self, *, combine: str = "columns", contamination: float | str = "auto"
-    ) -> None:
-        self.combine = combine
-        self.contamination = contamination
+    sorted_: Array = fitted()
+    left_: NDArray[np.bool_] = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

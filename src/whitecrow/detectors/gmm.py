@@ -22,19 +22,27 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import blas, labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError, TrainingError
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import (
+    Count,
+    Limit,
+    NonNegative,
+    RandomState,
+    Scaling,
+    fitted,
+    options,
+)
+from whitecrow.scaling import Scaler
 
 __all__ = ["GMM"]
 
@@ -132,41 +140,20 @@ class GMM(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"auto", "full", "diag"})],
-        "reg_covar": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
-    }
+    _: KW_ONLY
+    n_components: Count = 8
+    covariance_type: Annotated[str, options("auto", "full", "diag")] = "auto"
+    reg_covar: NonNegative = 0.05
+    max_iter: Count = 50
+    scaling: Scaling = "standard"
+    max_rows: Limit = 20_000
+    random_state: RandomState = None
 
-    weights_: Array
-    means_: Array
-    precisions_cholesky_: Array
-    n_iter_: int
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_components: int = 8,
-        covariance_type: str = "auto",
-        reg_covar: float = 0.05,
-        max_iter: int = 50,
-        scaling: str = "standard",
-        max_rows: int | None = 20_000,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.n_components = n_components
-        self.covariance_type = covariance_type
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.scaling = scaling
-        self.max_rows = max_rows
-        self.contamination = contamination
-        self.random_state = random_state
+    weights_: Array = fitted()
+    means_: Array = fitted()
+    precisions_cholesky_: Array = fitted()
+    n_iter_: int = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

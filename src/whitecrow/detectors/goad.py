@@ -29,14 +29,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -44,6 +43,7 @@ from whitecrow import labels, train
 from whitecrow.deep import DeepDetector, Members, Stage
 from whitecrow.detector import Rows
 from whitecrow.nets.mlp import Linear
+from whitecrow.parameters import Count, Natural, NonNegative, at_least
 
 __all__ = ["GOAD", "Features", "closeness", "log_odds", "triplet_centre"]
 
@@ -211,16 +211,18 @@ class GOAD(DeepDetector):
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_transforms": [Interval(Integral, 2, None, closed="left")],
-        "feature_space": [Interval(Integral, 1, None, closed="left")],
-        "shift": [Interval(Real, 0, None, closed="left")],
-        "num_hidden_nodes": [Interval(Integral, 1, None, closed="left")],
-        "n_layers": [Interval(Integral, 0, None, closed="left")],
-        "lamb": [Interval(Real, 0, None, closed="left")],
-        "margin": [Interval(Real, 0, None, closed="left")],
-        "eps": [Interval(Real, 0, None, closed="left")],
-    }
+    n_transforms: Annotated[int, at_least(2)] = 32
+    _: KW_ONLY
+    feature_space: Count = 32
+    shift: NonNegative = 0.5
+    num_hidden_nodes: Count = 8
+    n_layers: Natural = 1
+    lamb: NonNegative = 0.1
+    margin: NonNegative = 1.0
+    eps: NonNegative = 0.0
+    milestones: tuple[int, ...] = ()
+    epochs = 25
+    batch_size = 64
 
     # specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -235,47 +237,6 @@ class GOAD(DeepDetector):
         "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "n_layers": 0, "epochs": 1},
         "nrcan-2022-thyroid": {**_NRCAN_ODDS, "n_layers": 1},
     }
-
-    def __init__(
-        self,
-        n_transforms: int = 32,
-        *,
-        feature_space: int = 32,
-        shift: float = 0.5,
-        num_hidden_nodes: int = 8,
-        n_layers: int = 1,
-        lamb: float = 0.1,
-        margin: float = 1.0,
-        eps: float = 0.0,
-        scaling: str = "standard",
-        epochs: int = 25,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        milestones: tuple[int, ...] = (),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.n_transforms = n_transforms
-        self.feature_space = feature_space
-        self.shift = shift
-        self.num_hidden_nodes = num_hidden_nodes
-        self.n_layers = n_layers
-        self.lamb = lamb
-        self.margin = margin
-        self.eps = eps
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return Features(

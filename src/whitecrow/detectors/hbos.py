@@ -12,15 +12,15 @@ a power law goes on: `e` ranges of the column beyond, :math:`\log (1 + e)` is ad
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
+from whitecrow.parameters import Count, Positive, fitted, options
 from whitecrow.scaling import Scaler
 
 __all__ = ["HBOS"]
@@ -87,29 +87,15 @@ class HBOS(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_bins": [StrOptions({"sqrt"}), Interval(Integral, 1, None, closed="left")],
-        "mode": [StrOptions({"static", "dynamic"})],
-        "alpha": [Interval(Real, 0, None, closed="neither")],
-    }
+    _: KW_ONLY
+    n_bins: Count | Annotated[str, options("sqrt")] = 10
+    mode: Annotated[str, options("static", "dynamic")] = "static"
+    alpha: Positive = 0.01
 
-    edges_: Array
-    heights_: Array
-    bins_: NDArray[np.int64]
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_bins: int | str = 10,
-        mode: str = "static",
-        alpha: float = 0.01,
-        contamination: float | str = "auto",
-    ) -> None:
-        self.n_bins = n_bins
-        self.mode = mode
-        self.alpha = alpha
-        self.contamination = contamination
+    edges_: Array = fitted()
+    heights_: Array = fitted()
+    bins_: NDArray[np.int64] = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

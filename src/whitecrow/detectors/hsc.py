@@ -16,17 +16,17 @@ specs/outlier_exposure.md 1.1.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from whitecrow import device as devices
 from whitecrow import hypersphere
-from whitecrow.deep import DeepDetector, Stage
-from whitecrow.nets.mlp import ACTIVATIONS
+from whitecrow.deep import Activation, DeepDetector, Network, Stage, Widths
+from whitecrow.parameters import options
 from whitecrow.supervision import exposure
 
 __all__ = ["HSC", "NORMS", "distance", "outlier_loss"]
@@ -115,53 +115,18 @@ class HSC(DeepDetector):
     uses_auxiliary: ClassVar[bool] = True
     has_l_a: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "norm": [StrOptions(set(NORMS))],
-        "synthetic": [StrOptions({"uniform", "permuted"})],
-        "hidden": [StrOptions({"auto"}), tuple, list],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "bias": ["boolean"],
-        "batch_norm": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        norm: str = "pseudo_huber",
-        *,
-        synthetic: str = "uniform",
-        hidden: str | tuple[int, ...] = "auto",
-        act_fn: str = "leaky_relu",
-        bias: bool = True,
-        batch_norm: bool = True,
-        network: Any = "auto",
-        scaling: str = "standard",
-        epochs: int = 60,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 5e-7,
-        milestones: tuple[int, ...] = (30, 45),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.norm = norm
-        self.synthetic = synthetic
-        self.hidden = hidden
-        self.act_fn = act_fn
-        self.bias = bias
-        self.batch_norm = batch_norm
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
+    norm: Annotated[str, options(*NORMS)] = "pseudo_huber"
+    _: KW_ONLY
+    synthetic: Annotated[str, options("uniform", "permuted")] = "uniform"
+    hidden: Widths = "auto"
+    act_fn: Activation = "leaky_relu"
+    bias: bool = True
+    batch_norm: bool = True
+    network: Network = "auto"
+    milestones: tuple[int, ...] = (30, 45)
+    epochs = 60
+    batch_size = 64
+    weight_decay = 5e-7
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.encoder_for(

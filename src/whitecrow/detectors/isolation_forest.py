@@ -9,18 +9,19 @@ and :math:`c(\psi)` their mean in a random tree of :math:`\psi` rows,
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from numbers import Integral
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import ensemble
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import ParameterError
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import Auto, Count, RandomState, Scaling, between, fitted
+from whitecrow.scaling import Scaler
 
 __all__ = ["IsolationForest"]
 
@@ -77,45 +78,17 @@ class IsolationForest(Detector):
     [0.4, 0.7]
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "max_samples": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-        ],
-        "max_features": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-        ],
-        "bootstrap": ["boolean"],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "n_jobs": [Integral, None],
-    }
+    _: KW_ONLY
+    n_estimators: Count = 100
+    max_samples: Auto | Count | Annotated[float, between(0, 1, closed="right")] = "auto"
+    max_features: Count | Annotated[float, between(0, 1, closed="right")] = 1.0
+    bootstrap: bool = False
+    scaling: Scaling = "none"
+    n_jobs: int | None = None
+    random_state: RandomState = None
 
-    forest_: ensemble.IsolationForest
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_estimators: int = 100,
-        max_samples: str | int | float = "auto",
-        max_features: int | float = 1.0,
-        bootstrap: bool = False,
-        scaling: str = "none",
-        contamination: float | str = "auto",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.n_estimators = n_estimators
-        self.max_samples = max_samples
-        self.max_features = max_features
-        self.bootstrap = bootstrap
-        self.scaling = scaling
-        self.contamination = contamination
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    forest_: ensemble.IsolationForest = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

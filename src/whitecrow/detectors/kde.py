@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import Limit, Positive, RandomState, Scaling, fitted, options
+from whitecrow.scaling import Scaler
 
 __all__ = ["KDE"]
 
@@ -95,36 +95,16 @@ class KDE(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "kernel": [StrOptions({"gaussian", "exponential"})],
-        "bandwidth": [
-            StrOptions(set(_BANDWIDTHS)),
-            Interval(Real, 0, None, closed="neither"),
-        ],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
-    }
+    _: KW_ONLY
+    kernel: Annotated[str, options("gaussian", "exponential")] = "gaussian"
+    bandwidth: Annotated[str, options(*_BANDWIDTHS)] | Positive = "scott"
+    scaling: Scaling = "standard"
+    max_rows: Limit = 10_000
+    random_state: RandomState = None
 
-    bandwidth_: float
-    train_: Array
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        kernel: str = "gaussian",
-        bandwidth: str | float = "scott",
-        scaling: str = "standard",
-        max_rows: int | None = 10_000,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.kernel = kernel
-        self.bandwidth = bandwidth
-        self.scaling = scaling
-        self.max_rows = max_rows
-        self.contamination = contamination
-        self.random_state = random_state
+    bandwidth_: float = fitted()
+    train_: Array = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

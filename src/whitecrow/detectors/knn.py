@@ -17,18 +17,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from numbers import Real
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import Count, Limit, RandomState, Scaling, fitted, options
+from whitecrow.scaling import Scaler
 
 __all__ = ["KNN"]
 
@@ -96,39 +97,18 @@ class KNN(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "aggregate": [StrOptions({"mean", "max", "median"})],
-        "p": [Options(Real, {1, 2})],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
-        "n_jobs": [Integral, None],
-    }
+    _: KW_ONLY
+    n_neighbors: Count = 50
+    aggregate: Annotated[str, options("mean", "max", "median")] = "mean"
+    p: Annotated[int, options(1, 2, kind=Real)] = 2
+    scaling: Scaling = "standard"
+    max_rows: Limit = 20_000
+    n_jobs: int | None = None
+    random_state: RandomState = None
 
-    n_neighbors_: int
-    train_: Array
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 50,
-        aggregate: str = "mean",
-        p: int = 2,
-        scaling: str = "standard",
-        max_rows: int | None = 20_000,
-        contamination: float | str = "auto",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.aggregate = aggregate
-        self.p = p
-        self.scaling = scaling
-        self.max_rows = max_rows
-        self.contamination = contamination
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    n_neighbors_: int = fitted()
+    train_: Array = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

@@ -18,18 +18,18 @@ Data, ICML 2022; specs/active_soel.md 1 and 6.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, Stage, fresh_copy
+from whitecrow.deep import DeepDetector, Seed, Stage, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
+from whitecrow.parameters import Natural, Share, fitted, methods, options
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]
@@ -88,32 +88,14 @@ class LOE(Detector):
 
     uses_labels: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "detector": [HasMethods(["fit", "anomaly_score"]), None],
-        "ratio": [Interval(Real, 0, 1, closed="left")],
-        "variant": [StrOptions({"soft", "hard", "refine"})],
-        "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
-        "random_state": ["random_state", np.random.Generator],
-    }
+    detector: Annotated[Any, methods("fit", "anomaly_score"), None] = None
+    _: KW_ONLY
+    ratio: Share = 0.1
+    variant: Annotated[str, options("soft", "hard", "refine")] = "soft"
+    warm_up_epochs: Natural = 2
+    random_state: Seed = None
 
-    detector_: DeepDetector
-
-    def __init__(
-        self,
-        detector: Any = None,
-        *,
-        ratio: float = 0.1,
-        variant: str = "soft",
-        warm_up_epochs: int = 2,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.detector = detector
-        self.ratio = ratio
-        self.variant = variant
-        self.warm_up_epochs = warm_up_epochs
-        self.contamination = contamination
-        self.random_state = random_state
+    detector_: DeepDetector = fitted()
 
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
         inner = self._inner(X)

@@ -26,19 +26,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from whitecrow.deep import Members
+from whitecrow.deep import Activation, Members, Ruled
 from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet
-from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths, mlp
+from whitecrow.nets.mlp import encoder_widths, mlp
+from whitecrow.parameters import Auto, Count, NonNegative, Share, options
 from whitecrow.reconstruction import ReconstructionDetector
 
 __all__ = ["MemAE", "Memory", "address", "entropy", "shrink"]
@@ -190,19 +190,18 @@ class MemAE(ReconstructionDetector):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "mem_dim": [Interval(Integral, 1, None, closed="left")],
-        "latent_dim": [Interval(Integral, 1, None, closed="left")],
-        "shrink_thres": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "addressing": [StrOptions({"cosine", "dot"})],
-        "recon": [StrOptions({"sum", "mean"})],
-        "hidden": [StrOptions({"auto", "rule"}), tuple, list],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "compression_factor": [Interval(Integral, 1, None, closed="left")],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "network": [str],
-    }
+    mem_dim: Count = 50
+    _: KW_ONLY
+    latent_dim: Count = 3
+    shrink_thres: Auto | Share = "auto"
+    alpha: NonNegative = 2e-4
+    addressing: Annotated[str, options("cosine", "dot")] = "cosine"
+    recon: Annotated[str, options("sum", "mean")] = "sum"
+    hidden: Ruled = "auto"
+    n_layers: Count = 4
+    compression_factor: Count = 2
+    act_fn: Activation = "relu"
+    network: Annotated[str, options("auto", "mlp", *lenet.LENETS)] = "auto"
 
     # "paper" is its KDD (specs/deep_unsupervised.md 1.4)
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -225,51 +224,6 @@ class MemAE(ReconstructionDetector):
             "lr": 1e-4,
         },
     }
-
-    def __init__(
-        self,
-        mem_dim: int = 50,
-        *,
-        latent_dim: int = 3,
-        shrink_thres: str | float = "auto",
-        alpha: float = 2e-4,
-        addressing: str = "cosine",
-        recon: str = "sum",
-        hidden: str | tuple[int, ...] = "auto",
-        n_layers: int = 4,
-        compression_factor: int = 2,
-        act_fn: str = "relu",
-        network: str = "auto",
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 128,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.mem_dim = mem_dim
-        self.latent_dim = latent_dim
-        self.shrink_thres = shrink_thres
-        self.alpha = alpha
-        self.addressing = addressing
-        self.recon = recon
-        self.hidden = hidden
-        self.n_layers = n_layers
-        self.compression_factor = compression_factor
-        self.act_fn = act_fn
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         if len(shape) == 3:

@@ -36,15 +36,14 @@ Budget Constraints, ICML 2023; specs/active_soel.md 3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY
 from itertools import product
-from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -53,6 +52,15 @@ from whitecrow.deep import DeepDetector, Members
 from whitecrow.detector import Rows, Scores
 from whitecrow.errors import DataError
 from whitecrow.nets.wide_resnet import WideResNet
+from whitecrow.parameters import (
+    Count,
+    NonNegative,
+    Scaling,
+    Share,
+    at_least,
+    fixed,
+    options,
+)
 
 __all__ = [
     "BothScores",
@@ -262,17 +270,20 @@ class MHRot(DeepDetector):
     # Gradients need the maps of all views of a picture in memory at once.
     explanation: ClassVar[str] = "occlusion"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "transformations": [StrOptions(set(_FACTORS))],
-        "shift": [Interval(Integral, 1, None, closed="left")],
-        "exposure": [StrOptions({"max_ent", "zero_driven"})],
-        "reg": [Interval(Real, 0, None, closed="left")],
-        "score_metric": [StrOptions(set(SCORES))],
-        "depth": [Interval(Integral, 10, None, closed="left")],
-        "widen_factor": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "reference_block": ["boolean"],
-    }
+    transformations: Annotated[str, options(*_FACTORS)] = "medium"
+    _: KW_ONLY
+    shift: Count = 8
+    exposure: Annotated[str, options("max_ent", "zero_driven")] = "max_ent"
+    reg: NonNegative = 10.0
+    score_metric: Annotated[str, options(*SCORES)] = "cross_entropy"
+    depth: Annotated[int, at_least(10)] = 16
+    widen_factor: Count = 4
+    dropout: Share = 0.3
+    reference_block: bool = False
+    milestones: tuple[int, ...] = ()
+    epochs = 16
+    batch_size = 10
+    scaling: Scaling = fixed("none")
 
     # specs/active_soel.md 3.4 and 9, with the epoch of the warm-up
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -285,47 +296,6 @@ class MHRot(DeepDetector):
         },
         "soel-medmnist": {"reference_block": True, "lr": 1e-4},
     }
-
-    def __init__(
-        self,
-        transformations: str = "medium",
-        *,
-        shift: int = 8,
-        exposure: str = "max_ent",
-        reg: float = 10.0,
-        score_metric: str = "cross_entropy",
-        depth: int = 16,
-        widen_factor: int = 4,
-        dropout: float = 0.3,
-        reference_block: bool = False,
-        epochs: int = 16,
-        batch_size: int = 10,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        milestones: tuple[int, ...] = (),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.transformations = transformations
-        self.shift = shift
-        self.exposure = exposure
-        self.reg = reg
-        self.score_metric = score_metric
-        self.depth = depth
-        self.widen_factor = widen_factor
-        self.dropout = dropout
-        self.reference_block = reference_block
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def both_scores(self, X: ArrayLike) -> BothScores:
         """Both scores of each picture, in one pass.

@@ -24,17 +24,17 @@ specs/active_soel.md 2.
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from whitecrow.deep import DeepDetector
-from whitecrow.nets.mlp import ACTIVATIONS, BatchNorm, mlp
+from whitecrow.deep import Activation, DeepDetector, Widths
+from whitecrow.nets.mlp import BatchNorm, mlp
+from whitecrow.parameters import Count, NonNegative, Positive, at_least, options
 
 __all__ = ["NeuTraLAD", "Transformations", "contrastive_logits"]
 
@@ -201,22 +201,21 @@ class NeuTraLAD(DeepDetector):
     # changes on the way from the typical row: gradients along it explain nothing.
     explanation: ClassVar[str] = "occlusion"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_transforms": [Interval(Integral, 2, None, closed="left")],
-        "trans_type": [StrOptions(set(TYPES))],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
-        "trans_hidden": [
-            StrOptions({"auto", "columns"}),
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "trans_layers": [Interval(Integral, 2, None, closed="left")],
-        "trans_batch_norm": ["boolean"],
-        "constant": [Interval(Real, 0, None, closed="left")],
-        "hidden": [StrOptions({"auto"}), tuple, list],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-        "bias": ["boolean"],
-        "batch_norm": ["boolean"],
-    }
+    n_transforms: Annotated[int, at_least(2)] = 11
+    _: KW_ONLY
+    trans_type: Annotated[str, options(*TYPES)] = "residual"
+    temperature: Positive = 0.1
+    trans_hidden: Annotated[str, options("auto", "columns")] | Count = "auto"
+    trans_layers: Annotated[int, at_least(2)] = 2
+    trans_batch_norm: bool = False
+    constant: NonNegative = 0.0
+    hidden: Widths = "auto"
+    act_fn: Activation = "relu"
+    bias: bool = False
+    batch_norm: bool = False
+    milestones: tuple[int, ...] = ()
+    scaling = "minmax"
+    weight_decay = 1e-5
 
     # Official settings for Thyroid and KDD (specs/deep_unsupervised.md 2.10); those of
     # SOEL, whose batches are a fifth of a table (specs/active_soel.md 2.1 and 9).
@@ -247,53 +246,6 @@ class NeuTraLAD(DeepDetector):
             "epochs": 31,
         },
     }
-
-    def __init__(
-        self,
-        n_transforms: int = 11,
-        *,
-        trans_type: str = "residual",
-        temperature: float = 0.1,
-        trans_hidden: str | int = "auto",
-        trans_layers: int = 2,
-        trans_batch_norm: bool = False,
-        constant: float = 0.0,
-        hidden: str | tuple[int, ...] = "auto",
-        act_fn: str = "relu",
-        bias: bool = False,
-        batch_norm: bool = False,
-        scaling: str = "minmax",
-        epochs: int = 50,
-        batch_size: int = 128,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-5,
-        milestones: tuple[int, ...] = (),
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.n_transforms = n_transforms
-        self.trans_type = trans_type
-        self.temperature = temperature
-        self.trans_hidden = trans_hidden
-        self.trans_layers = trans_layers
-        self.trans_batch_norm = trans_batch_norm
-        self.constant = constant
-        self.hidden = hidden
-        self.act_fn = act_fn
-        self.bias = bias
-        self.batch_norm = batch_norm
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.milestones = milestones
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         d = shape[0] + bool(self.constant)

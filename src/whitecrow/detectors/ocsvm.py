@@ -23,8 +23,8 @@ labels.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,21 @@ from scipy.spatial.distance import pdist
 from scipy.special import logsumexp
 from sklearn import svm
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import (
+    Limit,
+    Natural,
+    Positive,
+    RandomState,
+    Scaling,
+    at_least,
+    between,
+    fitted,
+    options,
+)
+from whitecrow.scaling import Scaler
 
 __all__ = ["OCSVM"]
 
@@ -107,58 +117,24 @@ class OCSVM(Detector):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "kernel": [StrOptions({"rbf", "linear", "poly", "sigmoid"})],
-        "nu": [Interval(Real, 0, 1, closed="right")],
-        "gamma": [
-            StrOptions({"scale", "median", "auto"}),
-            Interval(Real, 0, None, closed="neither"),
-        ],
-        "degree": [Interval(Integral, 0, None, closed="left")],
-        "coef0": [Interval(Real, None, None, closed="neither")],
-        "tol": [Interval(Real, 0, None, closed="neither")],
-        "shrinking": ["boolean"],
-        "cache_size": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, -1, None, closed="left")],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "max_rows": [Interval(Integral, 2, None, closed="left"), None],
-    }
+    _: KW_ONLY
+    kernel: Annotated[str, options("rbf", "linear", "poly", "sigmoid")] = "rbf"
+    nu: Annotated[float, between(0, 1, closed="right")] = 0.5
+    gamma: Annotated[str, options("scale", "median", "auto")] | Positive = "scale"
+    degree: Natural = 3
+    coef0: Annotated[float, between(None, None, closed="neither")] = 0.0
+    tol: Positive = 1e-3
+    shrinking: bool = True
+    cache_size: Positive = 200
+    max_iter: Annotated[int, at_least(-1)] = -1
+    scaling: Scaling = "standard"
+    max_rows: Limit = 10_000
+    random_state: RandomState = None
 
-    svm_: svm.OneClassSVM
-    n_iter_: int
-    gamma_: float
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        kernel: str = "rbf",
-        nu: float = 0.5,
-        gamma: str | float = "scale",
-        degree: int = 3,
-        coef0: float = 0.0,
-        tol: float = 1e-3,
-        shrinking: bool = True,
-        cache_size: float = 200,
-        max_iter: int = -1,
-        scaling: str = "standard",
-        max_rows: int | None = 10_000,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.kernel = kernel
-        self.nu = nu
-        self.gamma = gamma
-        self.degree = degree
-        self.coef0 = coef0
-        self.tol = tol
-        self.shrinking = shrinking
-        self.cache_size = cache_size
-        self.max_iter = max_iter
-        self.scaling = scaling
-        self.max_rows = max_rows
-        self.contamination = contamination
-        self.random_state = random_state
+    svm_: svm.OneClassSVM = fitted()
+    n_iter_: int = fitted()
+    gamma_: float = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

@@ -22,18 +22,18 @@ that a few dozen pictures are enough.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
-from sklearn.utils._param_validation import Interval
 
 from whitecrow import labels
 from whitecrow.detector import Detector, Rows, Scores
+from whitecrow.parameters import at_least, fitted
 from whitecrow.scaling import to_unit
 
 __all__ = ["PaDiM", "derivatives"]
@@ -104,25 +104,13 @@ class PaDiM(Detector):
     input_kinds: ClassVar[tuple[str, ...]] = ("picture",)
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "size": [Interval(Integral, 8, None, closed="left")],
-        "normalise": ["boolean"],
-    }
+    size: Annotated[int, at_least(8)] = 128
+    _: KW_ONLY
+    normalise: bool = True
 
-    mean_: NDArray[np.float32]
-    precision_: NDArray[np.float32]
-    scale_: NDArray[np.float32]
-
-    def __init__(
-        self,
-        size: int = 128,
-        *,
-        normalise: bool = True,
-        contamination: float | str = "auto",
-    ) -> None:
-        self.size = size
-        self.normalise = normalise
-        self.contamination = contamination
+    mean_: NDArray[np.float32] = fitted()
+    precision_: NDArray[np.float32] = fitted()
+    scale_: NDArray[np.float32] = fitted()
 
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
         mean: Any = 0.0

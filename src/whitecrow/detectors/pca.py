@@ -25,16 +25,16 @@ Source: specs/deep_unsupervised.md 2.14; Shyu et al., ICDM workshops 2003.
 from __future__ import annotations
 
 import logging
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import Count, Scaling, between, fitted, options
+from whitecrow.scaling import Scaler
 
 __all__ = ["PCA"]
 
@@ -111,38 +111,20 @@ class PCA(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
-            None,
-        ],
-        "measure": [StrOptions({"mahalanobis", "reconstruction"})],
-        "scaling": [StrOptions(set(SCALINGS))],
-    }
+    _: KW_ONLY
+    n_components: Count | Annotated[float, between(0, 1, closed="neither")] | None = 0.7
+    measure: Annotated[str, options("mahalanobis", "reconstruction")] = "mahalanobis"
+    scaling: Scaling = "standard"
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "reference": {"n_components": 1, "measure": "reconstruction", "scaling": "none"}
     }
 
-    mean_: Array
-    components_: Array
-    variances_: Array
-    noise_variance_: float
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_components: int | float | None = 0.7,
-        measure: str = "mahalanobis",
-        scaling: str = "standard",
-        contamination: float | str = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.measure = measure
-        self.scaling = scaling
-        self.contamination = contamination
+    mean_: Array = fitted()
+    components_: Array = fitted()
+    variances_: Array = fitted()
+    noise_variance_: float = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

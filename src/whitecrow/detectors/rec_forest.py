@@ -20,19 +20,19 @@ Source: specs/deep_unsupervised.md 2.11.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
-from whitecrow.scaling import SCALINGS, Scaler
+from whitecrow.parameters import Count, RandomState, Scaling, between, fitted
+from whitecrow.scaling import Scaler
 
 __all__ = ["RecForest"]
 
@@ -109,40 +109,17 @@ class RecForest(Detector):
 
     explanation: ClassVar[str] = "exact"
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "max_depth": [Interval(Integral, 1, None, closed="left"), None],
-        "max_samples": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="right"),
-            None,
-        ],
-        "scaling": [StrOptions(set(SCALINGS))],
-        "n_jobs": [Integral, None],
-    }
+    _: KW_ONLY
+    n_estimators: Count = 100
+    max_depth: Count | None = None
+    max_samples: Count | Annotated[float, between(0, 1, closed="right")] | None = 1000
+    scaling: Scaling = "minmax"
+    n_jobs: int | None = None
+    random_state: RandomState = None
 
-    forest_: ExtraTreesRegressor
-    box_: Boxes
-    scaler_: Scaler
-
-    def __init__(
-        self,
-        *,
-        n_estimators: int = 100,
-        max_depth: int | None = None,
-        max_samples: int | float | None = 1000,
-        scaling: str = "minmax",
-        contamination: float | str = "auto",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.n_estimators = n_estimators
-        self.max_depth = max_depth
-        self.max_samples = max_samples
-        self.scaling = scaling
-        self.contamination = contamination
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    forest_: ExtraTreesRegressor = fitted()
+    box_: Boxes = fitted()
+    scaler_: Scaler = fitted()
 
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None

@@ -19,14 +19,14 @@ arXiv 2207.03576; the rules are those of Qiu et al., Latent Outlier Exposure, IC
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from whitecrow.deep import Stage
-from whitecrow.nets.mlp import ACTIVATIONS, encoder_widths
+from whitecrow.deep import Activation, Network, Stage, Widths
+from whitecrow.nets.mlp import encoder_widths
+from whitecrow.parameters import Natural, NonNegative, Share, options
 from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
@@ -94,14 +94,15 @@ class RobustAutoEncoder(ReconstructionDetector):
 
     has_l_a: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden": [StrOptions({"auto"}), tuple, list],
-        "ratio": [Interval(Real, 0, 1, closed="left")],
-        "robust": [StrOptions({"hard", "soft", "refine"})],
-        "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
-        "reg": [Interval(Real, 0, None, closed="left")],
-        "act_fn": [StrOptions(set(ACTIVATIONS))],
-    }
+    hidden: Widths = "auto"
+    _: KW_ONLY
+    ratio: Share = 0.2
+    robust: Annotated[str, options("hard", "soft", "refine")] = "hard"
+    warm_up_epochs: Natural = 2
+    reg: NonNegative = 0.5
+    act_fn: Activation = "relu"
+    network: Network = "auto"
+    batch_size = 64
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "reference": {
@@ -111,43 +112,6 @@ class RobustAutoEncoder(ReconstructionDetector):
             "scaling": "minmax",
         }
     }
-
-    def __init__(
-        self,
-        hidden: str | tuple[int, ...] = "auto",
-        *,
-        ratio: float = 0.2,
-        robust: str = "hard",
-        warm_up_epochs: int = 2,
-        reg: float = 0.5,
-        act_fn: str = "relu",
-        network: Any = "auto",
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 64,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.hidden = hidden
-        self.ratio = ratio
-        self.robust = robust
-        self.warm_up_epochs = warm_up_epochs
-        self.reg = reg
-        self.act_fn = act_fn
-        self.network = network
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         encoder, decoder = halves(

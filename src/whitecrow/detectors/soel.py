@@ -30,21 +30,21 @@ specs/active_soel.md 1, 6, 7 and 13.3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from whitecrow import explain, labels, ratio, train
-from whitecrow.deep import DeepDetector, Members, Stage, fresh_copy
+from whitecrow.deep import DeepDetector, Members, Seed, Stage, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
 from whitecrow.detectors import _table
 from whitecrow.errors import DataError, LabelError, ParameterError
+from whitecrow.parameters import Natural, Share, between, fitted, methods, options
 from whitecrow.supervision import (
     Rule,
     labelled,
@@ -228,40 +228,18 @@ class SOEL(Detector):
 
     uses_labels: ClassVar[bool] = True
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "detector": [HasMethods(["fit", "anomaly_score"]), list, tuple, None],
-        "method": [StrOptions(set(METHODS))],
-        "ratio": [StrOptions(set(RATIOS)), Interval(Real, 0, 1, closed="left")],
-        "update": [StrOptions({"joint", "alternate"})],
-        "smoothing": [Interval(Real, 0, 0.5, closed="left")],
-        "warm_up_epochs": [Interval(Integral, 0, None, closed="left")],
-        "random_state": ["random_state", np.random.Generator],
-    }
+    detector: Annotated[Any, methods("fit", "anomaly_score"), list, tuple, None] = None
+    _: KW_ONLY
+    method: Annotated[str, options(*METHODS)] = "loe"
+    ratio: Annotated[str, options(*RATIOS)] | Share = "estimate"
+    update: Annotated[str, options("joint", "alternate")] = "joint"
+    smoothing: Annotated[float, between(0, 0.5)] = 0.05
+    warm_up_epochs: Natural = 1
+    random_state: Seed = None
 
-    detectors_: list[DeepDetector]
-    units_: NDArray[np.float64]
-    ratio_: float
-
-    def __init__(
-        self,
-        detector: Any = None,
-        *,
-        method: str = "loe",
-        ratio: str | float = "estimate",
-        update: str = "joint",
-        smoothing: float = 0.05,
-        warm_up_epochs: int = 1,
-        contamination: float | str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.detector = detector
-        self.method = method
-        self.ratio = ratio
-        self.update = update
-        self.smoothing = smoothing
-        self.warm_up_epochs = warm_up_epochs
-        self.contamination = contamination
-        self.random_state = random_state
+    detectors_: list[DeepDetector] = fitted()
+    units_: NDArray[np.float64] = fitted()
+    ratio_: float = fitted()
 
     def fit(
         self,

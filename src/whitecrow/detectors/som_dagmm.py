@@ -29,12 +29,11 @@ Model for Intrusion Detection, arXiv 2008.12686, 2020; specs/deep_unsupervised.m
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float, Float64
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
 from whitecrow import device, labels
@@ -42,6 +41,7 @@ from whitecrow.deep import Members, TrainingSet
 from whitecrow.detector import Rows
 from whitecrow.mixture import AutoencodedMixture, MixtureDetector
 from whitecrow.nets import som
+from whitecrow.parameters import Auto, Count, between, fitted, options
 
 __all__ = ["SOMDAGMM"]
 
@@ -182,13 +182,12 @@ class SOMDAGMM(MixtureDetector):
     (500, 9)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_soms": [Interval(Integral, 1, None, closed="left")],
-        "som_side": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "som_algorithm": [StrOptions(set(som.ALGORITHMS))],
-        "som_epochs": [Interval(Integral, 1, None, closed="left")],
-        "som_lr": [Interval(Real, 0, 1, closed="right")],
-    }
+    n_soms: Count = 1
+    _: KW_ONLY
+    som_side: Auto | Count = "auto"
+    som_algorithm: Annotated[str, options(*som.ALGORITHMS)] = "batch"
+    som_epochs: Count = 10
+    som_lr: Annotated[float, between(0, 1, closed="right")] = 0.6
 
     # "paper" is for KDD, "nrcan-2022" is specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -216,64 +215,7 @@ class SOMDAGMM(MixtureDetector):
         },
     }
 
-    som_side_: int
-
-    def __init__(
-        self,
-        n_soms: int = 1,
-        *,
-        n_mixtures: int = 4,
-        latent_dim: int = 5,
-        lambda_1: float = 0.1,
-        lambda_2: float = 0.005,
-        reg_covar: float = 1e-6,
-        recon: str = "sum",
-        hidden: str | tuple[int, ...] = "auto",
-        n_layers: int = 4,
-        compression_factor: int = 2,
-        ae_act_fn: str = "relu",
-        gmm_act_fn: str = "tanh",
-        dropout: float = 0.5,
-        som_side: str | int = "auto",
-        som_algorithm: str = "batch",
-        som_epochs: int = 10,
-        som_lr: float = 0.6,
-        scaling: str = "standard",
-        epochs: int = 50,
-        batch_size: int = 256,
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        n_members: int = 1,
-        contamination: float | str = "auto",
-        device: str = "auto",
-        random_state: Any = None,
-    ) -> None:
-        self.n_soms = n_soms
-        self.n_mixtures = n_mixtures
-        self.latent_dim = latent_dim
-        self.lambda_1 = lambda_1
-        self.lambda_2 = lambda_2
-        self.reg_covar = reg_covar
-        self.recon = recon
-        self.hidden = hidden
-        self.n_layers = n_layers
-        self.compression_factor = compression_factor
-        self.ae_act_fn = ae_act_fn
-        self.gmm_act_fn = gmm_act_fn
-        self.dropout = dropout
-        self.som_side = som_side
-        self.som_algorithm = som_algorithm
-        self.som_epochs = som_epochs
-        self.som_lr = som_lr
-        self.scaling = scaling
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.n_members = n_members
-        self.contamination = contamination
-        self.device = device
-        self.random_state = random_state
+    som_side_: int = fitted()
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None

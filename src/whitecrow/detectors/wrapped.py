@@ -8,17 +8,18 @@ or labels, explanations, errors in one line.
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import HasMethods
 
 from whitecrow import labels, shallow
 from whitecrow.detector import Detector
 from whitecrow.errors import ParameterError
+from whitecrow.parameters import fitted, methods
 
 __all__ = ["Wrapped", "wrap"]
 
@@ -98,23 +99,11 @@ class Wrapped(Detector):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods("fit")],
-        "use_labels": ["boolean"],
-    }
+    estimator: Annotated[Any, methods("fit")]
+    _: KW_ONLY
+    use_labels: bool = False
 
-    estimator_: Any
-
-    def __init__(
-        self,
-        estimator: Any,
-        *,
-        use_labels: bool = False,
-        contamination: float | str = "auto",
-    ) -> None:
-        self.estimator = estimator
-        self.use_labels = use_labels
-        self.contamination = contamination
+    estimator_: Any = fitted()
 
     @property
     def uses_labels(self) -> bool:  # type: ignore[override]

@@ -362,6 +362,7 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
 
 
 def _detector(task: Task, n_features: int | None = None) -> Any:
+    from whitecrow.choose import legal_names
     from whitecrow.detectors import _table
 
     given = {key: _untoml(value) for key, value in task.parameters.items()}
@@ -370,7 +371,7 @@ def _detector(task: Task, n_features: int | None = None) -> Any:
     if task.method.startswith("reference:"):
         return reference(task.method.removeprefix("reference:"), task.seed)
     cls = _table.method(task.method).cls
-    if "random_state" in cls._get_param_names():
+    if "random_state" in legal_names(cls):
         given.setdefault("random_state", task.seed)
     try:
         return cls(**given) if task.preset is None else cls.preset(task.preset, **given)

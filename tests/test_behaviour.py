@@ -340,21 +340,20 @@ class ReadsGlobalState(Sound):
 class IgnoresRules(wc.AutoEncoder):
     """As DUAD did."""
 
-    def _train_stage(self, net, data, stage, number, done):
-        stage = stage._replace(rule=unlabelled)
-        return super()._train_stage(net, data, stage, number, done)
+    def _train(self, run, stage):
+        super()._train(run, stage._replace(rule=unlabelled))
 
 
 @breaks("wrappers")
 class CannotGoOn(wc.AutoEncoder):
     """As SOM-DAGMM could not: its rows have columns that a further training lacked."""
 
-    def _prepare(self, net, data):
-        data.prepared = True
+    def _begin(self, run):
+        run.prepared = run.fresh
 
-    def _train_stage(self, net, data, stage, number, done):
-        assert data.prepared
-        return super()._train_stage(net, data, stage, number, done)
+    def _train(self, run, stage):
+        assert run.prepared
+        super()._train(run, stage)
 
 
 @breaks("scores")

@@ -1,6 +1,7 @@
 """What all deep methods share: stacks of members, seeds, stages, and parameters."""
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from sklearn.base import clone
 from torch import nn
 
 import whitecrow as wc
+from runs import batch, run_of
 from whitecrow import device, train
-from whitecrow.deep import DeepDetector, Members, Stage, TrainingSet, fit_seeds
+from whitecrow.deep import DeepDetector, Stage, fit_seeds
 from whitecrow.errors import DataError, ParameterError, TrainingError
+from whitecrow.run import TrainingSet
 from whitecrow.supervision import latent, unlabelled
 
 RNG = np.random.default_rng(0)
@@ -149,8 +152,13 @@ def train_with_seed(detector, X, given, seed):
     one = type(detector)(**{**detector.get_params(), "n_members": 1})
     rows, codes, outliers = one._check_fit(X, given.get("y"), given.get("auxiliary"))
     data = one._training_set(rows, codes, outliers)
-    one._train_members([data], [seed], one._stages())
-    one._finish(rows)
+    if one.uses_auxiliary:  # members share the outliers that the first one draws
+        first = one._first_run([data], device.seeds(3, 1))
+        one._begin(first)
+        data = replace(data, outliers=first.outliers)
+    run = one._first_run([data], [seed])
+    one.loss_curve_ = one._learn(run)
+    one._conclude(run, rows)
     return one
 
 
@@ -216,31 +224,31 @@ def test_each_set_draws_from_its_own_outliers():
         )
         for i in range(4)
     ]
-    data = Members(sets, [0, 1, 2, 3], batch_size=6)
+    data = run_of(sets, range(4), batch_size=6)
     (index,) = data.batches(0)
-    x, y, outliers = data.take(index)
+    x, y, _, _, outliers = data.take(index)
     assert x.shape == (4, 12, 1)
     assert_array_equal(x[:, 6:, 0], np.arange(1.0, 5)[:, None].repeat(6, 1))
     assert_array_equal(y, np.full((4, 12), -1))
     assert_array_equal(outliers[0], np.arange(12) >= 6)
 
 
-def test_further_columns_are_those_of_the_row_and_of_the_member():
+def test_targets_are_those_of_the_row_and_of_the_member():
     x, y = torch.arange(6.0)[:, None], torch.full((6,), -1).char()
     shared = [TrainingSet(x, y)] * 2
     distinct = [TrainingSet(x, y), TrainingSet(x, y)]
     for sets in (shared, distinct):
-        data = Members(sets, [0, 1], batch_size=4)
-        data.append(torch.stack([x + 10, x + 20]))
+        data = run_of(sets, [0, 1])
+        data.targets = torch.stack([x + 10, x + 20])
         for index in data.batches(0):
-            rows = data.take(index).x
-            further = rows[..., 1] - rows[..., 0]
-            assert_array_equal(further, np.full_like(further, [[10.0], [20.0]]))
-    alone = Members([TrainingSet(x, y)], [0], batch_size=4)
-    alone.append(x + 10)
+            step = data.take(index)
+            more = (step.targets - step.x)[..., 0]
+            assert_array_equal(more, np.full_like(more, [[10.0], [20.0]]))
+    alone = run_of([TrainingSet(x, y)], [0])
+    alone.targets = x + 10
     for index in alone.batches(0):
-        rows = alone.take(index).x
-        assert_array_equal(rows[:, 1] - rows[:, 0], np.full(len(index), 10.0))
+        step = alone.take(index)
+        assert_array_equal(step.targets - step.x, np.full((len(index), 1), 10.0))
 
 
 # ---------------------------------------------------------------------------- training
@@ -367,7 +375,7 @@ METHODS = [wc.AutoEncoder, wc.DeepSAD, wc.DeepSVDD, wc.HSC, wc.NeuTraLAD]
 def test_methods_declare_their_pair_and_its_shape(method):
     detector = method(random_state=0, **SHORT).fit(TABLE)
     x = detector._tensor(TABLE)
-    l_n, l_a = detector._losses(detector.net_, x)
+    l_n, l_a, _ = detector._losses(detector.net_, batch(x))
     score = detector._score(detector.net_, x)
     assert l_n.shape == score.shape == (70,)
     assert (l_a is not None) == method.has_l_a
@@ -598,10 +606,10 @@ def test_an_interrupted_refit_leaves_the_model_as_it_was(monkeypatch):
 def test_a_refit_takes_over_all_that_it_learnt(monkeypatch):
     model, rows, before = refitted()
 
-    def finish(self, X):
-        self.told_ = len(X)
+    def end(self, run):
+        self.told_ = run.n
 
-    monkeypatch.setattr(wc.DeepSAD, "_finish", finish)
+    monkeypatch.setattr(wc.DeepSAD, "_end", end)
     y = np.where(np.arange(200) < 20, 1.0, np.nan)
     model.refit(rows, y)
     assert model.told_ == 200

@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 import whitecrow as wc
+from runs import run_of
 from whitecrow import hypersphere, train
-from whitecrow.deep import Members, TrainingSet
 from whitecrow.errors import ParameterError
 from whitecrow.hypersphere import clip_centre
+from whitecrow.run import TrainingSet
 
 NET = {
     "network": "auto",
@@ -18,12 +19,12 @@ NET = {
 }
 
 
-def members(n=40, d=5, odd=(), seeds=(0,), batch_size=16):
+def run(net, n=40, d=5, odd=(), seeds=(0,), batch_size=16):
     generator = torch.Generator().manual_seed(0)
     y = torch.full((n,), -1, dtype=torch.int8)
     y[list(odd)] = 1
     one = TrainingSet(torch.randn(n, d, generator=generator), y)
-    return Members([one] * len(seeds), list(seeds), batch_size)
+    return run_of([one] * len(seeds), seeds, batch_size, net)
 
 
 def network(**changes):
@@ -47,8 +48,9 @@ def test_golden_centre(mean, clipped):
 
 
 def test_the_centre_is_the_mean_code_in_scoring_mode():
-    net, data = network(), members()
-    hypersphere.set_centre(net, data, warm=True)
+    net = network()
+    data = run(net)
+    hypersphere.set_centre(data, warm=True)
     codes = net.eval().encoder(data.x)
     torch.testing.assert_close(net.centre, clip_centre(codes.mean(0)))
     assert (net.centre.abs() >= 0.1 - 1e-7).all()
@@ -61,11 +63,12 @@ def test_labelled_anomalies_move_neither_centre_nor_network(pretrain, batch_norm
     """Not even through the statistics of the batches they are in."""
     results = []
     for shift in (0.0, 50.0):
-        net, data = network(batch_norm=batch_norm), members(odd=(3, 17, 30))
+        net = network(batch_norm=batch_norm)
+        data = run(net, odd=(3, 17, 30))
         data.x[[3, 17, 30]] += shift
         schedule = train.Schedule(epochs=3, lr=0.01) if pretrain else None
         options = {**NET, "batch_norm": batch_norm}
-        hypersphere.prepare(net, data, schedule, method="test", **options)
+        hypersphere.prepare(data, schedule, **options)
         results.append(net.state_dict())
     for name, tensor in results[0].items():
         torch.testing.assert_close(tensor, results[1][name], rtol=0, atol=0)
@@ -77,16 +80,16 @@ def test_rows_that_stand_in_for_anomalies_are_of_the_same_member():
         y = torch.full((6,), -1, dtype=torch.int8)
         y[odd] = 1
         sets.append(TrainingSet(torch.randn(6, 2), y))
-    data = Members(sets, [0, 1], batch_size=4)
+    data = run_of(sets, [0, 1])
     stand_in = hypersphere.without_anomalies(data)
     assert stand_in.tolist() == [4, 5, 4, 5, 4, 5, 6, 7, 8, 9, 10, 6]
 
 
 def test_pretraining_starts_the_network():
     """The encoder after pretraining is the one that training starts from."""
-    data, fresh, net = members(), network(), network()
+    fresh, net = network(), network()
     schedule = train.Schedule(epochs=5, lr=0.01)
-    hypersphere.prepare(net, data, schedule, method="test", **NET)
+    hypersphere.prepare(run(net), schedule, **NET)
     encoder = dict(net.encoder.named_parameters())
     for name, first in fresh.encoder.named_parameters():
         assert not torch.equal(encoder[name], first)
@@ -98,7 +101,7 @@ def test_pretraining_learns_to_reconstruct():
     heard = []
     with train.on_log(lambda epoch, record: heard.append(record)):
         schedule = train.Schedule(epochs=60, lr=0.01)
-        hypersphere.prepare(network(), members(), schedule, method="m", **NET)
+        hypersphere.prepare(run(network()), schedule, **NET)
     assert {record["stage"] for record in heard} == {"pretraining"}
     assert heard[-1]["loss"] < 0.8 * heard[0]["loss"]
 
@@ -111,7 +114,7 @@ def test_pretraining_needs_a_decoder():
     net = hypersphere.build((5,), **options)
     schedule = train.Schedule(epochs=1, lr=0.01)
     with pytest.raises(ParameterError, match="pretrain=False"):
-        hypersphere.prepare(net, members(), schedule, method="test", **options)
+        hypersphere.prepare(run(net), schedule, **options)
 
 
 # specs/deep_sad.md 3.4

@@ -1,9 +1,10 @@
 """DeepDetector: a network, a pair of per-row losses and a score.
 
 A deep method says three things: `_build` (its network), `_losses` (what a row costs if
-normal and if anomalous) and `_score`. Which labels there are, and what they mean for
-the loss, is a rule of `whitecrow.supervision`; how many members train side by side is
-`whitecrow.stacked`. Neither is the method's business.
+normal and if anomalous) and `_score`; where it needs them also `_embed`, `_begin`,
+`_train` and `_end`, which see the training as a `whitecrow.run.Run`. Which labels there
+are, and what they mean for the loss, is a rule of `whitecrow.supervision`; how many
+members train side by side is `whitecrow.stacked`. Neither is the method's business.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, replace
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ from torch import Tensor, nn
 
 from whitecrow import device, labels, stacked, train
 from whitecrow.detector import Detector, Rows, Scores
-from whitecrow.errors import DataError, ParameterError
+from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet, noise
-from whitecrow.nets.mlp import ACTIVATIONS, BatchNorm
+from whitecrow.nets.mlp import ACTIVATIONS
 from whitecrow.parameters import (
     Auto,
     Count,
@@ -39,18 +40,20 @@ from whitecrow.parameters import (
     fixed,
     options,
 )
+from whitecrow.run import Batch, Losses, Run, Stage, TrainingSet, rows_at_once
 from whitecrow.scaling import Scaler, to_unit
-from whitecrow.supervision import Rule, unlabelled
+from whitecrow.supervision import unlabelled
 
 __all__ = [
     "Activation",
     "Batch",
     "DeepDetector",
+    "Losses",
     "Network",
     "Ruled",
+    "Run",
     "Seed",
     "Stage",
-    "TrainingSet",
     "Widths",
     "fit_seeds",
     "fresh_copy",
@@ -62,11 +65,6 @@ Ruled = Annotated[str, options("auto", "rule")] | tuple[int, ...]
 Network = Annotated[Any, options("auto", "mlp", *lenet.LENETS), callable]
 Seed = Annotated[Any, "random_state", np.random.Generator]
 
-# Numbers in a piece of rows that pass the network together: an accelerator wants much
-# work at once, and on a CPU the layers of a piece should stay in its cache.
-_PIECE = 4_000_000
-_ROWS_ON_CPU = 1024
-
 # Scaled inputs beyond this would overflow float32 when squared and summed.
 _FAR = 1e12
 
@@ -75,143 +73,6 @@ _STEPS_OF_PATH = 32
 # A refit takes so many steps at least: on small tables, fewer are not enough
 # (benchmarks/rounds.py).
 _FEWEST_STEPS = 200
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """Scaled rows, their labels, and auxiliary outliers where there are any.
-
-    Labels are codes, or probabilities for rules that take them (-1 where unlabelled).
-    """
-
-    x: Tensor
-    y: Tensor
-    outliers: Tensor | None = None
-
-    def to(self, where: torch.device) -> TrainingSet:
-        """The same on another device."""
-        outliers = None if self.outliers is None else self.outliers.to(where)
-        return TrainingSet(self.x.to(where), self.y.to(where), outliers)
-
-
-class Batch(NamedTuple):
-    """Rows of a step, their labels, and which of them are auxiliary outliers.
-
-    Outliers have no label: a rule says by the mask what they cost.
-    """
-
-    x: Tensor
-    y: Tensor
-    outliers: Tensor | None = None
-
-    def loss(self, rule: Rule, l_n: Tensor, l_a: Tensor | None) -> Tensor:
-        """Combine the losses of the rows by a rule, to one for each member."""
-        return rule(l_n=l_n, l_a=l_a, y=self.y, outliers=self.outliers)
-
-
-class Members:
-    """Training sets and seeds of the members of a stack, or of one network alone.
-
-    Row numbers of a batch come from `batches`; `take` gives the rows, with as many
-    auxiliary outliers (drawn with replacement) where the set has them, or with the
-    columns of `append`.
-    """
-
-    def __init__(
-        self, sets: Sequence[TrainingSet], seeds: list[int], batch_size: int
-    ) -> None:
-        self.seeds, self.batch_size = seeds, batch_size
-        self.n = len(sets[0].x)
-        shared = all(one is sets[0] for one in sets)
-        distinct = sets[:1] if shared else sets
-        self.x = _join([one.x for one in distinct])
-        self.y = _join([one.y for one in distinct])
-        outliers = [one.outliers for one in distinct if one.outliers is not None]
-        self.outliers = _join(outliers) if outliers else None
-        self._n_outliers = len(outliers[0]) if outliers else 0
-        # Where the outliers of each member begin.
-        step = 0 if shared else self._n_outliers
-        self._first_outlier = [i * step for i in range(len(sets))]
-        rows = torch.arange(len(self.x), device=self.x.device)
-        if len(sets) > 1:
-            rows = rows.view(-1, self.n).expand(len(sets), self.n)
-        self.rows = rows
-        self._draws = [torch.Generator().manual_seed(seed ^ 0x5EED) for seed in seeds]
-        self._further: Tensor | None = None
-
-    def append(self, columns: Tensor) -> None:
-        """Give the rows (n, c), or those of each member (members, n, c), more columns.
-
-        They are not copied beside rows that members share. Auxiliary outliers have
-        none of them, so that a set with outliers takes no such columns.
-        """
-        self._further = columns
-
-    def batches(self, stage: int) -> train.Batches:
-        """Batches of row numbers, in an order of their own for each stage."""
-        seeds = [seed + stage for seed in self.seeds]
-        return train.Batches(self.rows, self.batch_size, seeds)
-
-    def take(self, index: Tensor) -> Batch:
-        """Rows and labels of a batch, the auxiliary outliers last."""
-        x, y = self.rows_at(index), _at(self.y, index)
-        if self._further is not None:
-            own = (index % self.n).unsqueeze(-1)
-            further = torch.take_along_dim(self._further, own, dim=-2)
-            return Batch(torch.cat([x, further], dim=-1), y)
-        if self.outliers is None:
-            return Batch(x, y)
-        axis = index.ndim - 1
-        drawn = self.outliers[self._draw(index)]
-        none = torch.full_like(y, int(labels.UNLABELLED))
-        own = torch.zeros_like(y, dtype=torch.bool)
-        return Batch(
-            torch.cat([x, drawn], dim=axis),
-            torch.cat([y, none], dim=axis),
-            torch.cat([own, ~own], dim=axis),
-        )
-
-    def rows_at(self, index: Tensor) -> Tensor:
-        """Rows (..., batch, *shape) of the numbers (..., batch)."""
-        return _at(self.x, index)
-
-    def passes(self) -> Iterator[Tensor]:
-        """Row numbers of all rows in order, in pieces, for a full pass."""
-        size = _piece(self.x.device, self.x[0].numel() * len(self.seeds))
-        yield from self.rows.split(size, dim=-1)
-
-    def _draw(self, index: Tensor) -> Tensor:
-        n, size = self._n_outliers, (index.shape[-1],)
-        draws = [
-            first + torch.randint(n, size, generator=g)
-            for first, g in zip(self._first_outlier, self._draws, strict=True)
-        ]
-        drawn = draws[0] if index.ndim == 1 else torch.stack(draws)
-        return drawn.to(index.device)
-
-
-class Stage(NamedTuple):
-    """A stretch of training under one rule.
-
-    `batches` gives the row numbers of each step, from the members and the number of
-    the stage; by default all rows in a new order in every epoch.
-    """
-
-    name: str
-    rule: Rule
-    epochs: int
-    batches: Callable[[Members, int], Iterable[Tensor]] = Members.batches
-
-
-def _at(values: Tensor, index: Tensor) -> Tensor:
-    """`values[index]`, which torch does twice as fast by one axis."""
-    if index.ndim == 1:
-        return values.index_select(0, index)
-    return values.index_select(0, index.flatten()).unflatten(0, index.shape)
-
-
-def _join(tensors: Sequence[Tensor]) -> Tensor:
-    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
 
 
 class DeepDetector(Detector):
@@ -236,6 +97,12 @@ class DeepDetector(Detector):
     explanation: ClassVar[str] = "gradient"
     # Parameters that hold several counts: widths of layers, or epochs.
     _counts: ClassVar[tuple[str, ...]] = ("hidden", "milestones")
+    # Whether scores of all members are in one unit, so that none is rescaled.
+    _one_unit: ClassVar[bool] = False
+    # Whether a score follows from gradients of the network.
+    _needs_gradient: ClassVar[bool] = False
+    # Keeps noise of this method apart from other draws by the same seeds.
+    _salt: ClassVar[int] = 0
 
     _: KW_ONLY
     scaling: Scaling = "standard"
@@ -257,53 +124,35 @@ class DeepDetector(Detector):
     # --- what a method says -----------------------------------------------------------
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        """The untrained network for rows of a shape; draws from torch's generator."""
+        """Build the untrained network for rows of a shape, with torch's generator."""
         raise NotImplementedError  # abstract
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """`(l_n, l_a or None)`, each (..., batch), of rows (..., batch, *shape)."""
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        """Compute what each row of a batch costs, shape (..., batch)."""
         raise NotImplementedError  # abstract
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Anomaly scores (..., batch); higher = more anomalous."""
+        """Compute anomaly scores (..., batch); higher = more anomalous."""
         raise NotImplementedError  # abstract
 
     def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Codes (..., batch, p) of rows, by default the scaled rows themselves."""
+        """Compute codes (..., batch, p) of rows, by default the scaled rows."""
         return x.flatten(-len(self.input_shape_))
 
-    def _stages(self) -> list[Stage]:
-        """Rules in the order of training; by default all rows count as normal."""
-        return [Stage("training", unlabelled, self.epochs)]
+    def _begin(self, run: Run) -> None:
+        """Arrange a training: its stages, what is pretrained, a centre, targets."""
 
-    def _prepare(self, net: nn.Module, data: Members) -> None:
-        """What happens between first weights and training: pretraining, a centre."""
+    def _train(self, run: Run, stage: Stage) -> None:
+        """Train through one stage, by default all parameters under its rule."""
+        run.minimise(self._losses, stage)
 
-    def _arrange(self, net: nn.Module, data: Members) -> None:
-        """Set up the batches of a training, the first one or one that goes on."""
+    def _end(self, run: Run) -> None:
+        """Keep what all rows together say, in buffers of the network or as attributes.
 
-    def _settle(self, net: nn.Module, data: Members) -> None:
-        """What happens between training and the first score: statistics of the rows.
-
-        They belong into buffers of the network, which are stacked and saved with it.
+        Gradients are off, and the network is as it will score.
         """
 
-    def _finish(self, X: Rows) -> None:
-        """What a method keeps, or warns of, once it is trained."""
-
-    def _outliers(self, x: Tensor, auxiliary: Tensor | None) -> Tensor | None:
-        """The outliers to train against; by default those that the caller gave."""
-        return auxiliary
-
-    def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
-        """Of a stage after `done` epochs of other stages; milestones count them all."""
-        return train.Schedule(
-            epochs=epochs,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            milestones=tuple(milestone - done for milestone in self.milestones),
-            clip_norm=getattr(self, "clip_norm", None),
-        )
+    # --- what users call --------------------------------------------------------------
 
     @torch.no_grad()
     def embed(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -400,7 +249,7 @@ class DeepDetector(Detector):
             )
         shorter = self._shorter(share, len(rows))
         one = shorter._scaled_set(rows, codes, outliers)
-        shorter._go_on(one, rows, shorter._stages(), after=[])
+        shorter._go_on(one, rows, (), after=())
         shorter._set_threshold(rows, codes)
         # Only now, when nothing can fail any more.
         learnt = {k: v for k, v in vars(shorter).items() if k.endswith("_")}
@@ -429,24 +278,29 @@ class DeepDetector(Detector):
                 _check_counts(name, given[name], type(self).__name__)
 
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        self._fit_stages(X, codes, auxiliary, self._stages())
+        self._fit_stages(X, codes, auxiliary, ())
 
     def _fit_stages(
         self,
         X: Rows,
         codes: labels.Codes,
         auxiliary: Rows | None,
-        stages: list[Stage],
+        stages: Sequence[Stage],
     ) -> None:
-        """Fit under given rules; `LOE` brings its own to any method with l_a."""
+        """Fit through stages of a wrapper, or those of the method if it gives none."""
         one = self._training_set(X, codes, auxiliary)
         seeds = device.seeds(self.random_state, self.n_members)
-        self._train_members([one] * len(seeds), seeds, stages)
-        self._balance_members(X)
-        self._finish(X)
+        run = self._first_run([one] * len(seeds), seeds, stages)
+        self.loss_curve_ = self._learn(run)
+        self._conclude(run, X)
 
     def _continue(
-        self, X: Rows, y: NDArray[Any], stages: list[Stage], *, after: list[Stage]
+        self,
+        X: Rows,
+        y: NDArray[Any],
+        stages: Sequence[Stage],
+        *,
+        after: Sequence[Stage],
     ) -> None:
         """Train on from the present weights, with fresh moments of Adam.
 
@@ -456,32 +310,27 @@ class DeepDetector(Detector):
             Checked rows; their units remain those of the first fit.
         y : ndarray of shape (n,)
             Codes, or probabilities with -1 where a row is unlabelled.
-        stages, after : list of Stage
+        stages, after : sequence of Stage
             What to train now, and what was trained before: milestones count on, and
             batches are in another order.
         """
-        x = self._tensor(X)
-        one = TrainingSet(x, torch.from_numpy(y), self._outliers(x, None))
+        one = TrainingSet(self._tensor(X), torch.from_numpy(y))
         self._go_on(one, X, stages, after=after)
 
     def _go_on(
-        self, one: TrainingSet, X: Rows, stages: list[Stage], *, after: list[Stage]
+        self,
+        one: TrainingSet,
+        X: Rows,
+        stages: Sequence[Stage],
+        *,
+        after: Sequence[Stage],
     ) -> None:
-        where = device.resolve(self.device)
         seeds = device.seeds(self.random_state, self.n_members)
-        data = Members([one.to(where)] * len(seeds), seeds, self.batch_size)
+        one = one.to(device.resolve(self.device))
         net = self.net_.requires_grad_(True)
-        curve = self._descend(net, data, stages, after=after)
-        self.loss_curve_ = np.concatenate([self.loss_curve_, curve])
-        self._balance_members(X)
-        self._finish(X)
-
-    def _balance_members(self, X: Rows) -> None:
-        """Put the scores of members into comparable units."""
-        self.member_scale_ = np.ones(self.n_members)
-        if self.n_members > 1:
-            mean = self._member_scores(X).mean(axis=1)
-            self.member_scale_ = np.where(mean > 0, mean, 1.0)
+        run = self._run(net, [one] * len(seeds), seeds, stages, after)
+        self.loss_curve_ = np.concatenate([self.loss_curve_, self._learn(run)])
+        self._conclude(run, X)
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
@@ -494,39 +343,68 @@ class DeepDetector(Detector):
     ) -> TrainingSet:
         if self.uses_auxiliary:
             self.auxiliary_given_ = auxiliary is not None
-        x = self._tensor(X)
-        given = None if auxiliary is None else self._tensor(auxiliary)
-        return TrainingSet(x, torch.from_numpy(codes), self._outliers(x, given))
+        outliers = None if auxiliary is None else self._tensor(auxiliary)
+        return TrainingSet(self._tensor(X), torch.from_numpy(codes), outliers)
 
-    def _train_members(
-        self, sets: Sequence[TrainingSet], seeds: list[int], stages: list[Stage]
-    ) -> None:
+    def _first_run(
+        self,
+        sets: Sequence[TrainingSet],
+        seeds: list[int],
+        stages: Sequence[Stage] = (),
+    ) -> Run:
+        """Set up a training from first weights."""
         where = device.resolve(self.device)
         moved = {id(one): one.to(where) for one in sets}
-        data = Members([moved[id(one)] for one in sets], seeds, self.batch_size)
         net = self._first_weights(seeds).to(where)
-        _check_batches(net, data, type(self).__name__)
-        with device.threads(_work(net, self.batch_size)):
-            self._prepare(net, data)
-        self.loss_curve_ = self._descend(net, data, stages)
+        return self._run(net, [moved[id(one)] for one in sets], seeds, stages, None)
 
-    def _descend(
+    def _run(
         self,
         net: nn.Module,
-        data: Members,
-        stages: list[Stage],
-        *,
-        after: Sequence[Stage] = (),
-    ) -> NDArray[np.float64]:
-        """Train through the stages, and keep the network."""
-        self._arrange(net, data)
-        net.train()
-        with device.threads(_work(net, self.batch_size)), _masks(net, data.seeds[0]):
-            curve = self._run(net, data, stages, after)
-        self.net_ = net.eval().requires_grad_(False)
-        with device.threads(_work(net, self.batch_size)), torch.no_grad():
-            self._settle(net, data)
-        return curve
+        sets: Sequence[TrainingSet],
+        seeds: list[int],
+        stages: Sequence[Stage],
+        after: Sequence[Stage] | None,
+    ) -> Run:
+        schedule = train.Schedule(
+            epochs=self.epochs,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            milestones=tuple(self.milestones),
+            clip_norm=getattr(self, "clip_norm", None),
+        )
+        return Run(
+            net,
+            sets,
+            seeds,
+            method=type(self).__name__,
+            batch_size=self.batch_size,
+            schedule=schedule,
+            salt=self._salt,
+            stages=stages,
+            after=after,
+        )
+
+    def _learn(self, run: Run) -> NDArray[np.float64]:
+        """Train through all stages, and keep the network; the loss of each epoch."""
+        with device.threads(_work(run.net, self.batch_size)):
+            self._begin(run)
+            run.plan(Stage("training", unlabelled, self.epochs))
+            run.net.train()
+            with _masks(run.net, run.seeds[0]):
+                for stage in run.each_stage():
+                    self._train(run, stage)
+        self.net_ = run.net.eval().requires_grad_(False)
+        return run.curve
+
+    def _conclude(self, run: Run, X: Rows) -> None:
+        """Compute what needs the trained network and all rows."""
+        with device.threads(_work(run.net, self.batch_size)), torch.no_grad():
+            self._end(run)
+        self.member_scale_ = np.ones(self.n_members)
+        if self.n_members > 1 and not self._one_unit:
+            mean = self._member_scores(X).mean(axis=1)
+            self.member_scale_ = np.where(mean > 0, mean, 1.0)
 
     def _first_weights(
         self, seeds: list[int], saved: Collection[str] = ()
@@ -539,38 +417,6 @@ class DeepDetector(Detector):
             lenet.restore_biases(net, saved)
         return nets[0] if len(nets) == 1 else stacked.stack(nets)
 
-    def _run(
-        self,
-        net: nn.Module,
-        data: Members,
-        stages: list[Stage],
-        after: Sequence[Stage] = (),
-    ) -> NDArray[np.float64]:
-        curves = [np.empty((0, *data.rows.shape[:-1]))]
-        done = sum(stage.epochs for stage in after)
-        for number, stage in enumerate(stages, start=len(after)):
-            if stage.epochs:
-                curves.append(self._train_stage(net, data, stage, number, done))
-            done += stage.epochs
-        return np.concatenate(curves)
-
-    def _train_stage(
-        self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
-    ) -> NDArray[np.float64]:
-        def step(index: Tensor) -> Tensor:
-            batch = data.take(index)
-            return batch.loss(stage.rule, *self._losses(net, batch.x))
-
-        parameters = [p for p in net.parameters() if p.requires_grad]
-        return train.train(
-            parameters,
-            step,
-            stage.batches(data, number),
-            self._schedule(stage.epochs, done=done),
-            method=type(self).__name__,
-            stage=stage.name,
-        )
-
     def _tensor(self, X: Rows) -> Tensor:
         if X.ndim == 4:
             return torch.from_numpy(np.ascontiguousarray(to_unit(X)))
@@ -580,17 +426,18 @@ class DeepDetector(Detector):
         return torch.from_numpy(scaled)
 
     def _pieces(self, X: Rows) -> Iterator[Rows]:
-        where = next(self.net_.parameters()).device
-        size = _piece(where, X[:1].size * self.n_members)
+        size = rows_at_once(self.net_, X[:1].size, self.n_members)
         for start in range(0, len(X), size):
             yield X[start : start + size]
 
-    @torch.no_grad()
     def _member_scores(self, X: Rows) -> Scores:
         """Scores of each member, shape (n_members, n)."""
-        parts = [self._score(self.net_, x).double().cpu() for x in self._inputs(X)]
-        scores = torch.cat(parts, dim=-1).numpy()
-        return scores.reshape(self.n_members, -1)
+        with torch.set_grad_enabled(self._needs_gradient):
+            parts = [
+                self._score(self.net_, x).detach().double().cpu()
+                for x in self._inputs(X)
+            ]
+        return torch.cat(parts, dim=-1).numpy().reshape(self.n_members, -1)
 
     def _inputs(self, X: Rows) -> Iterator[Tensor]:
         """`_input` of the rows, in pieces."""
@@ -680,19 +527,23 @@ def fit_seeds(
         )
     fits, prepared = _prepared(detector, tasks, seeds)
     first = fits[0]
-    sets = [first_set for _, _, first_set in prepared]
     if len(fits) == 1:
         return [first.fit(*tasks[0])]
     drawn = [device.seeds(seed, 1)[0] for seed in seeds]
-    first._train_members(sets, drawn, first._stages())
-    together, curves = first.net_, first.loss_curve_
-    for index, (fit, (rows, codes, _)) in enumerate(zip(fits, prepared, strict=True)):
-        net = stacked.member(together, fit._rebuild_net(), index)
-        fit.net_ = net.to(next(together.parameters()).device).eval()
-        fit.net_.requires_grad_(False)
+    run = first._first_run([its_set for _, _, its_set in prepared], drawn)
+    curves = first._learn(run)
+    learnt = {name: value for name, value in vars(first).items() if name != "net_"}
+    for index, (fit, (rows, codes, its_set)) in enumerate(
+        zip(fits, prepared, strict=True)
+    ):
+        # What `_begin` found out about all of them.
+        vars(fit).update({k: v for k, v in learnt.items() if k not in vars(fit)})
+        net = stacked.member(run.net, fit._rebuild_net(), index)
+        where = next(run.net.parameters()).device
+        fit.net_ = net.to(where).eval().requires_grad_(False)
         fit.loss_curve_ = curves[:, index]
-        fit.member_scale_ = np.ones(1)
-        fit._finish(rows)
+        own = fit._run(fit.net_, [its_set.to(where)], [drawn[index]], (), ())
+        fit._conclude(own, rows)
         fit._set_threshold(rows, codes)
     return fits
 
@@ -715,9 +566,8 @@ def _prepared(
             known[id(X), id(y)] = one, rows, codes, one._training_set(rows, codes, None)
         one, rows, codes, its_set = known[id(X), id(y)]
         fit = copy.copy(one).set_params(random_state=seed)
-        if its_set.outliers is not None:  # drawn, by each seed for itself
-            drawn = fit._outliers(its_set.x, None)
-            its_set = TrainingSet(its_set.x, its_set.y, drawn)
+        if fit.uses_auxiliary:  # outliers are drawn by each seed for itself
+            its_set = replace(its_set)
         fits.append(fit)
         prepared.append((rows, codes, its_set))
     return fits, prepared
@@ -791,24 +641,6 @@ def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
         raise ParameterError(
             f"{name}={values!r} of {method} must hold positive whole numbers; use for "
             f"example {example}"
-        )
-
-
-def _piece(where: torch.device, numbers: int) -> int:
-    """How many rows of so many numbers make a piece."""
-    rows = max(1, _PIECE // max(1, numbers))
-    return min(rows, _ROWS_ON_CPU) if where.type == "cpu" else rows
-
-
-def _check_batches(net: nn.Module, data: Members, method: str) -> None:
-    """Refuse batches of one row where batch statistics are needed."""
-    kinds = (BatchNorm, nn.modules.batchnorm._BatchNorm)
-    normalises = any(isinstance(layer, kinds) for layer in stacked.layers(net))
-    if normalises and data.outliers is None and min(data.n, data.batch_size) == 1:
-        raise DataError(
-            f"{method} normalises within a batch and cannot learn from one row at a "
-            f"time (n_samples = {data.n}, batch_size={data.batch_size}); give more "
-            "rows, a larger batch_size, or batch_norm=False"
         )
 
 

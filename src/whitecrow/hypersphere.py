@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from whitecrow import device, labels, stacked, train
-from whitecrow.deep import Members
 from whitecrow.errors import ParameterError
 from whitecrow.nets import lenet
 from whitecrow.nets.mlp import encoder_widths, mlp
+from whitecrow.run import Run
 
 __all__ = [
     "Hypersphere",
@@ -114,69 +114,57 @@ def clip_centre(centre: Float[Tensor, "*members r"]) -> Float[Tensor, "*members 
 
 
 def prepare(
-    net: nn.Module,
-    data: Members,
-    pretraining: train.Schedule | None,
-    *,
-    method: str,
-    **network_options: Any,
+    run: Run, pretraining: train.Schedule | None, **network_options: Any
 ) -> None:
-    """Everything between first weights and training: pretraining, then the centre."""
+    """Pretrain first weights where that is asked for, then set the centre.
+
+    A network that trains on keeps its centre.
+    """
+    if not run.fresh:
+        return
     if pretraining is not None:
-        _pretrain(net, data, pretraining, method, network_options)
-    set_centre(net, data, warm=pretraining is None)
+        _pretrain(run, pretraining, network_options)
+    set_centre(run, warm=pretraining is None)
 
 
 @torch.no_grad()
-def set_centre(net: nn.Module, data: Members, *, warm: bool) -> None:
+def set_centre(run: Run, *, warm: bool) -> None:
     """Put the centre at the mean code of all rows not labelled anomalous.
 
     Parameters
     ----------
-    net : Module
-        A `Hypersphere`, or a stack of them, whose centre is 0.
-    data : Members
-        Training rows.
+    run : Run
+        Of a `Hypersphere`, or a stack of them, whose centre is 0.
     warm : bool
         First let normalisation layers see the data; for weights without pretraining.
     """
+    net = run.net
     if warm:
         net.train()
-        stand_in = without_anomalies(data)
-        for index in data.batches(stage=-1):
-            net(data.x[stand_in[index]])
+        stand_in = without_anomalies(run)
+        for index in run.batches(-1):
+            net(run.x[stand_in[index]])
     net.eval()
-    total = torch.zeros((), device=data.x.device)
-    count = torch.zeros((), device=data.x.device)
-    for index in data.passes():
-        kept: Bool[Tensor, ...] = data.y[index] != int(labels.ANOMALY)
-        codes = net(data.x[index]) * kept.unsqueeze(-1)
-        total = total + codes.sum(-2)
-        count = count + kept.sum(-1, keepdim=True)
-    net.get_buffer("centre").copy_(clip_centre(total / count.clamp(min=1)))
+    net.get_buffer("centre").copy_(clip_centre(run.mean(net)))
 
 
-def without_anomalies(data: Members) -> Tensor:
+def without_anomalies(run: Run) -> Tensor:
     """Row number -> row number, with labelled anomalies replaced by other rows.
 
     They would otherwise reach the network through the statistics of their batch, even
     where their own loss is left out. Replacing keeps batches of members equally long.
     """
-    stand_in = torch.arange(len(data.y), device=data.y.device)
-    for first in range(0, len(data.y), data.n):
-        odd = data.y[first : first + data.n] == int(labels.ANOMALY)
+    stand_in = torch.arange(len(run.y), device=run.y.device)
+    for first in range(0, len(run.y), run.n):
+        odd = run.y[first : first + run.n] == int(labels.ANOMALY)
         others, n_odd = (~odd).nonzero()[:, 0], int(odd.sum())
         chosen = torch.arange(n_odd, device=others.device) % len(others)
-        stand_in[first : first + data.n][odd] = first + others[chosen]
+        stand_in[first : first + run.n][odd] = first + others[chosen]
     return stand_in
 
 
 def _pretrain(
-    net: nn.Module,
-    data: Members,
-    schedule: train.Schedule,
-    method: str,
-    network_options: dict[str, Any],
+    run: Run, schedule: train.Schedule, network_options: dict[str, Any]
 ) -> None:
     """Train the encoder as half of an autoencoder, on rows not labelled anomalous.
 
@@ -187,21 +175,21 @@ def _pretrain(
     network, and labelled anomalies are reconstructed like normal rows.
     """
     decoders = []
-    for seed in data.seeds:
+    for seed in run.seeds:
         with device.seeded(seed ^ 0xDEC0DE):
-            decoders.append(_decoder(tuple(data.x.shape[1:]), **network_options))
+            decoders.append(_decoder(tuple(run.x.shape[1:]), **network_options))
     decoder = decoders[0] if len(decoders) == 1 else stacked.stack(decoders)
-    decoder.to(data.x.device).train()
-    net.train()
-    stand_in = without_anomalies(data)
+    decoder.to(run.x.device).train()
+    net = run.net.train()
+    stand_in = without_anomalies(run)
 
     def step(index: Tensor) -> Tensor:
-        x = data.x[stand_in[index]]
-        error = (decoder(net(x)) - x).square().flatten(-data.x.ndim + 1)
+        x = run.x[stand_in[index]]
+        error = (decoder(net(x)) - x).square().flatten(-run.x.ndim + 1)
         return error.mean((-2, -1))
 
     parameters = [*net.parameters(), *decoder.parameters()]
-    batches = data.batches(stage=-2)
+    batches, method = run.batches(-2), run.method
     train.train(parameters, step, batches, schedule, method=method, stage="pretraining")
 
 

@@ -35,11 +35,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from whitecrow.deep import Activation, DeepDetector, Members, Ruled
+from whitecrow.deep import Activation, DeepDetector, Ruled
 from whitecrow.detector import Rows, Scores
 from whitecrow.device import answers_at_once, wide
 from whitecrow.nets.mlp import encoder_widths, mlp
 from whitecrow.parameters import Count, NonNegative, Share, fitted, options
+from whitecrow.run import Run
 
 __all__ = [
     "AutoencodedMixture",
@@ -381,6 +382,7 @@ class MixtureDetector(DeepDetector):
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     explanation: ClassVar[str] = "occlusion"
+    _one_unit: ClassVar[bool] = True  # energies
 
     _: KW_ONLY
     n_mixtures: Count = 4
@@ -455,16 +457,14 @@ class MixtureDetector(DeepDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _balance_members(self, X: Rows) -> None:
-        """Energies of all members are in the same unit."""
-        self.member_scale_ = np.ones(self.n_members)
+    def _begin(self, run: Run) -> None:
+        run.batch_size = even_batch_size(run.n, run.batch_size)
 
-    def _arrange(self, net: nn.Module, data: Members) -> None:
-        data.batch_size = even_batch_size(data.n, data.batch_size)
-
-    def _finish(self, X: Rows) -> None:
-        """The mixture of all training rows, in one pass, without dropout."""
-        mixture = reduce(merge, (estimate(*pair) for pair in self._passes(X)))
+    def _end(self, run: Run) -> None:
+        """Estimate the mixture of all training rows, in one pass without dropout."""
+        net = exact(run.net)
+        passes = (net(wide(run.rows_at(index)))[:2] for index in run.passes())
+        mixture = reduce(merge, (estimate(*pair) for pair in passes))
         mixture = self._revive(mixture)
         mass, means, covariances = (part.cpu().numpy() for part in mixture)
         shape = self.n_members, self.n_mixtures

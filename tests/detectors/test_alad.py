@@ -12,7 +12,7 @@ from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
-from whitecrow import deep, stacked
+from whitecrow import stacked
 from whitecrow.data.synthetic import planted
 from whitecrow.detectors.alad import (
     Average,
@@ -229,7 +229,9 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     together = model.anomaly_score(X)
     order = np.random.default_rng(1).permutation(len(X))
     assert_allclose(model.anomaly_score(X[order]), together[order], rtol=1e-5)
-    monkeypatch.setattr(deep, "_PIECE", 6 * 23)  # three pieces of 23 rows, one of 1
+    monkeypatch.setattr(
+        "whitecrow.run._PIECE", 6 * 23
+    )  # three pieces of 23 rows, one of 1
     assert_allclose(model.anomaly_score(X), together, rtol=1e-5)
 
 

@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 import whitecrow as wc
+from runs import run_of
 from whitecrow import (
     HSC,
     KDE,
@@ -18,10 +19,10 @@ from whitecrow import (
     ratio,
     train,
 )
-from whitecrow.deep import Members, TrainingSet
 from whitecrow.detectors import soel as soel_file
 from whitecrow.detectors.soel import METHODS, Alternating, Joint, LabelledOnly
 from whitecrow.errors import DataError, LabelError, ParameterError
+from whitecrow.run import TrainingSet
 
 SHORT = {"epochs": 5, "device": "cpu"}
 
@@ -49,7 +50,7 @@ def members(n, known, n_members=1, batch_size=4):
     y = torch.full((n,), -1, dtype=torch.int8)
     y[list(known)] = 1
     one = TrainingSet(torch.zeros(n, 2), y)
-    return Members([one] * n_members, list(range(n_members)), batch_size)
+    return run_of([one] * n_members, range(n_members), batch_size)
 
 
 def test_joint_batches_have_all_labelled_rows_in_front():

@@ -23,6 +23,7 @@ from whitecrow.deep import Activation, Network, Ruled
 from whitecrow.nets.mlp import encoder_widths
 from whitecrow.parameters import Count, NonNegative, Share
 from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
+from whitecrow.run import Batch, Losses
 
 __all__ = ["AutoEncoder"]
 
@@ -128,12 +129,12 @@ class AutoEncoder(ReconstructionDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        x_hat, code = net(x)
-        loss = self._squared_error(x, x_hat)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        x_hat, code = net(batch.x)
+        loss = self._squared_error(batch.x, x_hat)
         if self.reg:
             loss = loss + self.reg * code.norm(dim=-1)
-        return loss, None
+        return Losses(loss)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._squared_error(x, net(x)[0])

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from whitecrow.mixture import MixtureDetector
 from whitecrow.parameters import Count
+from whitecrow.run import Batch, Losses
 
 __all__ = ["DAGMM"]
 
@@ -164,8 +165,8 @@ class DAGMM(MixtureDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return self._mixture_net(shape[0])
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        return self._objective(net, x), None
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        return Losses(self._objective(net, batch.x))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._energy(net, x)

@@ -26,10 +26,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels
-from whitecrow.deep import DeepDetector, Seed, Stage, fresh_copy
+from whitecrow.deep import DeepDetector, Seed, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.detectors import _table
 from whitecrow.parameters import Natural, Share, fitted, methods, options
+from whitecrow.run import Stage
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["LOE"]

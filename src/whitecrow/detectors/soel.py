@@ -40,11 +40,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from whitecrow import explain, labels, ratio, train
-from whitecrow.deep import DeepDetector, Members, Seed, Stage, fresh_copy
+from whitecrow.deep import DeepDetector, Seed, fresh_copy
 from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
 from whitecrow.detectors import _table
 from whitecrow.errors import DataError, LabelError, ParameterError
 from whitecrow.parameters import Natural, Share, between, fitted, methods, options
+from whitecrow.run import Run, Stage
 from whitecrow.supervision import (
     Rule,
     labelled,
@@ -78,12 +79,12 @@ class _Steps:
     All members share one training set, so that their labelled rows are the same.
     """
 
-    def __init__(self, data: Members, number: int) -> None:
-        known = data.y[: data.n] != int(labels.UNLABELLED)
-        self.known = data.rows[..., known]
-        self.free = data.rows[..., ~known]
-        self.size, self.n = data.batch_size, data.n
-        self.seeds = [seed + number for seed in data.seeds]
+    def __init__(self, run: Run, number: int) -> None:
+        known = run.y[: run.n] != int(labels.UNLABELLED)
+        self.known = run.rows[..., known]
+        self.free = run.rows[..., ~known]
+        self.size, self.n = run.batch_size, run.n
+        self.seeds = [seed + number for seed in run.seeds]
         self._draws = torch.Generator().manual_seed(self.seeds[0] ^ 0x50E1)
 
     def _sample(self) -> Tensor:
@@ -100,8 +101,8 @@ class Joint(_Steps):
 
     in_company: ClassVar[bool] = True
 
-    def __init__(self, data: Members, number: int) -> None:
-        super().__init__(data, number)
+    def __init__(self, run: Run, number: int) -> None:
+        super().__init__(run, number)
         whole = self.free if self.free.shape[-1] else self.known
         company = self.in_company and 0 < self.known.shape[-1] < self.n
         self._rest = train.Batches(whole, self.size, self.seeds, in_company=company)
@@ -417,7 +418,7 @@ class SOEL(Detector):
 
     def _batches(self) -> Any:
         if self.method == "blind":
-            return Members.batches
+            return None
         if self.method == "sup":
             return LabelledOnly
         # The reference takes one joint step for "oc".

@@ -350,8 +350,6 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     detector = _detector(group[0])
     if not isinstance(detector, DeepDetector):
         raise DataError("not a deep method")
-    if type(detector)._train_members is not DeepDetector._train_members:
-        raise DataError("a recipe of its own")
     problems = [problem(task) for task in group]
     sets = [(made.X_train, _known(group[0], detector, made)) for made in problems]
     clock = _Clock()

@@ -241,6 +241,13 @@ class SelfOrganisingMaps(nn.Module):
         # Equal neurons are equally near, and rounding must not choose between them.
         self.register_buffer("spare", torch.zeros(shape, dtype=torch.bool))
 
+    def resize(self, side: int) -> None:
+        """Make room for maps of another side, which are then to be filled in."""
+        *before, _, n_features = self.weight.shape
+        self.side = side
+        self.weight = self.weight.new_zeros(*before, side * side, n_features)
+        self.spare = self.spare.new_zeros(*before, side * side)
+
     def store(
         self, weight: Float[Tensor, "neurons d"], number: int, member: int = 0
     ) -> None:

@@ -232,6 +232,30 @@ def test_a_few_cells_that_cannot_be_read_are_tolerated(desk: Desk) -> None:
     assert len(pd.read_csv(desk / "s.csv")) == N + 2
 
 
+def test_one_impossible_date_is_one_bad_cell(desk: Desk) -> None:
+    a, b = table(1)
+    days = pd.date_range("2024-01-01", periods=N, freq="D").strftime("%Y-%m-%d")
+    desk.fit(desk.table("old.csv", {"day": days, "a": a, "b": b}))
+    new = {"day": [*days[:3], "2024-02-31"], "a": a[:4], "b": b[:4]}
+    desk.table("new.csv", new)
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
+    done.says("'day' held dates in training: 1 cell, '2024-02-31', is not, and counts")
+    desk.table("new.csv", new | {"day": ["soon", "later", *days[:2]]})
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv")
+    done.refused("'day' held dates in the training data, but row 0", "correct the cell")
+
+
+def test_a_word_that_is_neither_yes_nor_no_does_not_count_as_missing(
+    desk: Desk,
+) -> None:
+    a, b = table(1)
+    desk.fit(desk.table("old.csv", {"a": a, "b": b, "on": ["yes", "no"] * (N // 2)}))
+    desk.table("new.csv", {"a": a, "b": b, "on": ["yes", "maybe", *["no"] * (N - 2)]})
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
+    done.says("'on' is neither true nor false in 1 row, such as 'maybe'")
+    done.never_says("counts? as missing")
+
+
 def scored_with(desk: Desk, among: list[str], below: list[str]) -> Ran:
     """Score the training rows with one more row among them, and one below them."""
     a, b = table(1)

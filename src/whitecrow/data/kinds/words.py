@@ -12,7 +12,7 @@ import pyarrow as pa
 from whitecrow.data.kinds.text import NO_VALUE
 
 __all__ = ["describe", "in_full", "is_missing", "number_text", "percent"]
-__all__ += ["quoted", "shown"]
+__all__ += ["quoted", "rows_text", "shown"]
 
 
 def describe(
@@ -141,6 +141,17 @@ def percent(share: float) -> str:
     ('12 %', '99.96 %')
     """
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.4g} %"
+
+
+def rows_text(count: int) -> str:
+    """A number of rows.
+
+    Examples
+    --------
+    >>> rows_text(1), rows_text(1200)
+    ('1 row', '1,200 rows')
+    """
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def quoted(text: str) -> str:

@@ -225,6 +225,32 @@ def test_a_total_and_a_repeated_header_are_no_rows(desk: Desk) -> None:
     assert len(pd.read_csv(desk / "s.csv")) == N
 
 
+def test_rows_have_their_time_in_explanations(desk: Desk) -> None:
+    scored_with(desk, ["2024-03-01 00:30:00", "90000", "90"], ["", "100", "10"])
+    told = desk.run("explain", "m.crow", "new.csv", "--row", "50").ok()
+    told.says(r"row 50 \(line 52, 2024-03-01 00:30:00\): score")
+    # The time and the names of rows need not be there.
+    a, b = table(1)
+    desk.table("bare.csv", {"a": a, "b": b})
+    desk.run(
+        "fit",
+        desk.table(
+            "named.csv",
+            {
+                "who": [f"K{i}" for i in range(N)],
+                "a": a,
+                "b": b,
+            },
+        ),
+        "-o",
+        "named.crow",
+    ).ok()
+    told = desk.run("explain", "named.crow", "named.csv", "--row", "3").ok()
+    told.says(r"row 3 \(line 5, K3\): score")
+    told = desk.run("explain", "named.crow", "bare.csv", "--row", "3").ok()
+    told.says(r"row 3 \(line 5\): score")
+
+
 def test_a_few_cells_that_cannot_be_read_are_tolerated(desk: Desk) -> None:
     done = scored_with(desk, ["later", "see b", "11"], ["soon", "100", "10"])
     done.says("'day' held dates in training: 2 cells such as 'later' are not")

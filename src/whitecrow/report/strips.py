@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from whitecrow.data.kinds.moment_words import span
 from whitecrow.data.kinds.number import range_text
 from whitecrow.data.kinds.words import percent, shown
 from whitecrow.report import charts
@@ -131,7 +132,7 @@ def usual_text(
     if "q05" not in summary:
         return ""
     if isinstance(summary["q05"], str):
-        return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
+        return span(summary)
     return range_text(summary)
 
 

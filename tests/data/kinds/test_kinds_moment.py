@@ -173,6 +173,11 @@ WAYS: dict[str, Way] = {
     "quarter": (lambda d: f"{d.year}-Q{(d.month + 2) // 3}", to_quarter),
     "quarter in front": (lambda d: f"Q{(d.month + 2) // 3} {d.year}", to_quarter),
     "week": (lambda d: "{}-W{:02}".format(*d.isocalendar()), to_monday),
+    "day of a week": (lambda d: "{}-W{:02}-{}".format(*d.isocalendar()), to_day),
+    "compact day of a week": (
+        lambda d: "{}W{:02}{}".format(*d.isocalendar()),
+        to_day,
+    ),
     "german week": (lambda d: "KW {1}/{0}".format(*d.isocalendar()), to_monday),
     "statistical month": (
         lambda d: f"{d:%YM%m}",

@@ -139,7 +139,8 @@ def _summary(
     summary["deciles"] = deciles(ordered)
     unit = style.get("unit", units.base(style["units"]))
     unit = "seconds" if style.get("duration") else unit
-    return summary | ({"unit": unit} if unit else {})
+    summary |= {"unit": unit} if unit else {}
+    return summary | ({"decimal": style["decimal"]} if units.is_currency(unit) else {})
 
 
 _CODE_NAME = re.compile(
@@ -301,10 +302,10 @@ def usual(plan: Plan, value: Any) -> Usual:
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
     sentence = range_text(summary, median=True)
     if number > summary["max"]:
-        highest = number_text(summary["max"], spread)
+        highest = _amount(summary["max"], spread, summary)
         sentence += f"; above the highest in training ({highest})"
     elif number < summary["min"]:
-        lowest = number_text(summary["min"], spread)
+        lowest = _amount(summary["min"], spread, summary)
         sentence += f"; below the lowest in training ({lowest})"
     common = summary["q05"] <= number <= summary["q95"]
     return Usual(_shown(value, number, spread), sentence, common)
@@ -325,10 +326,12 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
     >>> flow = {"q05": 3.0, "median": 4.0, "q95": 7.0, "min": 0.0, "max": 9.0}
     >>> range_text(flow), range_text(flow | {"unit": "$"}, median=True)
     ('3 to 7', 'usual $3 to $7, median $4')
+    >>> range_text(flow | {"q95": 7e6, "unit": "$", "decimal": "."})
+    '$3 to $7,000,000'
     """
     keys = ("q05", "q95", "median")
     width = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
-    texts = [number_text(summary[key], width) for key in keys]
+    texts = [_amount(summary[key], width, summary) for key in keys]
     unit = summary.get("unit") or ""
     before, after = (unit, "") if unit in _BEFORE else ("", unit)
     after = f" {_SIGNS.get(after, after)}" if after else ""
@@ -338,6 +341,16 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
     if not median:
         return f"{low} to {high}{after}"
     return f"usual {low} to {high}, median {middle}{after}"
+
+
+def _amount(value: float, spread: float, summary: Mapping[str, Any]) -> str:
+    """A number; money with marks of thousands, as its decimal mark asks for."""
+    text = number_text(value, spread)
+    if not (mark := summary.get("decimal")):
+        return text
+    whole, point, rest = text.partition(".")
+    text = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", whole) + point + rest
+    return text.translate(str.maketrans(",.", ".,")) if mark == "," else text
 
 
 def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:

@@ -150,6 +150,16 @@ def test_ranges_of_money_have_thousands_marks() -> None:
     assert range_text(pay) == "111730 to 2500000"
 
 
+def test_ranges_of_durations_are_told_in_hours_and_minutes() -> None:
+    cells = [f"{1 + row % 8}h {row % 60}m" for row in range(200)]
+    encoder = TableEncoder().fit(pa.table({"took": cells}))
+    found = encoder.usual("took", "30h 5m").usual
+    assert found == (
+        "usual 1 h 20 min to 8 h 31 min, median 5 h; above the highest in training "
+        "(8 h 59 min)"
+    )
+
+
 def test_a_reason_is_one_line() -> None:
     one = reasons.Reason("net\nvalue", 1.0, "1", "usual 2 to 3", 0.5)
     assert str(one) == "net value = 1 (usual 2 to 3)"

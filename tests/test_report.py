@@ -366,7 +366,8 @@ def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
         lines.append(f"{cells};{1 + row % 28:02d}.03.2024;K{row % 3}")
     (tmp_path / "t.csv").write_text("\n".join(lines))
     found = result_of(tmp_path / "t.csv", method="hbos", contamination=0.1)
-    data = data_of(report.render(found))
+    page = report.render(found)
+    data = data_of(page)
     names = [name for name, _, _ in data["columns"]]
     marks = {}
     for row, reasons in zip(data["rows"], data["reasons"], strict=True):
@@ -380,6 +381,10 @@ def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
     summaries = found.model.encoder.summaries_
     assert usual_text(summaries["day"]) == "2024-03-01 to 2024-03-28"
     assert usual_text(summaries["at"]) == "08:15 to 16:15"
+    assert usual_text(summaries["took"]) == "usual 1 to 5, median 3 h"
+    assert usual_text(summaries["paid"]) == "false 99.5\u00a0%, true 0.5\u00a0%"
+    kinds = re.findall(r'<p class="soft">(yes/no column|time of day|boolean)', page)
+    assert sorted(kinds) == ["time of day", "yes/no column"]
 
 
 # ------------------------------------------------------------- data for the script
@@ -985,7 +990,7 @@ def test_rows_have_their_time_and_cards_the_words_of_the_file(
     assert '<span class="soft time">2024-01-08</span>' in page
     assert "2024-01-08" in visits.name(7)
     assert "time of day" in page
-    assert re.search(r'class="usual">(Yes|No) \d+ %, (Yes|No)', page)
+    assert re.search(r'class="usual">(Yes|No) \d+\s%, (Yes|No)', page)
     assert str(folder) not in re.sub(r'title="[^"]*"', "", page.split("<pre")[0])
 
 

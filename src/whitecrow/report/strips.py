@@ -126,14 +126,13 @@ def usual_text(
         return ""
     if shares := summary.get("shares"):
         best = sorted(shares.items(), key=lambda item: -item[1])[:3]
-        return ", ".join(
-            f"{known.get(level, level)} {percent(share)}" for level, share in best
-        )
+        texts = (f"{known.get(level, level)} {percent(share)}" for level, share in best)
+        return ", ".join(texts).replace(" %", "\N{NO-BREAK SPACE}%")
     if "q05" not in summary:
         return ""
     if isinstance(summary["q05"], str):
         return span(summary)
-    return range_text(summary)
+    return range_text(summary, median=True)
 
 
 def _level(

@@ -120,7 +120,7 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     if len(levels) == 1:
         return left_out(name, "constant", f"always {levels[0][:40]!r}", summary)
     if _names_rows(known, present) and not asked:
-        detail = f"{len(known)} different texts in {present} rows"
+        detail = f"{len(known):,} different texts in {present:,} rows"
         nothing: dict[str, Any] = {"shares": {}, "counts": {}}
         found = left_out(name, "identifier", detail, summary | nothing)
         if len(known) >= NEARLY_ALL * present:

@@ -49,7 +49,7 @@ from whitecrow.data.kinds.plan import (
     with_indicator,
 )
 from whitecrow.data.kinds.text import family_of, numbers
-from whitecrow.data.kinds.words import number_text, percent, shown
+from whitecrow.data.kinds.words import lasting_text, number_text, percent, shown
 from whitecrow.errors import DataError
 
 __all__ = ["chart", "encode", "filled", "plan", "range_text", "usual"]
@@ -138,7 +138,8 @@ def _summary(
     summary |= {key: quantile(ordered, q) for key, q in QUANTILES.items()}
     summary["deciles"] = deciles(ordered)
     unit = style.get("unit", units.base(style["units"]))
-    unit = "seconds" if style.get("duration") else unit
+    if style.get("duration"):
+        return summary | {"unit": "seconds", "lasting": True}
     summary |= {"unit": unit} if unit else {}
     return summary | ({"decimal": style["decimal"]} if units.is_currency(unit) else {})
 
@@ -172,11 +173,11 @@ def _row_number(
         apart = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1
         exact = different() if different is not None else apart
         if exact > apart and exact > n / 2:
-            return f"{exact} different numbers of 16 or more digits in {n} rows"
+            return f"{exact:,} different numbers of 16 or more digits in {n:,} rows"
     counts_up = float(ordered[-1]) - float(ordered[0]) == n - 1
     named = _ID_NAME.search(name.strip().lower()) is not None
     if (counts_up or named) and bool((ordered[1:] > ordered[:-1]).all()):
-        return f"{n} different whole numbers, one for each row"
+        return f"{n:,} different whole numbers, one for each row"
     return ""
 
 
@@ -332,7 +333,7 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
     keys = ("q05", "q95", "median")
     width = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
     texts = [_amount(summary[key], width, summary) for key in keys]
-    unit = summary.get("unit") or ""
+    unit = "" if summary.get("lasting") else summary.get("unit") or ""
     before, after = (unit, "") if unit in _BEFORE else ("", unit)
     after = f" {_SIGNS.get(after, after)}" if after else ""
     low, high, middle = (before + ("0" if text == "-0" else text) for text in texts)
@@ -345,6 +346,8 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
 
 def _amount(value: float, spread: float, summary: Mapping[str, Any]) -> str:
     """A number; money with marks of thousands, as its decimal mark asks for."""
+    if summary.get("lasting"):
+        return lasting_text(value, spread)
     text = number_text(value, spread)
     if not (mark := summary.get("decimal")):
         return text

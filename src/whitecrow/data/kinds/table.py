@@ -89,8 +89,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         For each column that was not ignored: `kind`, `rows`, `missing` (share); for
         numbers and dates `min`, `q05`, `q25`, `median`, `q75`, `q95`, `max` (numbers
         in the column's unit, dates as ISO text) and `deciles` (eleven numbers, of dates
-        in seconds since 1970), of money its `decimal` mark; for categories `distinct`,
-        `shares` and `counts` (the 200 most frequent levels); for booleans `shares`.
+        in seconds since 1970), of money its `decimal` mark, of durations `lasting`;
+        for categories `distinct`, `shares` and `counts` (the 200 most frequent levels);
+        for booleans `shares`.
 
     Examples
     --------

@@ -200,6 +200,25 @@ class Model:
         said = f"columns that training did not have are ignored: {few}"
         return (*self.said, said)
 
+    def name(self, rows: TableRows | PictureRows, row: int) -> str:
+        """Say what a person calls a row: its position, line and time, and who it is."""
+        if isinstance(rows, PictureRows):
+            return rows.name(row)
+        who = self.who(rows, row)
+        axis = None if self.encoder is None else self.encoder.moment_
+        if axis and axis not in who and axis in rows.frame.column_names:
+            who = {axis: rows.take([row]).cells(0)[axis], **who}
+        lines = rows.lines([row])
+        known = [f"line {lines[0]}"] if lines else []
+        known += who.values()
+        return f"{rows.name(row)} ({', '.join(known)})" if known else rows.name(row)
+
+    def who(self, rows: TableRows, row: int) -> dict[str, str]:
+        """Give the identifiers of a row, as in the file."""
+        names = [] if self.encoder is None else self.encoder.identifiers_
+        cells = rows.take([row]).cells(0) if names else {}
+        return {name: cells[name] for name in names if name in cells}
+
     def encode(self, rows: TableRows | PictureRows) -> Any:
         """Turn rows into what the detector takes: an array, or numbers with names.
 

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import whitecrow as wc
 from whitecrow.deep import Batch, DeepDetector
-from whitecrow.nets.noise import Noise
+from whitecrow.deep.nets.noise import Noise
 
 COLUMNS, BATCH, TURNS = 120, 1024, 3
 

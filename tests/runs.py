@@ -2,9 +2,9 @@
 
 import torch
 
-from whitecrow.nets.noise import Noise
-from whitecrow.run import Batch, Run, TrainingSet
-from whitecrow.train import Schedule
+from whitecrow.deep.nets.noise import Noise
+from whitecrow.deep.run import Batch, Run, TrainingSet
+from whitecrow.deep.train import Schedule
 
 NOISE = Noise([0], torch.device("cpu"))
 

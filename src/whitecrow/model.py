@@ -66,13 +66,13 @@ class Model:
         ModelFileError
             When there is none, or it is not whole.
         """
-        from whitecrow import persist
+        from whitecrow import saving
 
         if not Path(path).is_file():
             raise ModelFileError(
                 f"{path}: no such model file; `whitecrow fit DATA -o {path}` makes one"
             )
-        bundle = persist.load_bundle(path)
+        bundle = saving.load_bundle(path)
         known = bundle.encoder
         encoder = None if known is None else TableEncoder.from_dict(known)
         return cls(bundle.detector, encoder, dict(bundle.info))
@@ -85,10 +85,10 @@ class Model:
         ModelFileError
             When it cannot be written.
         """
-        from whitecrow import persist
+        from whitecrow import saving
 
         encoder = None if self.encoder is None else self.encoder.to_dict()
-        persist.save(path, self.detector, encoder=encoder, info=self.info)
+        saving.save(path, self.detector, encoder=encoder, info=self.info)
 
     @property
     def kind(self) -> str:

@@ -6,8 +6,8 @@ from torch import nn
 
 from runs import batch
 from whitecrow import AutoEncoder
+from whitecrow.deep.nets.mlp import Linear
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import Linear
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(80, 5))

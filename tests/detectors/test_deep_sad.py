@@ -5,7 +5,8 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score
 
 from runs import batch
-from whitecrow import DeepSAD, train
+from whitecrow import DeepSAD
+from whitecrow.deep import train
 from whitecrow.supervision import semi
 
 RNG = np.random.default_rng(0)

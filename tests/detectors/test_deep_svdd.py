@@ -4,7 +4,8 @@ import torch
 from numpy.testing import assert_allclose
 
 from runs import batch
-from whitecrow import DeepSVDD, train
+from whitecrow import DeepSVDD
+from whitecrow.deep import train
 from whitecrow.detectors.deep_svdd import radius, soft_boundary
 
 RNG = np.random.default_rng(0)

@@ -8,13 +8,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
 from runs import planned
-from whitecrow import train
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
+from whitecrow.deep import train
 from whitecrow.detectors.drocc import Classifier, descend, drops, project
 from whitecrow.errors import ParameterError
 
@@ -252,7 +252,7 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     order = np.random.default_rng(1).permutation(len(X))
     assert_allclose(model.anomaly_score(X[order]), together[order], atol=1e-6)
     monkeypatch.setattr(
-        "whitecrow.run._PIECE", 6 * 23
+        "whitecrow.deep.run._PIECE", 6 * 23
     )  # three pieces of 23 rows, one of 1
     assert_allclose(model.anomaly_score(X), together, atol=1e-6)
 

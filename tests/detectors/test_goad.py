@@ -4,17 +4,17 @@ import inspect
 
 import numpy as np
 import pytest
-import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import X, degenerate, has_effect, reloaded
 from torch.nn.functional import cross_entropy, log_softmax, softplus
 
+import small_fits
 import whitecrow as wc
 from runs import batch
-from whitecrow import device, train
+from small_fits import X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
+from whitecrow.deep import device, train
 from whitecrow.detectors.goad import Features, closeness, log_odds, triplet_centre
 from whitecrow.errors import ParameterError
 
@@ -96,7 +96,7 @@ def test_centres_are_means_over_all_rows_after_training(monkeypatch):
     with torch.no_grad():
         expected = model.net_.features(model._tensor(X)).mean(0)
     assert_allclose(model.net_.centres, expected, atol=1e-5)
-    monkeypatch.setattr("whitecrow.run._PIECE", 13 * 5 * 32)  # 13 rows at a time
+    monkeypatch.setattr("whitecrow.deep.run._PIECE", 13 * 5 * 32)  # 13 rows at a time
     piecewise = wc.GOAD(**SHORT).fit(X).net_
     assert_allclose(piecewise.centres, expected, atol=1e-5)
 
@@ -135,7 +135,7 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     # The batches of one class that flattered the reference code change nothing.
     assert_allclose(model.anomaly_score(np.repeat(X[:1], 9, 0)), together[0], rtol=1e-4)
     monkeypatch.setattr(
-        "whitecrow.run._PIECE", 23 * 5 * 32
+        "whitecrow.deep.run._PIECE", 23 * 5 * 32
     )  # three pieces of 23 rows, one of 1
     assert [len(piece) for piece in model._pieces(X)] == [23, 23, 23, 1]
     assert_allclose(model.anomaly_score(X), together, rtol=1e-4)

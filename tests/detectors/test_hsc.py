@@ -11,9 +11,9 @@ import whitecrow as wc
 from runs import run_of
 from whitecrow import HSC
 from whitecrow.deep import fit_seeds
+from whitecrow.deep.run import TrainingSet
 from whitecrow.detectors.hsc import NORMS, distance, outlier_loss
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.run import TrainingSet
 from whitecrow.supervision import exposure
 
 RNG = np.random.default_rng(0)

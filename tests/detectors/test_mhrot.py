@@ -191,7 +191,7 @@ def test_means_are_those_of_the_trained_network():
 
 def test_many_pictures_have_the_same_means(monkeypatch):
     whole = MHRot(**LATENT).fit(PICTURES).net_.means
-    monkeypatch.setattr("whitecrow.run._PIECE", 24 * 7_800)  # 24 views at once
+    monkeypatch.setattr("whitecrow.deep.run._PIECE", 24 * 7_800)  # 24 views at once
     assert_allclose(MHRot(**LATENT).fit(PICTURES).net_.means, whole, rtol=1e-5)
 
 

@@ -9,7 +9,7 @@ from runs import batch, planned
 from whitecrow.deep import fit_seeds
 from whitecrow.detectors.robust_autoencoder import RobustAutoEncoder
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 FAST = {"epochs": 3, "device": "cpu", "random_state": 0}
 

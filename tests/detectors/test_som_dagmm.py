@@ -5,14 +5,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
 
 import whitecrow as wc
 from runs import batch
-from whitecrow import device, mixture
-from whitecrow.deep import fit_seeds
+from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
+from whitecrow.deep import device, fit_seeds, mixture
+from whitecrow.deep.nets import som
 from whitecrow.errors import ParameterError
-from whitecrow.nets import som
 
 
 def nearest(x, weight):

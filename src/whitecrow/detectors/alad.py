@@ -35,14 +35,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize, softplus
 
-from whitecrow import device as devices
-from whitecrow import train
-from whitecrow.deep import DeepDetector, Widths
+from whitecrow.deep import DeepDetector, Widths, train
+from whitecrow.deep import device as devices
+from whitecrow.deep.nets.mlp import BatchNorm, Linear
+from whitecrow.deep.nets.noise import Noise
+from whitecrow.deep.run import Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import BatchNorm, Linear
-from whitecrow.nets.noise import Noise
 from whitecrow.parameters import Count, Share, at_least, options
-from whitecrow.run import Run, Stage
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 

@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from whitecrow.deep import Activation, Network, Ruled
-from whitecrow.nets.mlp import encoder_widths
+from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector, halves
+from whitecrow.deep.nets.mlp import encoder_widths
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count, NonNegative, Share
-from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
-from whitecrow.run import Batch, Losses
 
 __all__ = ["AutoEncoder"]
 
@@ -50,8 +50,8 @@ class AutoEncoder(ReconstructionDetector):
         Share of hidden units to drop in training.
     network : str or callable
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`; or a callable from the shape of a row to
-        `(encoder, decoder)`.
+        or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
+        row to `(encoder, decoder)`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
     epochs, batch_size, lr, weight_decay

@@ -19,10 +19,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from whitecrow import hypersphere, train
-from whitecrow.deep import Activation, DeepDetector, Network, Widths
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, NonNegative, Positive
-from whitecrow.run import Batch, Losses, Run, Stage
 from whitecrow.supervision import semi
 
 __all__ = ["DeepSAD"]
@@ -70,7 +69,7 @@ class DeepSAD(DeepDetector):
 
     NOTE[DIFF] The centre and the autoencoder leave labelled anomalies out, as the paper
     says and the released code does not; pretrained weights really start the network
-    (see `whitecrow.hypersphere`).
+    (see `whitecrow.deep.hypersphere`).
 
     The presets "paper" and "reference" carry the settings of the article and of the
     released code; the quirks of the latter (specs/deep_sad.md 10) are not copied.

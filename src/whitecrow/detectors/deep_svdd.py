@@ -25,10 +25,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from whitecrow import hypersphere, train
-from whitecrow.deep import Activation, DeepDetector, Network, Widths
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, between, options
-from whitecrow.run import Batch, Losses, Run, Stage
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
@@ -95,8 +94,8 @@ class DeepSVDD(DeepDetector):
         Its epochs.
     network : str or callable
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`; or a callable from the shape of a row to
-        a module.
+        or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
+        row to a module.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
     device, random_state

@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import DeepDetector
-from whitecrow.nets.mlp import Linear
+from whitecrow.deep.nets.mlp import Linear
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import (
     Auto,
     Count,
@@ -41,7 +42,6 @@ from whitecrow.parameters import (
     at_least,
     between,
 )
-from whitecrow.run import Batch, Losses, Run, Stage
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DROCC", "Classifier", "descend", "drops", "project"]

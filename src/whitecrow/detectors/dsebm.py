@@ -43,9 +43,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import DeepDetector
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.detector import Rows, Scores
 from whitecrow.parameters import Count, NonNegative, options
-from whitecrow.run import Batch, Losses
 
 __all__ = ["DSEBM", "BothScores", "Energy"]
 

@@ -38,11 +38,11 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
 from whitecrow.deep import Activation, Ruled
+from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector
+from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import encoder_widths, mlp
 from whitecrow.parameters import Count, NonNegative, between, fitted, fixed
-from whitecrow.reconstruction import Reconstruction, ReconstructionDetector
-from whitecrow.run import Batch, Losses, Run, Stage
 
 __all__ = ["DUAD", "cluster_variances", "kept_clusters"]
 

@@ -36,9 +36,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import DeepDetector
-from whitecrow.nets.mlp import Linear
+from whitecrow.deep.nets.mlp import Linear
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Count, Natural, NonNegative, at_least
-from whitecrow.run import Batch, Losses, Run, Stage
 
 __all__ = ["GOAD", "Features", "closeness", "log_odds", "triplet_centre"]
 

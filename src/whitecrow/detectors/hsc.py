@@ -23,10 +23,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from whitecrow import hypersphere
-from whitecrow.deep import Activation, DeepDetector, Network, Widths
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import options
-from whitecrow.run import Batch, Losses, Run, Stage
 from whitecrow.supervision import exposure
 
 __all__ = ["HSC", "NORMS", "distance", "outlier_loss"]

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
 from whitecrow.parameters import Count, Limit, RandomState, Scaling, fitted, options
@@ -120,8 +120,8 @@ class LOF(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
-        chosen = shallow.limit_rows(
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="LOF"
         )
         self.train_, self.counts_ = np.unique(
@@ -164,10 +164,10 @@ class LOF(Detector):
             parts[i] = weights @ np.abs(row - self.train_[neighbours[i]]) ** self.p
         total = parts.sum(axis=1)
         parts *= (self._anomaly_score(X) / np.where(total > 0, total, 1))[:, None]
-        return shallow.as_pictures(parts, X.shape[1:])
+        return tables.as_pictures(parts, X.shape[1:])
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
     def _build_tree(self) -> NearestNeighbors:
         tree = NearestNeighbors(
@@ -180,9 +180,7 @@ class LOF(Detector):
         if not hasattr(self, "_tree"):
             # A loaded detector has the rows only; the tree follows from them.
             self._tree = self._build_tree()
-        return shallow.other_neighbours(
-            self._tree, self.train_, rows, self.n_neighbors_
-        )
+        return tables.other_neighbours(self._tree, self.train_, rows, self.n_neighbors_)
 
 
 def _weighted_mean(

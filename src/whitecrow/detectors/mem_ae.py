@@ -35,12 +35,12 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from whitecrow.deep import Activation, Ruled
+from whitecrow.deep.autoencoding import ReconstructionDetector
+from whitecrow.deep.nets import lenet
+from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.errors import ParameterError
-from whitecrow.nets import lenet
-from whitecrow.nets.mlp import encoder_widths, mlp
 from whitecrow.parameters import Auto, Count, NonNegative, Share, options
-from whitecrow.reconstruction import ReconstructionDetector
-from whitecrow.run import Batch, Losses, Run
 
 __all__ = ["MemAE", "Memory", "address", "entropy", "shrink"]
 
@@ -154,7 +154,7 @@ class MemAE(ReconstructionDetector):
         Activation between layers.
     network : str
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`.
+        or a name from `whitecrow.deep.nets.lenet`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
     epochs, batch_size, lr, weight_decay

@@ -49,9 +49,10 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import DeepDetector
+from whitecrow.deep.nets.wide_resnet import WideResNet
+from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.detector import Scores
 from whitecrow.errors import DataError
-from whitecrow.nets.wide_resnet import WideResNet
 from whitecrow.parameters import (
     Count,
     NonNegative,
@@ -61,7 +62,6 @@ from whitecrow.parameters import (
     fixed,
     options,
 )
-from whitecrow.run import Batch, Losses, Run
 
 __all__ = [
     "BothScores",
@@ -231,7 +231,7 @@ class MHRot(DeepDetector):
         What the heads say, or distances of the features to the mean of each
         transformation. Training does not depend on it, and `both_scores` gives both.
     depth, widen_factor, dropout, reference_block
-        Of the trunk, see `whitecrow.nets.wide_resnet.WideResNet`.
+        Of the trunk, see `whitecrow.deep.nets.wide_resnet.WideResNet`.
     epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`; a batch has `batch_size` pictures with all of their views.
     device, random_state

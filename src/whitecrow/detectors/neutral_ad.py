@@ -33,9 +33,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import Activation, DeepDetector, Widths
-from whitecrow.nets.mlp import BatchNorm, mlp
+from whitecrow.deep.nets.mlp import BatchNorm, mlp
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count, NonNegative, Positive, at_least, options
-from whitecrow.run import Batch, Losses
 
 __all__ = ["NeuTraLAD", "Transformations", "contrastive_logits"]
 

@@ -33,7 +33,7 @@ from scipy.special import logsumexp
 from sklearn import svm
 from sklearn.utils import check_random_state
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.parameters import (
     Limit,
@@ -139,8 +139,8 @@ class OCSVM(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
-        chosen = shallow.limit_rows(
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="OCSVM"
         )
         rows = self._rows(chosen)
@@ -169,14 +169,14 @@ class OCSVM(Detector):
         return scores
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def _log_score(rows: Array, machine: svm.OneClassSVM, gamma: float) -> Array:
     """The score of the module's docstring for the rbf kernel."""
     scores = np.empty(len(rows))
     log_alpha = np.log(machine.dual_coef_[0])
-    for block, squares in shallow.squared_distances(rows, machine.support_vectors_):
+    for block, squares in tables.squared_distances(rows, machine.support_vectors_):
         scores[block] = -logsumexp(log_alpha - gamma * squares, axis=1)
     return scores + np.log(-machine.intercept_[0])
 

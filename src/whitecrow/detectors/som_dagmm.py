@@ -1,8 +1,8 @@
 r"""SOM-DAGMM: DAGMM that also sees where a row is among all rows.
 
 A code of few numbers does not keep rows apart that were apart. A self-organising map of
-the training rows (see `whitecrow.nets.som`) does: rows close to each other have winning
-neurons close to each other. The place of the winner on the grid of side g,
+the training rows (see `whitecrow.deep.nets.som`) does: rows close to each other have
+winning neurons close to each other. The place of the winner on the grid of side g,
 
 .. math::
 
@@ -12,7 +12,7 @@ neurons close to each other. The place of the winner on the grid of side g,
 (0 where g = 1), is appended to the code :math:`z_c = E(x)` and to the features
 :math:`z_r = [\lVert x - \hat x \rVert / \lVert x \rVert,\, \cos(x, \hat x)]` of the
 reconstruction: :math:`z = [z_c, z_r, z_s]`. The rest is DAGMM, with energy E in a
-mixture of K Gaussians (see `whitecrow.mixture`):
+mixture of K Gaussians (see `whitecrow.deep.mixture`):
 
 .. math::
 
@@ -36,11 +36,11 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from whitecrow import device
-from whitecrow.mixture import AutoencodedMixture, MixtureDetector
-from whitecrow.nets import som
+from whitecrow.deep import device
+from whitecrow.deep.mixture import AutoencodedMixture, MixtureDetector
+from whitecrow.deep.nets import som
+from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.parameters import Auto, Count, between, fitted, options
-from whitecrow.run import Batch, Losses, Run
 
 __all__ = ["SOMDAGMM"]
 

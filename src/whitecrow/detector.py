@@ -348,8 +348,8 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
             return None
         if not self.uses_auxiliary:
             raise ParameterError(
-                f"{type(self).__name__} takes no auxiliary outliers; use HSC or "
-                "another method with outlier exposure (`whitecrow methods` lists them)"
+                f"{type(self).__name__} takes no auxiliary outliers; use HSC, or "
+                "Exposure over a method with a loss for anomalies"
             )
         return self._check_rows(auxiliary, reset=False)
 

@@ -158,6 +158,16 @@ _METHODS = (
         "how far in the tails of the columns a row is, with nothing to tune",
     ),
     Method(
+        "exposure",
+        "Exposure",
+        "Hendrycks et al., Deep Anomaly Detection with Outlier Exposure, ICLR",
+        2019,
+        "auxiliary",
+        BOTH,
+        "trains any method with a loss for anomalies against auxiliary outliers",
+        package="wrappers",
+    ),
+    Method(
         "gmm",
         "GMM",
         "Bishop, Novelty Detection and Neural Network Validation, IEE Proceedings",
@@ -268,6 +278,16 @@ _METHODS = (
         "contrastive loss over learned transformations",
     ),
     Method(
+        "normals_only",
+        "NormalsOnly",
+        "Ruff et al., Deep Semi-Supervised Anomaly Detection (its baselines), ICLR",
+        2020,
+        "labels",
+        BOTH,
+        "fits any method without the rows that are known to be anomalies",
+        package="wrappers",
+    ),
+    Method(
         "ocsvm",
         "OCSVM",
         "Schoelkopf et al., Estimating the Support of a High-Dimensional Distribution",
@@ -334,6 +354,16 @@ _METHODS = (
         "none",
         TABLE,
         "DAGMM that also sees where a row is on a self-organising map",
+    ),
+    Method(
+        "supervised",
+        "Supervised",
+        "Ruff et al., Deep Semi-Supervised Anomaly Detection (its baseline), ICLR",
+        2020,
+        "labels",
+        BOTH,
+        "trains any method with a loss for anomalies on labelled rows alone",
+        package="wrappers",
     ),
 )
 

@@ -323,7 +323,11 @@ class DeepDetector(Detector):
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> TrainingSet:
-        self.scaler_ = Scaler.fit(X, self.scaling) if X.ndim == 2 else None
+        self.scaler_ = None
+        if X.ndim == 2:
+            # Known anomalies would set the units by which they are to stand out.
+            odd = codes == labels.ANOMALY
+            self.scaler_ = Scaler.fit(X[~odd] if odd.any() else X, self.scaling)
         return self._scaled_set(X, codes, auxiliary)
 
     def _scaled_set(

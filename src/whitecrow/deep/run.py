@@ -280,7 +280,7 @@ class Run:
         """Train some parameters by a step from row indices to the loss."""
         if not stage.epochs:
             return
-        self._check_batches()
+        self._check_batches(self.rows.shape[-1])
         batches = (
             self.batches(self._number)
             if stage.batches is None
@@ -296,11 +296,20 @@ class Run:
         own = replace(self._schedule, epochs=stage.epochs, **changes)
         return replace(own, milestones=tuple(m - self._done for m in own.milestones))
 
-    def batches(self, number: int) -> train.Batches:
-        """Batches of row indices, in an order of their own for each number."""
-        self._check_batches()
+    def batches(self, number: int, rows: Tensor | None = None) -> train.Batches:
+        """Make batches of row indices, in an order of their own for each number.
+
+        Parameters
+        ----------
+        number : int
+            Of the stage.
+        rows : Tensor of shape (k,) or (members, k), optional
+            Some of `self.rows`; by default all.
+        """
+        rows = self.rows if rows is None else rows
+        self._check_batches(rows.shape[-1])
         seeds = [seed + number for seed in self.seeds]
-        return train.Batches(self.rows, self.batch_size, seeds)
+        return train.Batches(rows, self.batch_size, seeds)
 
     def take(self, index: Tensor) -> Batch:
         """Give rows, labels and targets of a batch, the auxiliary outliers last."""
@@ -387,9 +396,8 @@ class Run:
         drawn = draws[0] if index.ndim == 1 else torch.stack(draws)
         return drawn.to(index.device)
 
-    def _check_batches(self) -> None:
-        """Refuse batches of one row where batch statistics are needed."""
-        n = self.rows.shape[-1]
+    def _check_batches(self, n: int) -> None:
+        """Refuse batches of one of n rows where batch statistics are needed."""
         if self.outliers is None and min(n, self.batch_size) == 1 and self._normalises:
             raise DataError(
                 f"{self.method} normalises within a batch and cannot learn from one "

@@ -71,6 +71,7 @@ def markdown(
         parts += _ranked(experiment, good, metric, pictures or {})
         parts.append(_table(experiment, good, metric))
     parts += _asked(experiment, good)
+    parts.append(_left_out(good))
     parts += ["## CPU seconds of a fit", _seconds(experiment, good, "fit_seconds")]
     if any("fit_wall_seconds" in record for record in flat):
         wall = _seconds(experiment, good, "fit_wall_seconds")
@@ -226,6 +227,22 @@ def _asked(experiment: Experiment, good: Cells) -> list[str]:
     )
     head = ["", "strategy", "questions", "wrong", *experiment.data]
     return ["## What was asked", text, _grid(head, rows)]
+
+
+def _left_out(good: Cells) -> str:
+    """Say which methods were fitted without known anomalies."""
+    names = {
+        name
+        for (name, _), records in good.items()
+        if any(record.get("n_left_out") for record in records)
+    }
+    if not names:
+        return ""
+    return (
+        f"Fitted without the training rows that are known to be anomalies, as they do "
+        f"not learn from labels: {', '.join(sorted(names))}. `use_labels = false` "
+        "would train on these rows as normal ones."
+    )
 
 
 def budgets(experiment: Experiment, records: Records) -> list[list[Panel]]:

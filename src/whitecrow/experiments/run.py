@@ -218,7 +218,7 @@ def _fitted(task: Task, models: Path | None) -> Record:
     made = problem(task)
     detector = _detector(task, made.X_train[0].size)
     clock = _Clock()
-    detector.fit(made.X_train, _known(task, detector, made))
+    detector.fit(*_training(task, detector, made))
     return _finish(task, made, detector, clock.read(), models)
 
 
@@ -351,7 +351,7 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     if not isinstance(detector, DeepDetector):
         raise DataError("not a deep method")
     problems = [problem(task) for task in group]
-    sets = [(made.X_train, _known(group[0], detector, made)) for made in problems]
+    sets = [_training(group[0], detector, made) for made in problems]
     clock = _Clock()
     fits = fit_seeds(detector, sets, [task.seed for task in group])
     seconds = clock.read(len(group))
@@ -408,9 +408,19 @@ def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
 _PYOD = {"AutoEncoder": "auto_encoder", "DeepSVDD": "deep_svdd"}
 
 
-def _known(task: Task, detector: Any, made: Problem) -> NDArray[np.float64] | None:
-    wanted = detector.uses_labels if task.use_labels is None else task.use_labels
-    return made.y_train if wanted else None
+def _training(
+    task: Task, detector: Any, made: Problem
+) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Give rows and labels as a method trains on them.
+
+    One that does not learn from labels is fitted without known anomalies, as
+    `NormalsOnly` does; with `use_labels = false` they are unknown to every method.
+    """
+    if task.use_labels is False:
+        return made.X_train, None
+    if detector.uses_labels or task.use_labels:
+        return made.X_train, made.y_train
+    return made.X_train[made.y_train != labels.ANOMALY], None
 
 
 def _record(
@@ -431,6 +441,7 @@ def _record(
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
+        "n_left_out": len(made.X_train) - len(_training(task, detector, made)[0]),
         **seconds,
         "score_seconds": score_seconds,
         "recall_by_kind": json.dumps(_recalls(made, scores >= at_share)),

@@ -69,7 +69,8 @@ class MethodSpec:
     for_data : mapping
         Set -> constructor arguments that hold there only.
     use_labels : bool or None
-        Hand known labels to the method; None: if it learns from labels.
+        Hand known labels to the method; None: if it learns from labels, and else fit
+        it without known anomalies; False: labels are unknown to it.
     most_seeds : int or None
         A slow contender has only the first so many seeds; the report marks it.
     asking : tuple of Asking

@@ -39,7 +39,7 @@ EPSILON = 1e-9
 def distance(
     z: Float[Tensor, "*members batch r"], norm: str = "pseudo_huber"
 ) -> Float[Tensor, "*members batch"]:
-    """How far a code is from the origin, in one of four norms.
+    """Measure how far a code is from the origin, in one of four norms.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def distance(
 
 
 def outlier_loss(h: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """-log(1 - exp(-h)), accurate for small and large h, finite at 0."""
+    """Compute -log(1 - exp(-h)), accurate for small and large h, finite at 0."""
     h = h.clamp(min=EPSILON)
     near = -(-torch.expm1(-h.clamp(max=math.log(2)))).log()
     far = -torch.log1p(-torch.exp(-h.clamp(min=math.log(2))))
@@ -163,7 +163,7 @@ def _uniform(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _permuted(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Give every column an order of its own: the marginals without the dependence."""
+    """Permute every column by itself: the marginals without the dependence."""
     flat = x.flatten(1)
     order = torch.rand(flat.shape, generator=generator).argsort(0).to(x.device)
     return flat.gather(0, order).view_as(x)

@@ -49,12 +49,12 @@ class Method:
 
     @property
     def module(self) -> str:
-        """Name of the module that has the class."""
+        """Return the name of the module that has the class."""
         return f"whitecrow.{self.package}.{self.name}"
 
     @property
     def cls(self) -> type[Any]:
-        """The class, imported when first asked for."""
+        """Return the class, imported when first asked for."""
         if self.class_name in _REGISTERED:
             return _REGISTERED[self.class_name][1]
         found: type[Any] = getattr(
@@ -385,7 +385,7 @@ _REGISTERED: dict[str, tuple[Method, type[Any]]] = {}
 
 
 def register(cls: C, *, name: str | None = None, paper: str = "", year: int = 0) -> C:
-    """Make a detector of your own known by name, and to files of models.
+    """Register a detector of your own, by its name and for model files.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ def uniform(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def permuted(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Give every column an order of its own: the marginals without the dependence."""
+    """Permute every column by itself: the marginals without the dependence."""
     flat = x.flatten(1)
     order = torch.rand(flat.shape, generator=generator).argsort(0).to(x.device)
     return flat.gather(0, order).view_as(x)

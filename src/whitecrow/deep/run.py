@@ -292,7 +292,7 @@ class Run:
         self.curve = np.concatenate([self.curve, curve])
 
     def schedule(self, stage: Stage, **changes: Any) -> train.Schedule:
-        """Give the schedule of a stage; its milestones are counted from its start."""
+        """Return the schedule of a stage; its milestones count from its start."""
         own = replace(self._schedule, epochs=stage.epochs, **changes)
         return replace(own, milestones=tuple(m - self._done for m in own.milestones))
 
@@ -312,7 +312,7 @@ class Run:
         return train.Batches(rows, self.batch_size, seeds)
 
     def take(self, index: Tensor) -> Batch:
-        """Give rows, labels and targets of a batch, the auxiliary outliers last."""
+        """Return rows, labels and targets of a batch, the auxiliary outliers last."""
         x, y, targets = self.rows_at(index), _at(self.y, index), None
         if self.targets is not None:
             own = (index % self.n).unsqueeze(-1)
@@ -335,11 +335,11 @@ class Run:
     # --- passes over all rows ---------------------------------------------------------
 
     def rows_at(self, index: Tensor) -> Tensor:
-        """Rows (..., batch, *shape) of the indices (..., batch)."""
+        """Return the rows (..., batch, *shape) of the indices (..., batch)."""
         return _at(self.x, index)
 
     def passes(self) -> Iterator[Tensor]:
-        """Indices of all rows in order, in pieces that pass the network together."""
+        """Yield all row indices in order, in pieces that pass the network together."""
         size = rows_at_once(self.net, self.x[0].numel(), len(self.seeds))
         yield from self.rows.split(size, dim=-1)
 
@@ -412,7 +412,7 @@ class Run:
 
 
 def rows_at_once(net: nn.Module, numbers: int, members: int) -> int:
-    """How many rows pass a network together.
+    """Return how many rows pass a network together.
 
     Parameters
     ----------
@@ -428,7 +428,7 @@ def rows_at_once(net: nn.Module, numbers: int, members: int) -> int:
 
 
 def _at(values: Tensor, index: Tensor) -> Tensor:
-    """`values[index]`; `index_select` along one axis is twice as fast."""
+    """Return `values[index]`; `index_select` along one axis is twice as fast."""
     if index.ndim == 1:
         return values.index_select(0, index)
     return values.index_select(0, index.flatten()).unflatten(0, index.shape)

@@ -40,7 +40,7 @@ EPSILON = 1e-9
 def distance(
     z: Float[Tensor, "*members batch r"], norm: str = "pseudo_huber"
 ) -> Float[Tensor, "*members batch"]:
-    """How far a code is from the origin, in one of four norms.
+    """Measure how far a code is from the origin, in one of four norms.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def distance(
 
 
 def outlier_loss(h: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """-log(1 - exp(-h)), accurate for small and large h, finite at 0."""
+    """Compute -log(1 - exp(-h)), accurate for small and large h, finite at 0."""
     h = h.clamp(min=EPSILON)
     near = -(-torch.expm1(-h.clamp(max=math.log(2)))).log()
     far = -torch.log1p(-torch.exp(-h.clamp(min=math.log(2))))

@@ -150,7 +150,7 @@ class Experiment:
 
 
 def leak_of(metric: str) -> str:
-    """What the threshold of a metric reads of the truth that it is judged by.
+    """Say what the threshold of a metric reads of the truth that judges it.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def load(path: str | Path) -> Experiment:
 
 
 def parse(content: Mapping[str, Any]) -> Experiment:
-    """An experiment from the content of a file.
+    """Build an experiment from the content of a file.
 
     Examples
     --------
@@ -214,7 +214,7 @@ def parse(content: Mapping[str, Any]) -> Experiment:
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """Every choice of one value for each key; the last key changes first.
+    """Yield every choice of one value for each key; the last key changes first.
 
     Examples
     --------

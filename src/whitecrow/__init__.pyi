@@ -44,8 +44,11 @@ from whitecrow.result import Result as Result
 from whitecrow.result import detect as detect
 from whitecrow.saving import load as load
 from whitecrow.wrappers.consensus import Consensus as Consensus
+from whitecrow.wrappers.exposure import Exposure as Exposure
 from whitecrow.wrappers.loe import LOE as LOE
+from whitecrow.wrappers.normals_only import NormalsOnly as NormalsOnly
 from whitecrow.wrappers.soel import SOEL as SOEL
+from whitecrow.wrappers.supervised import Supervised as Supervised
 from whitecrow.wrappers.wrapped import wrap as wrap
 
 __version__: str

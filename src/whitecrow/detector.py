@@ -101,7 +101,7 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
 
     @classmethod
     def preset(cls, name: str, **parameters: Any) -> Self:
-        """An estimator with the settings of a paper or a reference implementation.
+        """Build an estimator with the settings of a paper or reference code.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         return self.fit(X, y, **kwargs).predict(X)
 
     def anomaly_score(self, X: ArrayLike) -> Scores:
-        """How anomalous each row is.
+        """Compute the anomaly score of each row.
 
         Parameters
         ----------
@@ -221,19 +221,19 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         return np.asarray(scores, dtype=np.float64)
 
     def score_samples(self, X: ArrayLike) -> Scores:
-        """The negative anomaly score, as scikit-learn has it (higher = normal)."""
+        """Return the negative anomaly score, as scikit-learn does (higher = normal)."""
         return -self.anomaly_score(X)
 
     def decision_function(self, X: ArrayLike) -> Scores:
-        """`score_samples - offset_`: negative for anomalies."""
+        """Return `score_samples - offset_`, negative for anomalies."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """-1 for anomalies, +1 for normal rows, as scikit-learn has it."""
+        """Return -1 for anomalies, +1 for normal rows, as scikit-learn does."""
         return np.where(self.decision_function(X) < 0, -1, 1).astype(np.int64)
 
     def explain(self, X: ArrayLike) -> Scores:
-        """What makes each row odd.
+        """Explain what makes each row odd.
 
         Returns
         -------
@@ -253,20 +253,20 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
 
     @property
     def threshold_(self) -> float:
-        """The anomaly score above which a row counts as an anomaly."""
+        """Return the anomaly score above which a row counts as an anomaly."""
         return -self.offset_
 
     def _fit(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> Scores | None:
-        """Learn from checked rows; their scores, where the method has them anyway."""
+        """Learn from checked rows; return their scores, if the method has them."""
         raise NotImplementedError  # abstract
 
     def _anomaly_score(self, X: Rows) -> Scores:
         raise NotImplementedError  # abstract
 
     def _contributions(self, X: Rows) -> Scores:
-        """Contributions before smoothing, by default by occlusion."""
+        """Compute contributions before smoothing, by default by occlusion."""
         occluded = explain.occlusion if X.ndim == 2 else explain.patches
         return occluded(self._anomaly_score, X, self.typical_)
 
@@ -276,7 +276,7 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
     def _check_fit(
         self, X: ArrayLike, y: ArrayLike | None, auxiliary: ArrayLike | None
     ) -> tuple[Rows, labels.Codes, Rows | None]:
-        """Parameters, rows, label codes and outliers, checked before any work."""
+        """Check parameters, rows, labels and outliers, before any work."""
         self._check_parameters()
         rows = self._check_rows(X, reset=True)
         codes = self._codes(y, len(rows))
@@ -285,7 +285,7 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         return rows, codes, outliers
 
     def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
-        """Labels of n rows, checked; none for a method without a use for them."""
+        """Check and encode labels of n rows; ignore them if the method does."""
         codes = labels.encode(y if self.uses_labels else None, n=n)
         _require_some_normal(codes, type(self).__name__)
         return codes
@@ -318,7 +318,7 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         return rows
 
     def _as_array(self, X: ArrayLike, *, reset: bool) -> Rows:
-        """What scikit-learn takes as rows; its complaints as our one line."""
+        """Validate X with scikit-learn; re-raise its errors as one line."""
         who = type(self).__name__
         if issparse(X):
             raise DataError(
@@ -348,15 +348,15 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
             return None
         if not self.uses_auxiliary:
             raise ParameterError(
-                f"{type(self).__name__} takes no auxiliary outliers; use HSC or "
-                "another method with outlier exposure (`whitecrow methods` lists them)"
+                f"{type(self).__name__} takes no auxiliary outliers; use HSC, or "
+                "Exposure over a method with a loss for anomalies"
             )
         return self._check_rows(auxiliary, reset=False)
 
     def _set_threshold(
         self, X: Rows, codes: labels.Codes, scores: Scores | None = None
     ) -> Scores:
-        """End a fit: one memory layout for what was learnt, scores, the threshold."""
+        """End a fit: settle memory layout, score the rows, set the threshold."""
         memory.settle(self)
         if scores is None:
             scores = self._anomaly_score(X)
@@ -409,7 +409,7 @@ def _require_some_normal(codes: labels.Codes, who: str) -> None:
 def check_rows(
     rows: Rows, kinds: tuple[str, ...], who: str, names: ArrayLike | None = None
 ) -> Rows:
-    """Rows as a table of floats or pictures, finite, of a kind the method takes."""
+    """Return rows as a finite table of floats or pictures, if the method takes them."""
     kind = {2: "table", 4: "picture"}.get(rows.ndim)
     if kind is None:
         raise DataError(
@@ -431,7 +431,7 @@ def check_rows(
 
 
 def _as_floats(rows: Rows, who: str) -> Rows:
-    """Objects as floats; dates and durations are no numbers."""
+    """Convert objects to floats; refuse dates and durations."""
     if rows.dtype.kind in "mM":
         raise DataError(
             f"X holds {rows.dtype.name}, and {who} needs numbers; use for example "
@@ -444,7 +444,7 @@ def _as_floats(rows: Rows, who: str) -> Rows:
 
 
 def _unmasked(X: Any, who: str) -> Rows:
-    """The numbers of a masked array, of which no cell may be masked."""
+    """Return the numbers of a masked array; refuse masked cells."""
     masked = np.argwhere(np.ma.getmaskarray(X))
     if len(masked):
         place = ", ".join(map(str, masked[0]))
@@ -457,7 +457,7 @@ def _unmasked(X: Any, who: str) -> Rows:
 
 
 def _as_pictures(rows: Rows, who: str) -> Rows:
-    """Bytes as uint8, and fractions as float32; nothing else says what white is."""
+    """Convert pictures to bytes or to float32 fractions; refuse other ranges."""
     if rows.dtype == np.uint8:
         return rows
     low, high = rows.min(), rows.max()
@@ -492,7 +492,7 @@ def _refuse_non_finite(rows: Rows, who: str, names: ArrayLike | None) -> None:
 
 
 def _one_line(message: str) -> str:
-    """A message on one line, but for the one whose lines scikit-learn prescribes."""
+    """Put a message on one line, except one whose lines scikit-learn prescribes."""
     if message.startswith("The feature names should match"):
         return message
     return " ".join(message.split())

@@ -111,12 +111,12 @@ class Drift:
         return list(found.values())
 
     def moved(self) -> list[ColumnDrift]:
-        """Give the columns that a person should look at, the most different first."""
+        """Return the columns that a person should look at, the most different first."""
         found = [one for one in self.columns() if one.moved]
         return sorted(found, key=lambda one: -(one.psi or 0.0) - one.outside)
 
     def values(self) -> list[dict[str, Any]]:
-        """Give the comparison as plain values, for `--json`."""
+        """Return the comparison as plain values, for `--json`."""
         return [asdict(one) for one in self.columns()]
 
 
@@ -202,7 +202,7 @@ class _Counter:
         )
 
     def _is_no_chance(self, n: int, m: int) -> bool:
-        """Tell whether so different counts are rare where there is no shift."""
+        """Tell whether counts this different are rare without a shift."""
         shares, known = self.counts / n, np.maximum(self.expected, 0.5 / m)
         ratio = 2 * n * m / (n + m) * float(rel_entr(shares, known).sum())
         return ratio > float(chi2.isf(_CHANCE, max(len(shares) - 1, 1)))
@@ -214,7 +214,7 @@ class _Counter:
     def _text(
         self, outside: float, missing: float, before: float, *, shifted: bool
     ) -> str:
-        """Say the most important difference; nothing if there is none."""
+        """Describe the most important difference; return "" if there is none."""
         chance = binom.sf(self.missing - 1, self.rows, max(before, 0.01))
         if missing > before + 0.1 and chance < _CHANCE:
             often = self.unread.most_common(1)
@@ -348,6 +348,6 @@ def _counter(name: str, encoder: TableEncoder) -> _Counter:
 
 
 def _psi(new: NDArray[Any], old: NDArray[Any]) -> float:
-    """Give the index of two distributions; empty bins count as nearly empty."""
+    """Compute the population stability index; empty bins count as nearly empty."""
     p, q = (np.maximum(shares, _LEAST_SHARE) for shares in (new, old))
     return float(((p - q) * np.log(p / q)).sum())

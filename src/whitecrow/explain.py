@@ -61,7 +61,7 @@ def contributions(explain: Callable[[Rows], Values], X: Rows) -> Values:
 
 
 def occlusion(score: Callable[[Rows], Values], X: Rows, typical: Rows) -> Values:
-    """Score less the score with one column at its typical value.
+    """Compute how much the score falls with one column at its typical value.
 
     Examples
     --------
@@ -81,7 +81,9 @@ def occlusion(score: Callable[[Rows], Values], X: Rows, typical: Rows) -> Values
 
 
 def patches(score: Callable[[Rows], Values], X: Rows, typical: Rows) -> Values:
-    """Score less the score with one patch as in the mean picture, which is in [0, 1].
+    """Compute how much the score falls with one patch as in the mean picture.
+
+    `typical` is the mean picture, in [0, 1] also where pictures are bytes.
 
     Examples
     --------
@@ -117,6 +119,6 @@ def _cuts(length: int) -> list[tuple[int, int]]:
 
 
 def _smooth(maps: Values) -> Values:
-    """Blur of a fortieth of the picture: single pixels are not a finding."""
+    """Blur by a fortieth of the picture: single pixels are not a finding."""
     sigma = max(maps.shape[1:]) / 40
     return np.asarray(gaussian_filter(maps, sigma=(0, sigma, sigma)))

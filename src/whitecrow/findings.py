@@ -75,93 +75,93 @@ class Findings:
 
     @property
     def source(self) -> str:
-        """The data as the user named them."""
+        """Return the data as the user named them."""
         return self.rows.source
 
     @property
     def kind(self) -> str:
-        """What the rows are: "table" or "picture"."""
+        """Return what the rows are: "table" or "picture"."""
         return self.rows.kind
 
     @property
     def model(self) -> Model:
-        """The fitted model."""
+        """Return the fitted model."""
         return self.fit.model
 
     @property
     def choice(self) -> Choice:
-        """The method with its settings."""
+        """Return the method with its settings."""
         return self.fit.choice
 
     @property
     def rows(self) -> TableRows | PictureRows:
-        """The rows that were ranked."""
+        """Return the rows that were ranked."""
         return self.fit.rows
 
     @property
     def X(self) -> NDArray[Any]:
-        """The rows as the detector takes them."""
+        """Return the rows as the detector takes them."""
         return self.fit.X
 
     @property
     def labels_used(self) -> bool:
-        """Whether labels had a part in training."""
+        """Tell whether labels had a part in training."""
         return self.fit.labels_used
 
     @property
     def seconds(self) -> float:
-        """Time for encoding, fitting and scoring."""
+        """Return the seconds for encoding, fitting and scoring."""
         return self.fit.seconds
 
     # --- what it says -----------------------------------------------------------------
 
     @property
     def scores(self) -> NDArray[np.float64]:
-        """The anomaly score of each row; higher = more anomalous."""
+        """Return the anomaly score of each row; higher = more anomalous."""
         return self.fit.scores
 
     @property
     def threshold(self) -> float:
-        """Rows with a higher score are flagged."""
+        """Return the score above which rows are flagged."""
         return self.model.threshold
 
     @property
     def threshold_source(self) -> str:
-        """Where the threshold comes from, as a sentence."""
+        """Say where the threshold comes from, in a sentence."""
         said = str(self.model.detector.threshold_source_)
         said = said.replace("no score stands out", "no training score stands out")
         return said.replace("training rows", f"training {self.rows.things}")
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:
-        """Whether each row is an anomaly by the threshold."""
+        """Tell which rows are anomalies by the threshold."""
         return np.asarray(self.scores > self.threshold)
 
     @property
     def n_flagged(self) -> int:
-        """How many rows are flagged."""
+        """Return the number of flagged rows."""
         return int(self.flagged.sum())
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
-        """Positions of the rows, the highest score first."""
+        """Return the row indices, the highest score first."""
         return np.argsort(-self.scores, kind="stable")
 
     @cached_property
     def ranks(self) -> NDArray[np.int64]:
-        """1 for the highest score; equal scores are ranked in the order of rows."""
+        """Rank the rows, 1 for the highest score; ties keep the order of rows."""
         ranks = np.empty(len(self.scores), dtype=np.int64)
         ranks[self.order] = np.arange(1, len(self.scores) + 1)
         return ranks
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What was read and decided, the loudest first."""
+        """Return what was read and decided, the loudest first."""
         return self.fit.said
 
     @cached_property
     def groups(self) -> tuple[grouping.Group, ...]:
-        """Flagged rows that share a reason or an episode in time, largest first."""
+        """Group flagged rows by a shared reason or an episode, largest first."""
         if isinstance(self.rows, PictureRows):
             return ()
         why = {row: self.reasons[row] for row in self.explained if self.flagged[row]}
@@ -173,7 +173,7 @@ class Findings:
 
     @cached_property
     def moments(self) -> NDArray[np.float64] | None:
-        """Seconds since 1970 of each row, where the table has a time axis."""
+        """Return seconds since 1970 of each row, where the table has a time axis."""
         encoder = self.model.encoder
         if encoder is None or encoder.moment_ is None:
             return None
@@ -182,18 +182,18 @@ class Findings:
 
     @property
     def identifiers(self) -> list[str]:
-        """Columns that say who a row is."""
+        """Return the columns that say who a row is."""
         encoder = self.model.encoder
         return [] if encoder is None else encoder.identifiers_
 
     def name(self, row: int) -> str:
-        """Say what a person calls a row: its position, line and time, and who it is."""
+        """Name a row as a person would: by position, line, time, and who it is."""
         return self.model.name(self.rows, row)
 
     # --- where it goes ----------------------------------------------------------------
 
     def to_arrow(self) -> pa.Table:
-        """Give all rows with their score, rank, flag and reasons, in their order."""
+        """Return all rows with their score, rank, flag and reasons, in their order."""
         table = self.columns()
         if isinstance(self.rows, TableRows):
             for name in self.rows.frame.column_names:
@@ -202,7 +202,7 @@ class Findings:
         return table
 
     def to_frame(self) -> Any:
-        """Give all rows with their score, rank, flag and reasons as a pandas frame.
+        """Return all rows with score, rank, flag and reasons as a pandas frame.
 
         Raises
         ------
@@ -220,7 +220,7 @@ class Findings:
         return f"<{type(self).__name__}: {self.reading()}>"
 
     def reading(self) -> str:
-        """Say the result in one line."""
+        """Sum up the result in one line."""
         quality = self.quality
         verb = "is" if self.n_flagged == 1 else "are"
         things = self.rows.things
@@ -242,7 +242,7 @@ class Findings:
         return text + "."
 
     def next_steps(self) -> list[tuple[str, str]]:
-        """Say what to do next: (purpose, command), to be pasted where `detect` ran."""
+        """Suggest next steps: (purpose, command), to paste where `detect` ran."""
         folder = self.folder or Path()
         pictures = self.kind == "picture"
         new = "NEW_PICTURES" if pictures else "NEW_DATA.csv"
@@ -274,7 +274,7 @@ class Findings:
         return {what: str(self.folder / name) for what, name in names.items()}
 
     def summary(self) -> dict[str, Any]:
-        """Give the result as plain values, for `--json`."""
+        """Return the result as plain values, for `--json`."""
         return {
             "source": self.source,
             "kind": self.kind,
@@ -299,7 +299,7 @@ class Findings:
         }
 
     def _sides(self, rows: list[int]) -> dict[tuple[int, str], str]:
-        """Say of each number that is a reason at which end of the usual range it is."""
+        """Tell at which end of its usual range each number among the reasons is."""
         encoder, sides = self.model.encoder, {}
         if encoder is None or not rows:
             return {}
@@ -330,7 +330,7 @@ class Findings:
         return found | {"identifiers": self.model.who(self.rows, row)}
 
     def columns(self, names: Sequence[str] = ()) -> pa.Table:
-        """Give all rows with what we say of them, and some columns of the data."""
+        """Return all rows with what we say of them, and some columns of the data."""
         more: dict[str, Any] = {"rank": self.ranks}
         rows = range(len(self.rows))
         more["reasons"] = [
@@ -346,5 +346,5 @@ class Findings:
 
 
 def encoding_of(model: Model) -> list[str]:
-    """Say what became of the columns, one sentence for all that are alike."""
+    """Say what became of the columns, in one sentence for all that are alike."""
     return [] if model.encoder is None else grouped(model.encoder.decisions_)

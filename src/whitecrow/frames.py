@@ -104,7 +104,7 @@ def require_numbers(X: Any, who: str) -> None:
 
 
 def _strange(X: Any) -> Iterator[tuple[str, str]]:
-    """Name and type of the columns of a pandas frame that hold no numbers."""
+    """List name and type of the columns of a pandas frame that hold no numbers."""
     for place, name in enumerate(X.columns):
         column = X.iloc[:, place]
         if getattr(column.dtype, "kind", "O") in "biufc":

@@ -61,15 +61,15 @@ class Cause(Protocol):
 
     @property
     def column(self) -> str:
-        """Column of the data."""
+        """Return the column of the data."""
 
     @property
     def text(self) -> str:
-        """The cell as a person reads it."""
+        """Return the cell as a person reads it."""
 
     @property
     def share(self) -> float:
-        """Share of what makes the row odd, 0 to 1."""
+        """Return the share of what makes the row odd, 0 to 1."""
 
 
 class Group(NamedTuple):
@@ -135,7 +135,7 @@ def by_reason(
 
 
 def side_of(number: float, low: float, high: float, usual: str) -> str:
-    """Say at which end a number is beyond its usual range; "" within it.
+    """Tell at which end a number is beyond its usual range; "" within it.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class _Key(NamedTuple):
 def _keys(
     reasons: Mapping[int, Sequence[Cause]], sides: Mapping[tuple[int, str], str]
 ) -> dict[int, dict[_Key, float]]:
-    """For each row, what it may share with others, and how much that explains.
+    """Collect what each row may share with others, and how much that explains.
 
     A number beyond its usual range stands for itself where most rows on that side of
     the column have it, as -200 for a broken sensor; otherwise the side is what counts.
@@ -189,7 +189,7 @@ def _keys(
 
 
 def _picked(keys: Mapping[int, Mapping[_Key, float]]) -> dict[_Key, list[int]]:
-    """Keys with all rows that hold them, picked by the largest sum of shares.
+    """Pick keys by the largest sum of shares, each with all rows that hold it.
 
     Only strong shares of rows that no key before holds count for the sum.
     """
@@ -301,7 +301,7 @@ def moment_text(seconds: float, step: float = 1.0) -> str:
 
 
 def _in_time(moments: Floats | None, n: int) -> Rows:
-    """Row numbers in the order of time; rows without a moment are left out."""
+    """Return row indices in the order of time, without rows that have no moment."""
     if moments is None:
         return np.arange(n)
     order = np.argsort(moments, kind="stable")
@@ -309,24 +309,24 @@ def _in_time(moments: Floats | None, n: int) -> Rows:
 
 
 def _runs(places: Rows, at: Floats, gap: int) -> list[Rows]:
-    """Places cut where two are further apart than the gap, in rows or in time."""
+    """Cut places where two are further apart than the gap, in rows or in time."""
     far = (np.diff(places) > gap) | (np.diff(at[places]) > gap * _step(at))
     return np.split(places, np.flatnonzero(far) + 1)
 
 
 def _step(at: Floats) -> float:
-    """Time from row to row, pauses that are as regular as nights included."""
+    """Return the time from row to row, including pauses as regular as nights."""
     steps = np.diff(at)
     return max(_interval(at), float(np.quantile(steps, 0.95))) if len(steps) else 0.0
 
 
 def _gap(share: float) -> int:
-    """How far apart flagged rows of one episode may be, in rows."""
+    """Return how far apart flagged rows of one episode may be, in rows."""
     return max(2, int(min(1 / share, WIDE_GAP)), int(min(0.25 / share, WIDEST_GAP)))
 
 
 def _stands_out(run: Rows, share: float, n_flagged: int) -> bool:
-    """Whether a run is dense, or too long for flagged rows that are scattered."""
+    """Tell whether a run is dense, or too long for flagged rows that are scattered."""
     span = int(run[-1] - run[0]) + 1
     if len(run) < LEAST_ROWS:
         return False

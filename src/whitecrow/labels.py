@@ -59,7 +59,7 @@ _WORDS = {"anomaly": ANOMALY, "normal": NORMAL, "": UNLABELLED}
 
 
 def encode(y: ArrayLike | None, n: int | None = None) -> Codes:
-    """Labels in the public convention as int8 codes.
+    """Encode labels in the public convention as int8 codes.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def encode(y: ArrayLike | None, n: int | None = None) -> Codes:
 
 
 def from_deep_sad(y: ArrayLike) -> NDArray[np.float64]:
-    """Deep SAD's labels (-1 anomaly, 0 unlabelled, +1 normal) in our convention.
+    """Convert Deep SAD's labels (-1 anomaly, 0 unlabelled, +1 normal) to ours.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def from_deep_sad(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def from_sklearn_semi(y: ArrayLike) -> NDArray[np.float64]:
-    """scikit-learn's semi-supervised labels (-1 unlabelled, 0 normal, 1 anomaly).
+    """Convert scikit-learn's semi-supervised labels (-1 means unlabelled) to ours.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def from_sklearn_semi(y: ArrayLike) -> NDArray[np.float64]:
 
 
 def from_outlier_predict(y: ArrayLike) -> NDArray[np.float64]:
-    """The output of scikit-learn's `predict` (-1 outlier, +1 inlier).
+    """Convert the output of scikit-learn's `predict` (-1 outlier, +1 inlier) to ours.
 
     Examples
     --------
@@ -143,13 +143,13 @@ def asks(name: str) -> bool:
 
 
 def in_a_question(word: str) -> bool | None:
-    """Give what yes or no says where a column asks for anomalies; None for others."""
+    """Return what yes or no says where a column asks for anomalies; None for others."""
     word = word.strip().lower()
     return True if word in _YES else False if word in _NO else None
 
 
 def suggested(name: str, values: Mapping[str, float]) -> str:
-    """Give the options that say what the values of a label column mean.
+    """Suggest the options that say what the values of a label column mean.
 
     Parameters
     ----------

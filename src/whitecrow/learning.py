@@ -66,7 +66,7 @@ class Fit:
 
     @cached_property
     def said(self) -> tuple[Note, ...]:
-        """What was read and decided, the loudest first."""
+        """Return what was read and decided, the loudest first."""
         encoder = self.model.encoder
         decisions = () if encoder is None else encoder.decisions_
         return gathered(self.rows.notes, decisions, self.notes)
@@ -214,7 +214,7 @@ def _encoded(
     ignore: Sequence[str],
     read_as: Mapping[str, str] | None,
 ) -> tuple[Model, NDArray[Any]]:
-    """Give the model to be, and all rows as its detector takes them."""
+    """Return the model to be, and all rows as its detector takes them."""
     if isinstance(rows, PictureRows):
         return Model(detector), rows.images
     encoder = TableEncoder(ignore=tuple(ignore), read_as=dict(read_as or {}))
@@ -230,7 +230,7 @@ def _fitted(
     y: NDArray[np.float64] | None,
     extra: dict[str, Any],
 ) -> NDArray[np.float64]:
-    """Fit, and score all rows, each of them once."""
+    """Fit the detector, and score all rows, each of them once."""
     if keep.all():
         return detector.fit_score(X, y, **extra)
     scores = np.empty(len(X))
@@ -242,7 +242,7 @@ def _fitted(
 def _ranked(
     rows: TableRows | PictureRows, keep: NDArray[np.bool_]
 ) -> NDArray[np.intp] | None:
-    """Give the pictures outside of the train folder; None to rank all rows."""
+    """Select the pictures outside of the train folder; None to rank all rows."""
     if not isinstance(rows, PictureRows):
         return None
     other = np.array([part != TRAIN for part in rows.parts], dtype=bool)

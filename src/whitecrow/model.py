@@ -92,17 +92,17 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """What it takes: "table" or "picture"."""
+        """Return what it takes: "table" or "picture"."""
         return "table" if len(self.detector.input_shape_) == 1 else "picture"
 
     @property
     def threshold(self) -> float:
-        """Rows with a higher score are flagged."""
+        """Return the score above which rows are flagged."""
         return float(self.detector.threshold_)
 
     @property
     def labelling(self) -> Labelling:
-        """How labels were written in the training data."""
+        """Return how labels were written in the training data."""
         return Labelling(
             column=self.info.get("label_column"),
             convention=self.info.get("labels"),
@@ -137,7 +137,7 @@ class Model:
         return source
 
     def meeting(self, parts: Iterable[TableRows | PictureRows]) -> Self:
-        """Give the model for some new rows: settled is how their cells are written.
+        """Settle how the cells of new rows are written; return the model for them.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Model:
         return replace(self, decimals=decimals, said=notes)
 
     def named(self, rows: TableRows | PictureRows) -> TableRows | PictureRows:
-        """Give new rows with their columns named as in training."""
+        """Return new rows with their columns named as in training."""
         learnt = self.detector if self.encoder is None else self.encoder
         names = getattr(learnt, "feature_names_in_", None)
         if isinstance(rows, PictureRows) or names is None:
@@ -174,7 +174,7 @@ class Model:
         }
 
     def differences(self, rows: TableRows | PictureRows) -> list[tuple[str, ...]]:
-        """Say of each row how it differs in columns that had one value in training."""
+        """Say how each row differs in columns that had one value in training."""
         found: list[tuple[str, ...]] = [()] * len(rows)
         for name, differs in self.unlike(rows).items():
             assert self.encoder is not None
@@ -186,7 +186,7 @@ class Model:
         return found
 
     def notes(self, rows: TableRows | PictureRows) -> tuple[str, ...]:
-        """Say what is unusual about the columns of new rows, a sentence each."""
+        """Say what is unusual about the columns of new rows, in a sentence each."""
         if isinstance(rows, PictureRows):
             return rows.notes
         if self.encoder is not None:
@@ -201,7 +201,7 @@ class Model:
         return (*self.said, said)
 
     def name(self, rows: TableRows | PictureRows, row: int) -> str:
-        """Say what a person calls a row: its position, line and time, and who it is."""
+        """Name a row as a person would: by position, line, time, and who it is."""
         if isinstance(rows, PictureRows):
             return rows.name(row)
         who = self.who(rows, row)
@@ -214,7 +214,7 @@ class Model:
         return f"{rows.name(row)} ({', '.join(known)})" if known else rows.name(row)
 
     def who(self, rows: TableRows, row: int) -> dict[str, str]:
-        """Give the identifiers of a row, as in the file."""
+        """Return the identifiers of a row, as in the file."""
         names = [] if self.encoder is None else self.encoder.identifiers_
         cells = rows.take([row]).cells(0) if names else {}
         return {name: cells[name] for name in names if name in cells}

@@ -112,7 +112,7 @@ def folded(notes: Iterable[Note]) -> list[tuple[Note, tuple[Note, ...]]]:
 
 
 def _alike(note: Note) -> tuple[Any, ...] | None:
-    """What notes of one kind share: all but the column, its cells and numbers."""
+    """Return what notes of a kind share: all but the column, its cells and numbers."""
     if note.column is None or note.remedy.count("--") > 1:
         return None
     quoted = note.column.replace("'", "'\\''")

@@ -104,29 +104,29 @@ _RULES: dict[Any, list[Any]] = {
 
 
 def at_least(low: float) -> Any:
-    """Numbers from `low` on."""
+    """Allow numbers from `low` on."""
     return partial(Interval, left=low, right=None, closed="left")
 
 
 def above(low: float) -> Any:
-    """Numbers greater than `low`."""
+    """Allow numbers greater than `low`."""
     return partial(Interval, left=low, right=None, closed="neither")
 
 
 def between(low: float | None, high: float | None, *, closed: str = "left") -> Any:
-    """Numbers of an interval, of which the ends that `closed` names are a part."""
+    """Allow numbers of an interval; `closed` names the ends that belong to it."""
     return partial(Interval, left=low, right=high, closed=closed)
 
 
 def options(*values: Any, kind: type = Integral) -> Any:
-    """These words alone, or these numbers of a kind."""
+    """Allow these words alone, or these numbers of a kind."""
     if isinstance(values[0], str):
         return StrOptions(set(values))
     return Options(kind, set(values))
 
 
 def methods(*names: str) -> Any:
-    """Objects that have these methods."""
+    """Allow objects that have these methods."""
     return HasMethods(list(names))
 
 
@@ -203,7 +203,7 @@ def words(cls: type, name: str) -> str:
 
 
 def _construct(cls: Any) -> dict[str, Any]:
-    """Give a class the constructor that its lines describe; the hints of these."""
+    """Give a class the constructor that its lines describe; return its hints."""
     _take_defaults(cls)
     dataclass(eq=False, repr=False, match_args=False)(cls)
     init = cls.__init__
@@ -232,7 +232,7 @@ def _take_defaults(cls: Any) -> None:
 
 
 def _shown(hint: Any) -> Any:
-    """A hint as `help` is to show it: `str | float` instead of `Union[str, float]`."""
+    """Return a hint as `help` shows it: `str | float`, not `Union[str, float]`."""
     return reduce(or_, get_args(hint)) if get_origin(hint) is Union else hint
 
 
@@ -242,7 +242,7 @@ def _place(parameter: inspect.Parameter) -> tuple[int, int]:
 
 
 def _rules(hint: Any) -> list[Any]:
-    """What scikit-learn's validator takes for a hint, the words first."""
+    """Return what scikit-learn's validator takes for a hint, the words first."""
     origin = get_origin(hint) or hint
     if origin in (Union, UnionType):
         rules = [rule for part in get_args(hint) for rule in _rules(part)]
@@ -259,7 +259,7 @@ def _rules(hint: Any) -> list[Any]:
 
 
 def _inherited_rules(cls: type) -> dict[str, list[Any]]:
-    """Tables that classes with their own constructors have, and those of bases."""
+    """Merge the tables of legal values of a class and its bases."""
     rules: dict[str, list[Any]] = {}
     for base in reversed(cls.__mro__):
         rules |= vars(base).get("_parameter_constraints", {})

@@ -31,7 +31,7 @@ __all__ = ["among_unlabelled", "iw_kde", "nearest"]
 
 
 def iw_kde(*, scores: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
-    """The published importance-weighted estimate of the share of anomalies.
+    """Estimate the share of anomalies by importance weights, as published.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ def iw_kde(*, scores: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
 
 
 def nearest(*, embeddings: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float:
-    """The share of rows whose nearest labelled row is an anomaly.
+    """Return the share of rows whose nearest labelled row is an anomaly.
 
-    Made for labelled rows that cover the data. Where they are the rows with the highest
-    scores, all others are nearest to the last of them, and this says nothing.
+    This is made for labelled rows that cover the data. Where they are the rows with the
+    highest scores, all others are nearest to the last of them, and this says nothing.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def nearest(*, embeddings: ArrayLike, queried: ArrayLike, y: ArrayLike) -> float
 
 
 def among_unlabelled(share: float, *, n: int, y: ArrayLike) -> float:
-    """The share of anomalies in the rows that are left, from that in all rows.
+    """Turn the share of anomalies in all rows into that in the rows that are left.
 
     Parameters
     ----------
@@ -150,5 +150,5 @@ def _check(
 def _density(
     at: NDArray[np.float64], points: NDArray[np.float64], width: float
 ) -> NDArray[np.float64]:
-    """Mean kernel around all points, without the factor that cancels in a ratio."""
+    """Average the kernel around all points, without the factor that cancels."""
     return np.array([np.exp(-0.5 * ((points - t) / width) ** 2).mean() for t in at])

@@ -49,12 +49,12 @@ class Method:
 
     @property
     def module(self) -> str:
-        """Name of the module that has the class."""
+        """Return the name of the module that has the class."""
         return f"whitecrow.{self.package}.{self.name}"
 
     @property
     def cls(self) -> type[Any]:
-        """The class, imported when first asked for."""
+        """Return the class, imported when first asked for."""
         if self.class_name in _REGISTERED:
             return _REGISTERED[self.class_name][1]
         found: type[Any] = getattr(
@@ -156,6 +156,16 @@ _METHODS = (
         "none",
         BOTH,
         "how far in the tails of the columns a row is, with nothing to tune",
+    ),
+    Method(
+        "exposure",
+        "Exposure",
+        "Hendrycks et al., Deep Anomaly Detection with Outlier Exposure, ICLR",
+        2019,
+        "auxiliary",
+        BOTH,
+        "trains any method with a loss for anomalies against auxiliary outliers",
+        package="wrappers",
     ),
     Method(
         "gmm",
@@ -268,6 +278,16 @@ _METHODS = (
         "contrastive loss over learned transformations",
     ),
     Method(
+        "normals_only",
+        "NormalsOnly",
+        "Ruff et al., Deep Semi-Supervised Anomaly Detection (its baselines), ICLR",
+        2020,
+        "labels",
+        BOTH,
+        "fits any method without the rows that are known to be anomalies",
+        package="wrappers",
+    ),
+    Method(
         "ocsvm",
         "OCSVM",
         "Schoelkopf et al., Estimating the Support of a High-Dimensional Distribution",
@@ -335,6 +355,16 @@ _METHODS = (
         TABLE,
         "DAGMM that also sees where a row is on a self-organising map",
     ),
+    Method(
+        "supervised",
+        "Supervised",
+        "Ruff et al., Deep Semi-Supervised Anomaly Detection (its baseline), ICLR",
+        2020,
+        "labels",
+        BOTH,
+        "trains any method with a loss for anomalies on labelled rows alone",
+        package="wrappers",
+    ),
 )
 
 
@@ -355,7 +385,7 @@ _REGISTERED: dict[str, tuple[Method, type[Any]]] = {}
 
 
 def register(cls: C, *, name: str | None = None, paper: str = "", year: int = 0) -> C:
-    """Make a detector of your own known by name, and to files of models.
+    """Register a detector of your own, by its name and for model files.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Scaler:
 
     @classmethod
     def fit(cls, X: NDArray[Any], how: str = "standard") -> Self:
-        """Statistics of the training rows.
+        """Compute the statistics of the training rows.
 
         Parameters
         ----------
@@ -72,14 +72,14 @@ class Scaler:
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             center, scale = _statistics(X, how)
             _mend(center, scale, X, how)
-        # What rounding leaves of a constant column is not a spread.
+        # Rounding error in a constant column is not spread.
         noise = 8 * np.finfo(np.float64).eps * np.abs(center)
         if how != "none":
             scale = np.where(scale > noise, scale, 1.0)
         return cls(center, scale)
 
     def transform(self, X: NDArray[Any], dtype: DTypeLike = np.float64) -> NDArray[Any]:
-        """Scaled rows; a new array.
+        """Scale rows into a new array.
 
         Parameters
         ----------
@@ -97,17 +97,17 @@ class Scaler:
         return scaled.astype(dtype, copy=False)
 
     def to_arrays(self) -> dict[str, Vector]:
-        """What a file needs to hold; `from_arrays` takes it back."""
+        """Return what a file needs to hold; `from_arrays` takes it back."""
         return {"center": self.center, "scale": self.scale}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Vector]) -> Self:
-        """The scaler that `to_arrays` described."""
+        """Rebuild the scaler that `to_arrays` described."""
         return cls(arrays["center"], arrays["scale"])
 
 
 def to_unit(images: NDArray[Any]) -> NDArray[np.float32]:
-    """Pictures as float32: uint8 divided by 255, floats as they are.
+    """Convert pictures to float32: divide uint8 by 255, leave floats as they are.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def _statistics(X: NDArray[Any], how: str) -> tuple[Vector, Vector]:
 
 
 def _mend(center: Vector, scale: Vector, X: NDArray[Any], how: str) -> None:
-    """Columns whose squares or spans are beyond float64, in units of their size.
+    """Recompute columns with squares or spans beyond float64, in units of their size.
 
     The units are powers of 2, so that nothing is rounded.
     """

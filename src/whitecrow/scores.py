@@ -51,7 +51,7 @@ def check_format(path: str | Path) -> None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[Write]:
-    """Give a function that adds rows to a file; the first call sets the columns.
+    """Yield a function that adds rows to a file; the first call sets the columns.
 
     The file appears under its name when the block ends well.
 
@@ -184,7 +184,7 @@ def as_text(table: pa.Table) -> pa.Table:
 
 
 def _cell_type(kind: pa.DataType) -> pa.DataType:
-    """Give the type that cells of a type have in delimited text."""
+    """Return the type that cells of a type have in delimited text."""
     is_a = pa.types
     if is_a.is_dictionary(kind):
         return _cell_type(kind.value_type)
@@ -197,7 +197,7 @@ def _cell_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _casts(kind: pa.DataType) -> bool:
-    """Whether Arrow writes the cells of a category as they are."""
+    """Tell whether Arrow writes the cells of a category as they are."""
     return pa.types.is_dictionary(kind) and kind.value_type == _cell_type(kind)
 
 

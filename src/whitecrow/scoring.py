@@ -57,14 +57,14 @@ class Scored:
 
     @property
     def in_training(self) -> str:
-        """The share of training rows that are flagged, as part of a sentence."""
+        """Return the share of training rows flagged, as part of a sentence."""
         if self.training_share is None:
             return ""
         return f"; {percent(self.training_share)} in training"
 
     @property
     def alarm(self) -> bool:
-        """Whether far more rows are flagged than in training."""
+        """Tell whether far more rows are flagged than in training."""
         if self.training_share is None or not self.n_rows:
             return False
         expected = self.training_share * self.n_rows
@@ -73,7 +73,7 @@ class Scored:
 
     @property
     def comparison(self) -> list[str]:
-        """Say how the data differ from training: one line if all is well."""
+        """Say how the data differ from training, in one line if all is well."""
         moved = [] if self.drift is None else self.drift.moved()
         lines = []
         if self.alarm:
@@ -92,7 +92,7 @@ class Scored:
         return lines
 
     def values(self) -> dict[str, Any]:
-        """Give the result as plain values, for `--json`."""
+        """Return the result as plain values, for `--json`."""
         return {
             "rows": self.n_rows,
             "flagged": self.n_flagged,
@@ -258,7 +258,7 @@ class Explained:
 
     @property
     def is_anomaly(self) -> bool:
-        """Whether the score is above the threshold, or a column is unlike training."""
+        """Tell whether the score is above the threshold or a column unlike training."""
         return self.score > self.threshold or self.unlike
 
 

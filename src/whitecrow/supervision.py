@@ -96,7 +96,7 @@ class Rule(Protocol):
 def unlabelled(
     *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
 ) -> Loss:
-    """Every row counts as normal; labels are ignored.
+    """Count every row as normal; ignore labels.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def unlabelled(
 def supervised(
     *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
 ) -> Loss:
-    """Labelled rows only: the mean of l_n over normals and l_a over anomalies.
+    """Average over labelled rows only: l_n of normals and l_a of anomalies.
 
     A batch without a label has loss 0.
     """
@@ -122,7 +122,7 @@ def supervised(
 def exposure(
     *, l_n: Losses, l_a: Losses | None, y: Codes, outliers: Mask | None = None
 ) -> Loss:
-    """Known outliers take l_a, everything else l_n; the plain mean of both."""
+    """Average l_a of known outliers and l_n of everything else."""
     odd = y == _ANOMALY if outliers is None else (y == _ANOMALY) | outliers
     return torch.where(odd, _need(l_a, "exposure"), l_n).mean(-1)
 
@@ -153,7 +153,7 @@ class semi:  # noqa: N801 - a rule with a parameter, used like the rules without
         y: Codes,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         l_a = _need(l_a, "semi")
         losses = torch.where(
             y == _ANOMALY, self.eta * l_a, _exposed(l_n, l_a, outliers)
@@ -175,7 +175,7 @@ class refine:  # noqa: N801
         y: Codes,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         weights = 1 - _suspicion(l_n, _free(y, outliers), self.ratio)
         weights = torch.where(y == _ANOMALY, 0.0, weights)
         losses = _exposed(l_n, l_a, outliers)
@@ -213,7 +213,7 @@ class latent:  # noqa: N801
         y: Codes,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         l_a = _need(l_a, "latent")
         share = _suspicion(l_n - l_a, _free(y, outliers), self.ratio)
         share = share * (0.5 if self.soft else 1.0)
@@ -222,7 +222,7 @@ class latent:  # noqa: N801
 
 
 class labelled:  # noqa: N801
-    """Labelled rows only, whose labels may be soft, or taken with a grain of salt.
+    """Labelled rows only, whose labels may be soft or smoothed.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ class labelled:  # noqa: N801
         y: Labels,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         l_a, known = _need(l_a, "labelled"), y != _UNLABELLED
         p = self.smoothing + (1 - 2 * self.smoothing) * y.to(l_n.dtype)
         p = torch.where(known, p, 0.0)
@@ -270,7 +270,7 @@ class one_class:  # noqa: N801
         y: Labels,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         rest = (y == _UNLABELLED).to(l_n.dtype)
         losses = _exposed(l_n, l_a, outliers)
         return self._labelled(l_n=l_n, l_a=l_a, y=y) + _mean(losses, rest)
@@ -313,7 +313,7 @@ class soel:  # noqa: N801
         y: Labels,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         l_a = _need(l_a, "soel")
         free, rest = _free(y, outliers), (y == _UNLABELLED).to(l_n.dtype)
         if self.variant == "refine":
@@ -346,7 +346,7 @@ class truncated:  # noqa: N801
         y: Labels,
         outliers: Mask | None = None,
     ) -> Loss:
-        """One loss for each member."""
+        """Compute one loss for each member."""
         l_a = _need(l_a, "truncated")
         free = _free(y, outliers)
         # float64, as Python's own product is.
@@ -367,7 +367,7 @@ def _free(y: Labels, outliers: Mask | None) -> Mask:
 
 
 def _exposed(l_n: Losses, l_a: Losses | None, outliers: Mask | None) -> Losses:
-    """l_n of rows, and l_a of auxiliary outliers."""
+    """Return l_n of rows, and l_a of auxiliary outliers."""
     if outliers is None:
         return l_n
     return torch.where(outliers, _need(l_a, "exposure"), l_n)
@@ -379,24 +379,24 @@ def _certain(share: Losses, outliers: Mask | None) -> Losses:
 
 
 def _mixed(l_n: Losses, l_a: Losses, share: Losses) -> Losses:
-    """(1 - share) l_n + share l_a, also where l_a is infinite and share is 0."""
+    """Compute (1 - share) l_n + share l_a, also for infinite l_a where share is 0."""
     return (1 - share) * l_n + torch.where(share > 0, share * l_a, 0.0)
 
 
 def _mean(losses: Losses, weights: Losses) -> Loss:
-    """The weighted mean; 0 without weights, whatever the losses there."""
+    """Compute the weighted mean; 0 without weights, whatever the losses there."""
     counted = torch.where(weights > 0, weights * losses, 0.0)
     return counted.sum(-1) / weights.sum(-1).clamp(min=1e-12)
 
 
 def _rank(score: Losses, free: Bool[Tensor, "*members batch"]) -> Ranks:
-    """0 for the row with the highest score; rows that are not free come last."""
+    """Rank rows by score, the highest at 0; rows that are not free come last."""
     ranked = score.detach().masked_fill(~free, -torch.inf)
     return ranked.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
 
 
 def _suspicion(score: Losses, free: Mask, ratio: float) -> Losses:
-    """1 for the `ratio` share of the free rows with the highest score, else 0.
+    """Return 1 for the `ratio` share of free rows with the highest score, else 0.
 
     The row on the boundary takes the fraction that makes the sum exact.
     """

@@ -10,8 +10,10 @@ import time
 import numpy as np
 import pytest
 
+import whitecrow as wc
 from whitecrow import labels
 from whitecrow.experiments import plan, report, results, run, spec
+from whitecrow.metrics import auroc
 
 CONTENT = {
     "name": "e",
@@ -293,3 +295,25 @@ def test_who_misses_a_set_is_not_ranked():
     )
     assert "Without d, which miss a set." in page
     assert "| d | 50.0 |" not in page
+
+
+def test_known_anomalies_do_not_train_methods_that_learn_from_no_labels(tmp_path):
+    """They trained as normal rows; the report did not say so."""
+    protocol = {"name": "labelled_ratio", "ratio_known_anomaly": 0.1}
+    knn = {"name": "knn"}
+    methods = [knn, {**knn, "label": "blind", "use_labels": False}]
+    content = {**CONTENT, "seeds": 1, "protocol": protocol, "methods": methods}
+    experiment = spec.parse(content)
+    tasks, store = plan.plan(experiment), results.Store(tmp_path)
+    run.run(tasks, store)
+    told, blind = store.read(task.key for task in tasks)
+    made = run.problem(tasks[0])
+    known = int((made.y_train == labels.ANOMALY).sum())
+    assert known > 0
+    assert (told["n_left_out"], blind["n_left_out"]) == (known, 0)
+    alone = wc.KNN(random_state=0).fit(made.X_train[made.y_train != labels.ANOMALY])
+    expected = auroc(made.y_test, alone.anomaly_score(made.X_test))
+    assert told["auroc"] == pytest.approx(expected)
+    text = report.markdown(experiment, [told, blind])
+    assert "known to be anomalies, as they do not learn from labels: knn." in text
+    assert "blind" not in text[text.index("Fitted without") :].splitlines()[0]

@@ -1,11 +1,15 @@
+import copy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.metrics import roc_auc_score
 
+import whitecrow as wc
 from whitecrow import HSC, KDE, LOE, AutoEncoder, DeepSAD, DeepSVDD, NeuTraLAD
 from whitecrow.deep import DeepDetector, train
 from whitecrow.errors import DataError, LabelError, ParameterError
+from whitecrow.wrappers.under_rule import by_default
 
 SHORT = {"epochs": 5, "device": "cpu"}
 
@@ -153,8 +157,8 @@ def test_parts_of_the_method_are_complete():
 
 
 def test_defaults_by_the_kind_of_rows():
-    assert type(LOE()._inner(X)) is NeuTraLAD
-    assert type(LOE()._inner(np.zeros((2, 1, 8, 8)))) is DeepSVDD
+    assert type(by_default(X)[0]) is NeuTraLAD
+    assert type(by_default(np.zeros((2, 1, 8, 8)))[0]) is DeepSVDD
     with pytest.raises(DataError, match="NeuTraLAD takes table input"):
         LOE(NeuTraLAD()).fit(np.zeros((9, 1, 8, 8)))
 
@@ -179,3 +183,28 @@ def test_the_ratio_matters():
         for ratio in (0.05, 0.4)
     )
     assert not np.allclose(few.anomaly_score(X), many.anomaly_score(X))
+
+
+def test_several_methods_say_together_what_is_odd(tmp_path):
+    both = [NeuTraLAD(**SHORT), DeepSVDD(pretrain=False, **SHORT)]
+    model = LOE(both, random_state=0).fit(X)
+    alone = [LOE(one, random_state=0).fit(X) for one in both]
+    scores = np.stack([one.anomaly_score(X) for one in alone])
+    low, median, high = np.quantile(scores, [0.25, 0.5, 0.75], axis=1)
+    expected = np.arcsinh((scores - median[:, None]) / (high - low)[:, None]).mean(0)
+    np.testing.assert_allclose(model.anomaly_score(X), expected, rtol=1e-12)
+    assert model.explanation == "occlusion"
+    model.save(tmp_path / "m.crow")
+    assert_array_equal(wc.load(tmp_path / "m.crow").anomaly_score(X), expected)
+
+
+def test_a_file_with_one_method_is_read(tmp_path):
+    """Files of before several methods have `detector_`, and no units."""
+    model = LOE(NeuTraLAD(**SHORT), random_state=0).fit(X)
+    old = copy.copy(model)
+    del old.detectors_, old.units_
+    vars(old)["detector_"] = model.detector_
+    old.save(tmp_path / "old.crow")
+    again = wc.load(tmp_path / "old.crow")
+    assert_array_equal(again.anomaly_score(TEST), model.anomaly_score(TEST))
+    assert_array_equal(again.embed(TEST), model.embed(TEST))

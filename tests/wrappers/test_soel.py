@@ -22,6 +22,7 @@ from whitecrow.deep import train
 from whitecrow.deep.run import TrainingSet
 from whitecrow.errors import DataError, LabelError, ParameterError
 from whitecrow.wrappers import soel as soel_file
+from whitecrow.wrappers import under_rule
 from whitecrow.wrappers.soel import METHODS, Alternating, Joint, LabelledOnly
 
 SHORT = {"epochs": 5, "device": "cpu"}
@@ -345,12 +346,12 @@ def test_the_detector_given_stays_as_it_is():
 
 
 def test_defaults_by_the_kind_of_rows():
-    views, sphere = SOEL()._inner(X)
+    views, sphere = soel_file._default(X)
     assert isinstance(views, NeuTraLAD)
     assert (views.batch_size, views.trans_hidden) == (80, "columns")
     assert isinstance(sphere, HSC)
-    assert SOEL()._inner(np.zeros((9, 65)))[0].trans_hidden == 64
-    (picture,) = SOEL()._inner(np.zeros((2, 1, 8, 8)))
+    assert soel_file._default(np.zeros((9, 65)))[0].trans_hidden == 64
+    (picture,) = soel_file._default(np.zeros((2, 1, 8, 8)))
     assert type(picture) is DeepSVDD
 
 
@@ -419,9 +420,9 @@ def test_rows_that_are_all_equal():
 
 
 def test_a_part_of_many_rows_tells_where_they_are(monkeypatch):
-    monkeypatch.setattr(soel_file, "_MEASURED", 100)
-    assert len(set(soel_file._some(400))) == 100
-    assert_array_equal(soel_file._some(100), np.arange(100))
+    monkeypatch.setattr(under_rule, "_MEASURED", 100)
+    assert len(set(under_rule.some_rows(400))) == 100
+    assert_array_equal(under_rule.some_rows(100), np.arange(100))
     model = SOEL([NeuTraLAD(**SHORT), HSC(**SHORT)], random_state=0).fit(X, FEW)
     assert 0 < model.ratio_ <= 0.5
 

@@ -34,19 +34,19 @@ class Agreement:
 
     @property
     def n(self) -> int:
-        """Rows with two answers."""
+        """Return the number of rows with two answers."""
         return int(self.counts.sum())
 
     @property
     def same(self) -> int:
-        """Rows with two equal answers."""
+        """Return the number of rows with two equal answers."""
         return int(np.trace(self.counts))
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: 1 for the same answers, 0 for what chance gives.
+        """Return Cohen's kappa: 1 for equal answers, 0 for agreement by chance.
 
-        NaN where both gave one and the same answer to all rows.
+        It is NaN where both gave one and the same answer to all rows.
         """
         n = self.n
         chance = (self.counts.sum(axis=0) / n) @ (self.counts.sum(axis=1) / n)
@@ -54,7 +54,7 @@ class Agreement:
 
 
 def measure(state: State) -> list[Agreement]:
-    """Every annotator who was asked again, then every two who share rows.
+    """Compare each annotator's repeated answers, then every two who share rows.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def measure(state: State) -> list[Agreement]:
 
 
 def table(state: State) -> pa.Table:
-    """The counts of `measure` as lines.
+    """Tabulate the counts of `measure`.
 
     Returns
     -------

@@ -72,11 +72,11 @@ class Annotator:
         share: float,
         random_state: int | np.random.Generator | None = None,
     ) -> Annotator:
-        """One who errs in this share of the rows, of both kinds alike."""
+        """Build an annotator who errs in this share of the rows of either class."""
         return cls(y, missed=share, false_alarms=share, random_state=random_state)
 
     def answer(self, ids: ArrayLike) -> list[str]:
-        """Answers to questions."""
+        """Answer questions about rows."""
         items = np.asarray(ids, dtype=np.int64)
         skipped = self._rng.random(len(items)) < self._skip
         return [
@@ -92,7 +92,7 @@ def simulate(
     *,
     batch: int = 1,
 ) -> Loop:
-    """Let an annotator answer questions of a loop.
+    """Let an annotator answer the questions of a loop.
 
     Parameters
     ----------

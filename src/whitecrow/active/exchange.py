@@ -61,7 +61,7 @@ class Matched(NamedTuple):
     Attributes
     ----------
     items : ndarray of int64
-        Row numbers in the loop.
+        Row indices in the loop.
     answers : list of str
         One for each.
     missing : int
@@ -137,7 +137,7 @@ def write(loop: Loop, path: str | Path) -> None:
 
 
 def read(path: str | Path) -> tuple[NDArray[np.int64], list[str]]:
-    """Read row numbers and answers from a file, for `Loop.tell`.
+    """Read row indices and answers from a file, for `Loop.tell`.
 
     Use `match` where the rows may stand in another order, or be others.
 
@@ -210,7 +210,7 @@ def match(loop: Loop, path: str | Path) -> Matched:
 
 
 def _rows(loop: Loop, lines: list[_Line]) -> list[int]:
-    """The row of the loop that each line is about, -1 for none."""
+    """Find the row of the loop that each line is about, -1 for none."""
     rows = [_same(loop, line) for line in lines]
     if min(rows, default=0) >= 0:
         return rows
@@ -226,7 +226,7 @@ def _rows(loop: Loop, lines: list[_Line]) -> list[int]:
 
 
 def _same(loop: Loop, line: _Line) -> int:
-    """The row of the line's number, -1 if that is another row now."""
+    """Return the row with the line's number, or -1 if its content differs."""
     if line.content is None:
         return -1 if line.item is None else line.item
     if line.item is None or not 0 <= line.item < loop.n:
@@ -346,7 +346,7 @@ def _item(cell: Any) -> int | None:
 
 
 def _answer(cell: Any) -> str:
-    """The word for a cell, or the cell itself, which `tell` then refuses by name."""
+    """Return the answer that a cell means, or its text, which `tell` then refuses."""
     text = str(cell).strip()
     try:
         return _WORDS.get(float(text), text)

@@ -62,24 +62,24 @@ class Fitted:
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
-        """Rows by score, the highest first; of equal ones the first row."""
+        """Return the row indices by descending score; ties keep the row order."""
         return np.argsort(-self.scores, kind="stable")
 
     @cached_property
     def places(self) -> NDArray[np.float64]:
-        """Place of each row by score, in (0, 1), 0 for the highest."""
+        """Return the place of each row by score, in (0, 1), low for high scores."""
         n = len(self.scores)
         places = np.empty(n)
         places[self.order] = (np.arange(n) + 0.5) / n
         return places
 
     def relabelled(self, codes: labels.Codes) -> Fitted:
-        """For a detector without a use for labels: the same, with its own threshold."""
+        """Copy the fit for other labels, which its detector does not learn from."""
         return replace(self, detector=copy.copy(self.detector), codes=codes)
 
 
 def describe(trained: Detector, X: Any, codes: labels.Codes) -> Fitted:
-    """A detector that was fitted with some labels, and what it says about all rows."""
+    """Collect a fitted detector and its scores and embeddings of all rows."""
     scores = trained.anomaly_score(X)
     return Fitted(trained, codes, scores, embed(trained, X), content_hash(scores))
 
@@ -127,10 +127,10 @@ def train(
 
 
 def goes_on(detector: Detector) -> bool:
-    """Whether a fit with labels can start from one without them.
+    """Tell whether a fit with labels can start from one without them.
 
-    Better than from the fit of the last round: what is learnt depends on the answers
-    alone, and not on when they were learnt from.
+    This beats starting from the fit of the last round: what is learnt then depends on
+    the answers alone, and not on when they were learnt from.
     """
     return hasattr(detector, "refit")
 
@@ -150,7 +150,7 @@ def _fresh(
 
 
 def with_threshold(fitted: Fitted, ratio: float) -> Detector:
-    """The detector, cut at the labels or, with few of them, at the estimated ratio.
+    """Set the threshold by the labels or, if they are few, by the estimated ratio.
 
     A `contamination` that the user gave stays.
     """
@@ -171,9 +171,10 @@ def with_threshold(fitted: Fitted, ratio: float) -> Detector:
 
 
 def embed(detector: Any, X: Any) -> NDArray[Any]:
-    """What the detector has learnt to see in each row.
+    """Compute what the detector has learnt to see in each row.
 
-    Of one that has no codes, the scaled rows, or the `texture` of pictures.
+    For a detector without codes, these are the scaled rows, or the `texture` of
+    pictures.
     """
     if hasattr(detector, "embed"):
         found = np.asarray(detector.embed(X))
@@ -184,9 +185,10 @@ def embed(detector: Any, X: Any) -> NDArray[Any]:
 
 
 def texture(pictures: Rows) -> NDArray[np.float32]:
-    """How strong edges, lines and spots of four sizes are: mean, spread, and the most.
+    """Measure how strong edges, lines and spots of four sizes are in each picture.
 
-    Pixels would say less: a crack is a crack in any place. Light does not count.
+    The features are mean, spread and a high quantile over the places. Pixels would say
+    less: a crack is a crack in any place. Lighting does not matter.
 
     Parameters
     ----------
@@ -208,7 +210,7 @@ def texture(pictures: Rows) -> NDArray[np.float32]:
 
 
 def content_hash(values: NDArray[Any]) -> str:
-    """Hash of shape, type and values of an array."""
+    """Hash the shape, type and values of an array."""
     whole = np.ascontiguousarray(values)
     head = f"{whole.dtype.str}{whole.shape}".encode()
     found = hashlib.blake2b(head, digest_size=16)

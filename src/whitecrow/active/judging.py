@@ -84,7 +84,7 @@ class Comparison(NamedTuple):
 
 
 def folds(codes: labels.Codes, seed: int) -> Folds:
-    """A fold from 0 to 4 for each labelled row, as many of each class; others have -1.
+    """Assign folds 0 to 4 to labelled rows, balanced by class, and -1 to the others.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def folds(codes: labels.Codes, seed: int) -> Folds:
 def contradictions(
     codes: labels.Codes, scores: Scores, *, hidden: bool
 ) -> list[Contradiction]:
-    """Labelled rows whose score says the opposite.
+    """Find labelled rows whose score contradicts their label.
 
     A normal row is reported where it scores above a quarter of the labelled anomalies,
     an anomaly where it scores below a quarter of the labelled normal rows; above or
@@ -147,7 +147,7 @@ def contradictions(
 
 
 def enough(codes: labels.Codes, fewest: int) -> bool:
-    """Whether both classes have so many labels."""
+    """Tell whether both classes have at least `fewest` labels."""
     return min((codes == one).sum() for one in _BOTH) >= fewest
 
 
@@ -178,7 +178,7 @@ def compare(
     *,
     seed: int,
 ) -> Comparison | None:
-    """The detector beside a random forest; None with fewer than 50 of a class.
+    """Compare the detector with a random forest; None with fewer than 50 of a class.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def compare(
 def _share_ahead(
     y: NDArray[np.bool_], ours: Scores, theirs: Scores, rng: np.random.Generator
 ) -> float:
-    """Share of resamples, as many of each class, in which ours is better."""
+    """Return the share of resamples, drawn by class, in which ours is better."""
     classes = [np.flatnonzero(y), np.flatnonzero(~y)]
     ahead = 0
     for _ in range(_RESAMPLES):

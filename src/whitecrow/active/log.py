@@ -120,7 +120,7 @@ class Log(Protocol):
         """Add all of them or, after an exception, none; return them with `seq`."""
 
     def read(self, after: int = 0) -> list[Event]:
-        """Events with a `seq` above `after`, in order."""
+        """Return the events with a `seq` above `after`, in order."""
 
 
 class MemoryLog:
@@ -152,7 +152,7 @@ class MemoryLog:
         return placed
 
     def read(self, after: int = 0) -> list[Event]:
-        """Events with a `seq` above `after`, in order."""
+        """Return the events with a `seq` above `after`, in order."""
         return self._events[after:]
 
 
@@ -190,12 +190,12 @@ class Row:
 
     @property
     def first(self) -> int:
-        """`seq` of the first answer, which there must be."""
+        """Return the `seq` of the first answer, which there must be."""
         return next(event.seq for event in self.events if event.kind == "answered")
 
     @property
     def judged(self) -> bool:
-        """Whether somebody answered with more than "skip".
+        """Tell whether somebody answered with more than "skip".
 
         Labels that came with the data are not answers, but count in the verdict.
         """
@@ -203,16 +203,16 @@ class Row:
 
     @property
     def unclear(self) -> bool:
-        """Whether somebody has to decide between two answers."""
+        """Tell whether somebody has to decide between two answers."""
         return self.verdict == DISPUTED or DISPUTED in self.votes.values()
 
     @property
     def last_round(self) -> int:
-        """Round of the latest answer."""
+        """Return the round of the latest answer."""
         return max((event.round or 0 for event in self.answers.values()), default=0)
 
     def waiting(self) -> dict[str, Event]:
-        """Annotator -> question that nobody has dealt with since."""
+        """Map annotators to the question that nobody has dealt with since."""
         if self.asked is None or self.verdict not in (None, SKIP):
             return self.again
         who = str(self.asked.annotator)
@@ -223,7 +223,7 @@ class Row:
 
 
 def _row(events: tuple[Event, ...]) -> Row:
-    """What follows from questions about a row and the answers that stand."""
+    """Derive the state of a row from its questions and the answers that stand."""
     asked: Event | None = None
     answers, again = dict[str, Event](), dict[str, Event]()
     repeats = dict[str, tuple[Event, Event]]()
@@ -252,7 +252,7 @@ def _vote(mine: Event, both: tuple[Event, Event] | None) -> str:
 
 
 def _verdict(votes: list[str]) -> str | None:
-    """The majority; "unsure" or "skip" only where nobody is sure."""
+    """Return the majority; "unsure" or "skip" only where nobody is sure."""
     yes, no = votes.count(ANOMALY), votes.count(NORMAL)
     if yes != no:
         return ANOMALY if yes > no else NORMAL
@@ -284,11 +284,11 @@ class Counts:
     pairs: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
     def copy(self) -> Counts:
-        """The same numbers, to count on with."""
+        """Return an independent copy of the counts."""
         return Counts(*(getattr(self, one.name).copy() for one in fields(self)))
 
     def add(self, row: Row, sign: int = 1) -> None:
-        """Count a row, or with -1 count it no longer."""
+        """Count a row, or with -1 stop counting it."""
         if row.verdict is not None:
             self.verdicts[row.verdict] += sign
             if row.judged:
@@ -335,9 +335,9 @@ class State:
     # --- the next state ---------------------------------------------------------------
 
     def after(self, events: Iterable[Event]) -> State:
-        """The state when more has happened.
+        """Return the state after further events.
 
-        What is computed depends on the rows of these events alone; the rest is copied.
+        Only the rows of these events are computed anew; the rest is copied.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class State:
         return replace(placed, told=told, rounds=rounds, since_again=since)
 
     def _placed(self, changed: dict[int, Row]) -> State:
-        """With some rows in place of what they were."""
+        """Return the state with some rows replaced."""
         rows, open_, unclear = self.rows.copy(), self.open.copy(), self.unclear.copy()
         skipped, counts = self.skipped.copy(), self.counts.copy()
         codes = np.full(
@@ -390,35 +390,35 @@ class State:
     # --- for a reply: what takes a time that no answer adds to ------------------------
 
     def answer(self, annotator: str, item: int) -> Event | None:
-        """The answer of an annotator that counts for a row."""
+        """Return the answer of an annotator that counts for a row."""
         row = self.rows.get(item)
         return row.answers.get(annotator) if row else None
 
     def question(self, item: int) -> Event | None:
-        """The last question about a row that does not ask again."""
+        """Return the last question about a row that is not a repeat."""
         row = self.rows.get(item)
         return row.asked if row else None
 
     def latest(self, annotator: str, n: int) -> list[Event]:
-        """The last n answers of an annotator that still stand, the newest first."""
+        """Return the last n answers of an annotator that still stand, newest first."""
         return self.told.get(annotator, [])[: -n - 1 : -1]
 
     def votes(self, item: int) -> dict[str, str]:
-        """Annotator -> answer, for one row."""
+        """Map annotators to their answer, for one row."""
         row = self.rows.get(item)
         return dict(row.votes) if row else {}
 
     def verdict(self, item: int) -> str | None:
-        """What the annotators together say about a row; None if nobody answered.
+        """Return the annotators' joint verdict on a row; None if nobody answered.
 
-        The majority of "anomaly" and "normal"; `DISPUTED` where both have as many;
-        "unsure" or "skip" only where nobody is sure.
+        It is the majority of "anomaly" and "normal", `DISPUTED` where these are equal,
+        and "unsure" or "skip" only where nobody is sure.
         """
         row = self.rows.get(item)
         return row.verdict if row else None
 
     def torn(self, annotator: str) -> dict[int, tuple[Event, Event]]:
-        """Rows that got two different answers of which none was chosen since."""
+        """Return rows with two different answers of which none was chosen since."""
         return {
             item: row.repeats[annotator]
             for item, row in self.unclear.items()
@@ -426,7 +426,7 @@ class State:
         }
 
     def pending(self, annotator: str) -> list[int]:
-        """Rows that an annotator was asked about and nobody has dealt with since."""
+        """Return rows an annotator was asked about and nobody has dealt with."""
         waiting = {
             item: row.waiting()[annotator].seq
             for item, row in self.open.items()
@@ -435,43 +435,43 @@ class State:
         return sorted(waiting, key=lambda item: waiting[item])
 
     def waiting(self) -> set[int]:
-        """Rows that anybody is being asked about."""
+        """Return the rows that anybody is being asked about."""
         return set(self.open)
 
     def asks_again(self, annotator: str) -> set[int]:
-        """Rows that an annotator is being asked about a second time."""
+        """Return the rows that an annotator is being asked about a second time."""
         return {item for item, row in self.open.items() if annotator in row.again}
 
     def spent(self) -> int:
-        """Rows with an answer other than "skip" that somebody was there to give."""
+        """Count the rows that a person answered with more than "skip"."""
         return self.counts.judged.total()
 
     def codes(self, n: int) -> labels.Codes:
-        """Labels to train with: rows that nobody is sure of stay unlabelled."""
+        """Return labels to train with; rows nobody is sure of stay unlabelled."""
         codes = np.full(n, labels.UNLABELLED)
         codes[: len(self._codes)] = self._codes[:n]
         return codes
 
     def is_settled(self, item: int, rounds_of_rest: int) -> bool:
-        """Whether a row is not to be asked about: answered, or skipped of late."""
+        """Tell whether a row is answered or recently skipped: not to be asked."""
         row = self.rows.get(item)
         if row is None or row.verdict is None:
             return False
         return row.verdict != SKIP or row.last_round + rounds_of_rest > self.rounds
 
     def n_settled(self, rounds_of_rest: int) -> int:
-        """Number of the rows that are not to be asked about."""
+        """Count the rows that are not to be asked about."""
         rested = (not self.is_settled(item, rounds_of_rest) for item in self.skipped)
         return self.counts.verdicts.total() - sum(rested)
 
     # --- all rows ---------------------------------------------------------------------
 
     def verdicts(self) -> dict[int, str]:
-        """Row -> verdict, for every row with an answer, in order of first answers."""
+        """Map every row with an answer to its verdict, in order of first answers."""
         return dict(self._verdicts)
 
     def judged(self) -> dict[int, str]:
-        """Row -> verdict, where somebody answered with more than "skip".
+        """Map the rows that somebody answered with more than "skip" to verdicts.
 
         Labels that came with the data are not answers, but count in the verdict.
         """
@@ -479,19 +479,19 @@ class State:
         return {item: verdict for item, verdict in told if self.rows[item].judged}
 
     def settled(self, rounds_of_rest: int) -> NDArray[np.int64]:
-        """Rows that are not to be asked about: answered, or skipped of late."""
+        """Return the indices of answered or recently skipped rows: not to be asked."""
         found = (item for item in self.rows if self.is_settled(item, rounds_of_rest))
         return np.fromiter(found, np.int64)
 
     @cached_property
     def asked(self) -> dict[int, Event]:
-        """The last question about each row, in their order; none that asks again."""
+        """Map each row to the last question about it, in order; skip repeats."""
         last = [row.asked for row in self.rows.values() if row.asked is not None]
         return {int(event.item or 0): event for event in sorted(last, key=_seq)}
 
     @cached_property
     def answers(self) -> dict[str, dict[int, Event]]:
-        """For each annotator the answer that counts for each row."""
+        """Map each annotator to the answer that counts for each row."""
         found: dict[str, dict[int, Event]] = {}
         for item, row in self.rows.items():
             for who, answer in row.answers.items():
@@ -526,7 +526,7 @@ def _place(rows: dict[int, Row], item: int, row: Row, belongs: bool) -> None:
 
 
 def replay(events: Iterable[Event]) -> State:
-    """The state that follows from events, in the order of their `seq`.
+    """Derive the state that follows from events, in the order of their `seq`.
 
     Parameters
     ----------

@@ -201,12 +201,12 @@ class Loop:
 
     @property
     def n(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.rows)
 
     @property
     def state(self) -> State:
-        """What follows from all answers so far, those of other annotators included."""
+        """Return what follows from all answers so far, other annotators' included."""
         with self._lock:
             news = self._log.read(self._events[-1].seq if self._events else 0)
             if news:
@@ -216,19 +216,19 @@ class Loop:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The log."""
+        """Return the log."""
         with self._lock:
             self.state  # noqa: B018 - reads what is new
             return tuple(self._events)
 
     @property
     def spent(self) -> int:
-        """Rows answered, those skipped not counted."""
+        """Return the number of rows answered; skipped ones do not count."""
         return self.state.spent()
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent or there is nothing left to ask."""
+        """Tell whether the budget is spent or nothing is left to ask."""
         if self.budget is not None and self.spent >= self.budget:
             return True
         return self.state.n_settled(_REST) >= self.n
@@ -251,7 +251,7 @@ class Loop:
         Returns
         -------
         ndarray of int64, shape (at most k,)
-            Row numbers; `why` says what each was chosen for.
+            Row indices; `why` says what each was chosen for.
         """
         _check_count("k", k)
         open_ = self._open_questions(k)
@@ -263,7 +263,7 @@ class Loop:
         return np.array(open_, dtype=np.int64)
 
     def why(self, id: int) -> str:
-        """Say why a row was asked about, in a sentence for people."""
+        """Explain in a sentence why a row was asked about."""
         question = self.state.question(int(id))
         if question is None:
             raise ParameterError(
@@ -272,7 +272,7 @@ class Loop:
         return str(question.reason)
 
     def tell(self, ids: ArrayLike, answers: Any, *, given: bool = False) -> None:
-        """Take answers; when this returns, a `Store` has them on disk.
+        """Record answers; when this returns, a `Store` has them on disk.
 
         Parameters
         ----------
@@ -348,42 +348,42 @@ class Loop:
 
     @property
     def detector_(self) -> Detector:
-        """The detector, fitted with all answers so far.
+        """Return the detector, fitted with all answers so far.
 
-        Fits first where there are new answers. The threshold comes from the labels,
-        or from `ratio` while there are fewer than ten of each class.
+        It is fitted first if there are new answers. The threshold comes from the
+        labels, or from `ratio` while there are fewer than ten of each class.
         """
         return self.refit().fitted_
 
     @property
     def fitted_(self) -> Detector:
-        """The detector as of the last fit, with the threshold of now."""
+        """Return the detector of the last fit, with the current threshold."""
         return fitting.with_threshold(self._current(), self.ratio()[0])
 
     @property
     def scores_(self) -> Scores:
-        """Anomaly scores of all rows as of the last fit."""
+        """Return the anomaly scores of all rows as of the last fit."""
         return self._current().scores
 
     @property
     def embeddings_(self) -> NDArray[Any]:
-        """Embeddings of all rows as of the last fit."""
+        """Return the embeddings of all rows as of the last fit."""
         return self._current().embeddings
 
     @property
     def stale(self) -> bool:
-        """Whether there are answers that the detector has not learnt from."""
+        """Tell whether there are answers that the detector has not learnt from."""
         fitted = self._fitted
         return fitted is None or bool((self.state.codes(self.n) != fitted.codes).any())
 
     @property
     def learns(self) -> bool:
-        """Whether answers decide what is asked next, beside what they teach."""
+        """Tell whether the strategy itself reads the answers."""
         return "answers" in getattr(self._choice, "needs", ())
 
     @property
     def labels_(self) -> NDArray[np.float64]:
-        """1 anomaly, 0 normal, NaN for all rows without a sure answer."""
+        """Return 1 for anomaly, 0 for normal, NaN for rows without a sure answer."""
         codes = self.state.codes(self.n)
         return np.where(codes == labels.UNLABELLED, np.nan, codes.astype(float))
 
@@ -422,14 +422,14 @@ class Loop:
         )
 
     def _ranking(self, state: State) -> Ids:
-        """Rows by score without any answer, but for those that nobody need look at."""
+        """Rank rows by score before any answer, without those labelled beforehand."""
         order = self._unlabelled().order
         told = state.told.get(log.GIVEN, ())
         given = np.array([event.item for event in told], dtype=np.int64)
         return order[~np.isin(order, given)] if len(given) else order
 
     def contradictions(self) -> list[Contradiction]:
-        """List labelled rows whose score says the opposite: please look again.
+        """List labelled rows whose score contradicts the label, to check again.
 
         Each labelled row is scored by a detector that has not seen its label (five
         folds, so five fits). See `whitecrow.active.judging` for when a row is reported.
@@ -477,7 +477,7 @@ class Loop:
     # --- mechanism --------------------------------------------------------------------
 
     def _open(self, random_state: Any, source: str | None) -> int:
-        """The seed of the log, which is that of the one who opened it first."""
+        """Open the log and return its seed, that of whoever opened it first."""
         drawn = int(np.random.default_rng(random_state).integers(2**31))
         content = fitting.content_hash(self.rows)
         detail: dict[str, Any] = {"rows": self.n, "seed": drawn}
@@ -525,7 +525,7 @@ class Loop:
         return self._event("answered", item, **extra)
 
     def _room(self, k: int) -> int:
-        """How many questions may be open at a time."""
+        """Return how many questions may be open at a time."""
         left = self.n if self.budget is None else self.budget - self.spent
         return max(0, min(k, left))
 
@@ -560,7 +560,7 @@ class Loop:
         return fitting.describe(self._trained(codes), self.X, codes)
 
     def _trained(self, codes: labels.Codes) -> Detector:
-        """A detector alone, without what it says about all rows, which takes long."""
+        """Fit a detector only: scoring and embedding all rows takes long."""
         labelled = (codes != labels.UNLABELLED).any()
         goes_on = labelled and fitting.goes_on(self.detector)
         return fitting.train(
@@ -580,7 +580,7 @@ class Loop:
         return self._fitted
 
     def _unlabelled(self) -> fitting.Fitted:
-        """The detector as it was before any answer."""
+        """Return the detector as it was before any answer."""
         if self._first is None:
             nothing = np.full(self.n, labels.UNLABELLED)
             self._first = fitting.describe(self._trained(nothing), self.X, nothing)
@@ -628,12 +628,12 @@ class Loop:
         ]
 
     def _closed(self) -> set[int]:
-        """Rows to skip: already answered, or being shown to someone now."""
+        """Return the rows to skip: already answered, or being shown to someone."""
         state = self.state
         return {*state.settled(_REST).tolist(), *self._waiting(state)}
 
     def _waiting(self, state: State) -> set[int]:
-        """Rows that somebody is being asked about, unless nothing else is left.
+        """Return the rows being asked about, or none if nothing else is left.
 
         Then what another annotator left open is asked again.
         """
@@ -642,7 +642,7 @@ class Loop:
         return waiting if state.n_settled(_REST) + closed < self.n else set()
 
     def _choose(self, k: int, before: Sequence[_Question] = ()) -> list[_Question]:
-        """The next k questions after some: due audits, the others by the strategy."""
+        """Choose the next k questions: due audits, the others by the strategy."""
         closed = {*self._closed(), *(question.item for question in before)}
         k = min(k, self.n - len(closed))
         if k <= 0:
@@ -680,9 +680,9 @@ class Loop:
         ]
 
     def _ranked_by_columns(self, fitted: fitting.Fitted) -> Scores:
-        """Scores for a strategy that learns itself: no answer is to count twice.
+        """Return scores for a strategy that learns: no answer may count twice.
 
-        Where those of the detector have learnt, an isolation forest's take their place.
+        If the detector learns from labels, they are the scores of an isolation forest.
         """
         if not self.detector.uses_labels:
             return fitted.scores
@@ -694,7 +694,7 @@ class Loop:
         return self._forest
 
     def _due_again(self, k: int) -> list[_Question]:
-        """A row to ask again, where the next k questions hold the place of one."""
+        """Choose a row to ask again, if one of the next k questions is to do so."""
         if self.ask_again is None:
             return []
         state = self.state
@@ -711,7 +711,7 @@ class Loop:
     # --- audit ------------------------------------------------------------------------
 
     def _audits_due(self, k: int, before: Sequence[_Question] = ()) -> list[bool]:
-        """Which of the next k questions are audits, so that their share is as set."""
+        """Tell which of the next k questions are audits, to keep their share."""
         share = self.audit_share
         if share and self.budget:
             share = min(1.0, max(share, _FEWEST_AUDITED / self.budget))
@@ -724,15 +724,15 @@ class Loop:
         return due
 
     def _next_audits(self, count: int, closed: set[int]) -> list[int]:
-        """The first rows of the random order that are open.
+        """Return the first rows of the random order that are open.
 
-        Rows of it with an answer already are audited for free.
+        Those with an answer already are audited for free.
         """
         open_ = (int(item) for item in self._order if int(item) not in closed)
         return list(itertools.islice(open_, count))
 
     def _audited(self, state: State) -> Ids:
-        """The beginning of the random order, up to the last row asked for audit."""
+        """Return the random order up to the last row that was audited."""
         asked = np.zeros(self.n, dtype=bool)
         for item, row in state.rows.items():
             if row.asked is not None and row.asked.strategy == AUDIT:
@@ -741,7 +741,7 @@ class Loop:
         return self._order[: places[-1] + 1] if len(places) else self._order[:0]
 
     def _places(self, state: State) -> Scores | None:
-        """Places by score: of answered rows before their answer was learnt."""
+        """Return places by score, of answered rows those before their answer."""
         if self._fitted is None:
             return None
         places = self._fitted.places.copy()
@@ -752,7 +752,7 @@ class Loop:
         return places
 
     def _held_out(self, codes: labels.Codes) -> Scores:
-        """Scores of labelled rows by detectors that have not seen their label."""
+        """Score labelled rows by detectors that have not seen their label."""
         if not self.detector.uses_labels:
             return self._current().scores
         if self._judged is not None and np.array_equal(self._judged[0], codes):
@@ -770,7 +770,7 @@ class Loop:
 
 
 def _can_be_asked_again(answer: Event, state: State) -> bool:
-    """Whether it is sure, the last word of its annotator, and asked for only once."""
+    """Tell whether an answer is sure, its annotator's last, and asked for only once."""
     row = state.rows[int(answer.item or 0)]
     again = (one for one in row.events if (one.kind, one.strategy) == ("asked", AGAIN))
     return (
@@ -807,7 +807,7 @@ def _rows(X: ArrayLike, detector: Detector) -> Rows:
 
 
 def _strategy(given: Any) -> tuple[str, Any]:
-    """Name and object; an object with `query` is taken as it is."""
+    """Return name and object of a strategy; take an object with `query` as it is."""
     choice = given if hasattr(given, "query") else strategies.get(given)
     return str(getattr(choice, "name", type(choice).__name__)), choice
 
@@ -839,7 +839,7 @@ def _check_count(name: str, value: Any) -> None:
 
 
 def _checked(ids: ArrayLike, answers: Any, n: int) -> tuple[list[int], list[str]]:
-    """Row numbers and answers as words, or one line about the first bad one."""
+    """Check row indices and answers; return them as integers and words."""
     items = np.atleast_1d(np.asarray(ids))
     if isinstance(answers, str | int | float | np.generic):
         answers = [answers]

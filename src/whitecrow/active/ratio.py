@@ -132,7 +132,7 @@ def estimate(
     level: float = 0.9,
     interval: str = "model",
 ) -> Estimate:
-    """The share of anomalies, from an audit and from what else is known.
+    """Estimate the share of anomalies from an audit and what else is known.
 
     Parameters
     ----------
@@ -189,14 +189,14 @@ def estimate(
 
 
 def _counted(codes: Codes, weight: Floats) -> tuple[float, float]:
-    """Weight of the anomalies and of the normal rows."""
+    """Sum the weights of the anomalies and of the normal rows."""
     return float(weight[codes == ANOMALY].sum()), float(weight[codes == NORMAL].sum())
 
 
 def _clopper_pearson(
     seen: tuple[float, float], tails: tuple[float, float]
 ) -> tuple[float, float]:
-    """Exact interval from anomalies and normal rows of the audit."""
+    """Compute the exact interval from anomalies and normal rows of the audit."""
     hits, misses = seen
     low = stats.beta.ppf(tails[0], hits, misses + 1) if hits else 0.0
     high = stats.beta.ppf(tails[1], hits + 1, misses) if misses else 1.0
@@ -206,14 +206,14 @@ def _clopper_pearson(
 def _counts(
     mixture: _Mixture, known: int, n_rest: int, tails: tuple[float, float]
 ) -> Floats:
-    """Mean and quantiles of the number of anomalies among all rows."""
+    """Compute mean and quantiles of the number of anomalies among all rows."""
     mean = n_rest * float(mixture.weight @ mixture.share)
     low, high = (_quantile(mixture, n_rest, tail) for tail in tails)
     return known + np.array([mean, low, high])
 
 
 def _quantile(mixture: _Mixture, n: int, tail: float) -> int:
-    """Smallest count that so many anomalies among n rows exceed by 1 - tail at most."""
+    """Find the smallest count exceeded with probability 1 - tail at most."""
     low, high = 0, n
     while low < high:
         middle = (low + high) // 2
@@ -225,7 +225,7 @@ def _quantile(mixture: _Mixture, n: int, tail: float) -> int:
 
 
 def _by_audit(seen: tuple[float, float], tail: float) -> _Mixture:
-    """From audited anomalies and normal rows alone: a beta distribution in parts."""
+    """Build the posterior from audited rows alone: a beta distribution in parts."""
     a, b = _PRIOR[0] + seen[0], _PRIOR[1] + seen[1]
     rank = (np.arange(_PARTS) + 0.5) / _PARTS
     share = stats.beta.ppf(rank * stats.beta.cdf(_HIGHEST, a, b), a, b)
@@ -241,7 +241,7 @@ def _by_audit(seen: tuple[float, float], tail: float) -> _Mixture:
 def _by_model(
     codes: Codes, audit: NDArray[np.int64], places: Floats, tails: tuple[float, float]
 ) -> Floats:
-    """Mean and quantiles of the number of anomalies, from all answers."""
+    """Compute mean and quantiles of the number of anomalies, from all answers."""
     open_ = codes == UNLABELLED
     placed = ~np.isnan(places)
     known, rest = int((codes == ANOMALY).sum()), places[open_ & placed]
@@ -259,13 +259,13 @@ def _by_model(
 
 
 def _pooled(one: _Mixture, other: _Mixture, trust: float) -> _Mixture:
-    """One mixture with probability `trust`, else the other."""
+    """Mix two mixtures, the first with probability `trust`."""
     weight = np.r_[trust * one.weight, (1 - trust) * other.weight]
     return _Mixture(np.r_[one.share, other.share], weight)
 
 
 def _kept(audited: Floats, rest: Floats, chosen: Floats) -> Floats:
-    """How far each audited row stands for the rows without a label.
+    """Weigh each audited row by how far it stands for the rows without a label.
 
     Where all rows of a part of the ranking were chosen, an audited one among them says
     nothing about the others.
@@ -280,7 +280,7 @@ def _kept(audited: Floats, rest: Floats, chosen: Floats) -> Floats:
 
 
 def _by_place(places: Floats) -> NDArray[np.int64]:
-    """How many rows are in each part of the ranking."""
+    """Count the rows in each part of the ranking."""
     return np.bincount(_part(places), minlength=len(_DEPTHS))
 
 
@@ -289,7 +289,7 @@ def _part(places: Floats) -> NDArray[np.int64]:
 
 
 def _curves(n: int, rest: Floats, chosen: Floats, odd: NDArray[np.bool_]) -> _Curves:
-    """What the model says about the chosen answers and about the other rows."""
+    """Compute what the model says about the chosen answers and about the other rows."""
     # Shares of less than a tenth of a row are all none.
     first = max(0, int(np.searchsorted(_LOG_SHARES, np.log(0.1 / n))) - 1)
     log_shares = _LOG_SHARES[first:]
@@ -300,7 +300,7 @@ def _curves(n: int, rest: Floats, chosen: Floats, odd: NDArray[np.bool_]) -> _Cu
 
 
 def _weighed(curves: _Curves, seen: tuple[float, float]) -> Floats:
-    """Posterior weight of each slope and share, the largest 1."""
+    """Compute the posterior weight of each slope and share, the largest being 1."""
     # The density of log a has a factor a more than that of a.
     log_weight = curves.log_likelihood + _PRIOR[0] * curves.log_shares
     log_weight += (_PRIOR[1] - 1) * np.log1p(-np.exp(curves.log_shares))
@@ -310,7 +310,7 @@ def _weighed(curves: _Curves, seen: tuple[float, float]) -> Floats:
 
 
 def _refined(curves: _Curves, seen: tuple[float, float]) -> _Curves:
-    """The same on a finer grid of the shares that matter."""
+    """Interpolate the curves on a finer grid of the shares that matter."""
     weight = _weighed(curves, seen).max(axis=0)
     matter = np.flatnonzero(weight > np.exp(-_NEGLIGIBLE))
     ends = [max(matter[0] - 1, 0), min(matter[-1] + 1, len(weight) - 1)]
@@ -323,7 +323,7 @@ def _refined(curves: _Curves, seen: tuple[float, float]) -> _Curves:
 
 
 def _merged(curves: _Curves, seen: tuple[float, float]) -> _Mixture:
-    """Parts of about equal weight, each with the mean share of its cells."""
+    """Merge cells into parts of about equal weight, each with its mean share."""
     share: Floats = np.exp(curves.log_rest).ravel()
     weight: Floats = _weighed(curves, seen).ravel()
     order = np.argsort(share)
@@ -336,13 +336,13 @@ def _merged(curves: _Curves, seen: tuple[float, float]) -> _Mixture:
 
 
 def _depth(places: Floats) -> Floats:
-    """Log odds of the places, so that far ends of the ranking are told apart."""
+    """Return log odds of the places, which tell far ends of the ranking apart."""
     found: Floats = special.logit(np.clip(places, 1e-9, 1 - 1e-9))
     return found
 
 
 def _probability(log_shares: Floats, depth: Floats, gain: float = 0.0) -> Floats:
-    """That a row is an anomaly, shape (slopes, shares, depths)."""
+    """Compute the probability of an anomaly, shape (slopes, shares, depths)."""
     curve = _intercepts()[:, -len(log_shares) :, None] - _SLOPES[:, None, None] * depth
     anywhere = _ANYWHERE * np.exp(log_shares)[:, None]
     found = (1 - _ANYWHERE) * special.expit(curve + gain) + anywhere
@@ -352,7 +352,7 @@ def _probability(log_shares: Floats, depth: Floats, gain: float = 0.0) -> Floats
 def _log_likelihood(
     log_shares: Floats, places: Floats, odd: NDArray[np.bool_]
 ) -> Floats:
-    """Of answers to chosen questions, at their weight, over all gains."""
+    """Compute the weighted log-likelihood of chosen answers, over all gains."""
     depth, odd, rows = _grouped(_depth(places), odd)
     by_gain = []
     weight = min(_WEIGHT, _MOST_CHOSEN / max(1, len(places)))
@@ -366,9 +366,9 @@ def _log_likelihood(
 def _grouped(
     depth: Floats, odd: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int64]]:
-    """Equal answers at nearly the same place as one at their mean, and how many.
+    """Merge equal answers at nearly the same place, and count them.
 
-    So thousands of answers take the time of some hundreds.
+    Thousands of answers then take the time of some hundreds.
     """
     key = 2 * np.round(depth / _ALIKE).astype(np.int64) + odd
     _, first, group, rows = np.unique(
@@ -379,7 +379,7 @@ def _grouped(
 
 @lru_cache(maxsize=1)
 def _intercepts() -> Floats:
-    """For each slope and share the intercept that gives this mean, by bisection."""
+    """Find the intercept that gives each slope and share this mean, by bisection."""
     rows = np.diff(special.expit(np.r_[-np.inf, _EDGES[1:-1], np.inf]))
     steep = -_SLOPES[:, None, None] * _DEPTHS
     shares = np.exp(_LOG_SHARES)
@@ -393,7 +393,7 @@ def _intercepts() -> Floats:
 
 
 def _possible(codes: Codes) -> tuple[float, float]:
-    """The shares that the known rows leave possible, within the prior's limits."""
+    """Bound the share by what the known rows allow, within the prior's limits."""
     n = len(codes)
     least = max(1, int((codes == ANOMALY).sum())) / n
     most = 1 - int((codes == NORMAL).sum()) / n

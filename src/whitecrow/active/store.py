@@ -107,7 +107,7 @@ class Store:
             return [self._insert(event) for event in events]
 
     def read(self, after: int = 0) -> list[Event]:
-        """Events with a `seq` above `after`, in order, whoever wrote them."""
+        """Return the events with a `seq` above `after`, in order, by any writer."""
         with self._lock, self._errors():
             return self._select("WHERE seq > ? ORDER BY seq", after)
 
@@ -171,7 +171,7 @@ class Store:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """SQLite's errors as one line with a remedy."""
+        """Re-raise SQLite's errors as one line with a remedy."""
         try:
             yield
         except sqlite3.Error as error:

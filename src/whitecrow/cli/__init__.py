@@ -48,7 +48,7 @@ _common.add(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit code.
+    """Run a command and return its exit code.
 
     Parameters
     ----------

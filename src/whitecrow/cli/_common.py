@@ -102,7 +102,7 @@ class Output:
                 self.line(f"  {what}: {value}")
 
     def flush(self) -> None:
-        """Let readers of a pipe have the lines before a command that waits."""
+        """Flush the lines to readers of a pipe, before a command that waits."""
         sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -255,7 +255,7 @@ def say_fitted(found: Fit, notes: Sequence[Note], out: Output) -> None:
 
 
 def say_columns(model: Model, out: Output) -> None:
-    """Say what became of the columns that nothing else was said about."""
+    """Say what became of the columns that were not mentioned yet."""
     from whitecrow.data.kinds import grouped
 
     decisions = () if model.encoder is None else model.encoder.decisions_
@@ -297,7 +297,7 @@ def default_folder(data: str, purpose: str) -> str:
 
 
 def stem_of(data: str) -> str:
-    """Name data without folder and endings, for what is made of them.
+    """Return the name of data without folder and endings, to name output by.
 
     Examples
     --------
@@ -319,7 +319,7 @@ def command_line(*words: str) -> str:
 
 
 def complain(error: Exception) -> int:
-    """Write one line on stderr for something that the user can put right."""
+    """Write one line on stderr for something that the user can fix."""
     text = _wording.line(error) if isinstance(error, CycloptsError) else str(error)
     text = " ".join(text.split())
     sys.stderr.write(f"whitecrow: {text}\n")

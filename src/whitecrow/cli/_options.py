@@ -146,7 +146,7 @@ class LabelOptions:
     def reading(
         self, read_as: Sequence[str] = (), picture_size: int | None = None
     ) -> Reading:
-        """Say the same to whoever opens the data."""
+        """Turn the options into settings for opening the data."""
         from whitecrow.data.labelling import Labelling
         from whitecrow.data.source import Reading
 
@@ -163,7 +163,7 @@ class LabelOptions:
         )
 
     def for_model(self) -> Reading:
-        """Say how to read data that a model scores: it knows its columns."""
+        """Return the settings for data that a model scores; it knows its columns."""
         from whitecrow.errors import ParameterError
 
         if self.ignore:
@@ -176,7 +176,7 @@ class LabelOptions:
 
     @property
     def given(self) -> bool:
-        """Whether the user said anything about labels."""
+        """Tell whether the user said anything about labels."""
         return bool(self.label_column or self.labels or self.anomaly_value)
 
 

@@ -103,7 +103,7 @@ def _data() -> dict[str, str]:
 
 
 def _cpu_seconds(arguments: list[str]) -> float:
-    """CPU time of a fresh interpreter, the best of three."""
+    """Measure the CPU time of a fresh interpreter, the best of three."""
     return min(_once(arguments) for _ in range(3))
 
 

@@ -61,7 +61,7 @@ def _one(record: Any, out: Output) -> None:
 
 
 def _parameters(cls: Any) -> list[tuple[str, str, str]]:
-    """Name, default and legal values of each constructor argument."""
+    """List name, default and legal values of each constructor argument."""
     import inspect
 
     from whitecrow.choose import describe, legal_names

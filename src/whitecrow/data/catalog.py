@@ -34,7 +34,7 @@ __all__ = [
 
 
 def names() -> tuple[str, ...]:
-    """The names of all sets but those that were prepared here, sorted.
+    """Return the sorted names of all sets, except those prepared on this machine.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str) -> Entry:
-    """What the catalogue says about a set.
+    """Look up the entry of a set by its name.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def get(name: str) -> Entry:
 
 
 def has(name: str) -> bool:
-    """Whether `get` finds a set of this name.
+    """Tell whether `get` finds a set of this name.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def has(name: str) -> bool:
 
 
 def is_known(name: str) -> bool:
-    """Whether a set is called exactly so, in the catalogue or among the prepared ones.
+    """Tell whether a set, catalogued or prepared, has exactly this name.
 
     Examples
     --------
@@ -100,10 +100,10 @@ def is_known(name: str) -> bool:
 
 
 def prepared() -> dict[str, Entry]:
-    """The sets that were prepared into `prepared/` below the data folders, by name.
+    """Return the sets prepared into `prepared/` below the data folders, by name.
 
-    A name that the catalogue has keeps its meaning. A data card that cannot be read, or
-    has no table beside it, is passed over.
+    Names of the catalogue take precedence. A data card that cannot be read, or has no
+    table beside it, is skipped.
     """
     found: dict[str, Entry] = {}
     for folder in places.places():
@@ -115,7 +115,7 @@ def prepared() -> dict[str, Entry]:
 
 
 def is_available(name: str) -> bool:
-    """Whether a set can be loaded without a download.
+    """Tell whether a set can be loaded without a download.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def is_available(name: str) -> bool:
 
 
 def path(name: str, *, check: bool = False) -> Path:
-    """Where a set lies on this machine; fetched first where that is possible.
+    """Return the path of a set on this machine; fetch the set first if it is missing.
 
     Parameters
     ----------

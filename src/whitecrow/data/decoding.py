@@ -147,7 +147,7 @@ def _upright(
 
 
 def shown(path: Path) -> str:
-    r"""A path as text that any page or file can hold: odd bytes as `\xff`.
+    r"""Format a path as text for any page or file, undecodable bytes as `\xff`.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def head(path: Path, *, largest: int = LARGEST_PIXELS) -> Head:
-    """Read what a picture says of itself; never raises."""
+    """Read the header of a picture; report errors in `problem` instead of raising."""
     try:
         with open_picture(path) as image:
             w, h = image.size
@@ -187,14 +187,14 @@ def head(path: Path, *, largest: int = LARGEST_PIXELS) -> Head:
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
-    """How the picture lies, as far as it is said before the pixels."""
+    """Return the Exif orientation as far as it can be known before decoding."""
     if image.format == "PNG" and not _PNG_EXIF & set(image.info):
         return 1  # Pillow would decode all pixels to see what is behind them
     return int(image.getexif().get(_ORIENTATION, 1))
 
 
 def _raw(image: ImageFile.ImageFile) -> str:
-    """How Pillow will unpack the pixels, such as `"RGB;16B"`."""
+    """Return the mode from which Pillow will unpack the pixels, such as `"RGB;16B"`."""
     if image.format == "PPM" and image.mode == "I":
         return "I;16B"  # whatever the largest value, it becomes 65,535
     args = image.tile[0].args if image.tile else ""
@@ -212,7 +212,7 @@ def _deep(mode: str, raw: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Why a picture cannot be read, in a few words."""
+    """Say in a few words why a picture cannot be read."""
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
@@ -221,13 +221,13 @@ def reason(error: Exception) -> str:
 
 
 def room(found: Head) -> AbstractContextManager[Any]:
-    """Wait, so that only one large picture is in memory at a time."""
+    """Return a context that lets only one large picture into memory at a time."""
     large = found.size[0] * found.size[1] > ALONE_PIXELS
     return _ALONE if large else nullcontext()
 
 
 def pixels(path: Path, size: Size, channels: int) -> NDArray[np.uint8]:
-    """The bytes of a picture in its final size: (h, w), or (h, w, 3) in colour."""
+    """Read the bytes of a picture at its final size: (h, w), or (h, w, 3) in colour."""
     h, w = size
     mode = "L" if channels == 1 else "RGB"
     with open_picture(path) as file:
@@ -239,7 +239,7 @@ def pixels(path: Path, size: Size, channels: int) -> NDArray[np.uint8]:
 
 
 def deep_pixels(path: Path, found: Head, size: Size) -> Deep:
-    """The numbers of a picture of more than 8 bits in its final size.
+    """Read a picture of more than 8 bits a pixel at its final size.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def deep_pixels(path: Path, found: Head, size: Size) -> Deep:
 
 
 def _numbers(path: Path, found: Head) -> Numbers:
-    """The pixels of a picture of more than 8 bits, upright: (h, w) or (h, w, 3)."""
+    """Read a picture of more than 8 bits a pixel upright: (h, w) or (h, w, 3)."""
     if found.raw == GREY_AND_ALPHA:
         upper, lower = np.moveaxis(_unpacked(path, "RGBA")[..., :2], -1, 0)
         return upper.astype(np.uint16) << 8 | lower
@@ -282,7 +282,7 @@ def _with_raw(tile: Any, raw: str) -> Any:
 
 
 def _turned(numbers: Numbers, orientation: int) -> Numbers:
-    """Pixels upright, by the eight orientations of Exif."""
+    """Turn pixels upright, by the eight orientations of Exif."""
     if orientation in (5, 6, 7, 8):
         numbers = numbers.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

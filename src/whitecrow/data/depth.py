@@ -44,7 +44,7 @@ _CHUNK = 1 << 22  # pixels at a time
 def to_bytes(
     images: Numbers, depth: Depth | None = None
 ) -> tuple[NDArray[np.uint8], Depth | None]:
-    """Make bytes of pictures of any type of number.
+    """Convert pictures of any numeric type to bytes.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def to_bytes(
 
 
 def checked(depth: Sequence[float]) -> Depth:
-    """The same pair as floats, or an error that says what a depth is.
+    """Convert a depth to two floats, or raise an error that says what a depth is.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def checked(depth: Sequence[float]) -> Depth:
 
 
 def extent(images: Numbers, *, first: int = 0) -> Extents:
-    """How far the values of each picture reach; `first` is the number of the first.
+    """Measure the range of each picture's values; `first` is the index of the first.
 
     Returns
     -------
@@ -155,9 +155,9 @@ def extent(images: Numbers, *, first: int = 0) -> Extents:
 
 
 def found(extents: Extents, dtype: np.dtype[Any]) -> Depth:
-    """The range that a set of pictures is scaled by; see `to_bytes` and `extent`.
+    """Choose the range to scale a set of pictures by; see `to_bytes` and `extent`.
 
-    Pixels of whole numbers keep whole bounds.
+    Pixels of integers get integers as bounds.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def found(extents: Extents, dtype: np.dtype[Any]) -> Depth:
 
 
 def _inner(extents: Extents) -> Depth:
-    """The range of most pixels of most pictures, or of as many as have a range."""
+    """Find the range of most pixels of most pictures, or a wider one if it is empty."""
     drop = len(extents) // 10
     lows, highs = np.sort(extents[:, 1]), np.sort(extents[:, 2])
     low, high = float(lows[drop]), float(highs[len(highs) - 1 - drop])
@@ -201,7 +201,7 @@ def _inner(extents: Extents) -> Depth:
 
 
 def _generous(extents: Extents, inside: Depth) -> Depth:
-    """The widest range that leaves the inner one enough of the 256 values."""
+    """Return the widest range that leaves enough of the 256 values to the inner one."""
     limit = _COST * (inside[1] - inside[0])
     for left, right in ((0, 3), (1, 2)):
         low, high = float(extents[:, left].min()), float(extents[:, right].max())
@@ -211,7 +211,7 @@ def _generous(extents: Extents, inside: Depth) -> Depth:
 
 
 def scaled(images: Numbers, depth: Depth) -> NDArray[np.uint8]:
-    """Bytes of numbers: `low` becomes 0, `high` 255, what is beyond is cut off."""
+    """Scale numbers to bytes: `low` becomes 0, `high` 255, the rest is clipped."""
     low, high = depth
     above = np.clip(images.astype(np.float64), low, high) - low
     if images.dtype.kind in "ui":
@@ -221,12 +221,12 @@ def scaled(images: Numbers, depth: Depth) -> NDArray[np.uint8]:
 
 
 def is_beyond(extents: Extents, depth: Depth) -> NDArray[np.bool_]:
-    """Whether the values of each picture reach beyond the range, but for extremes."""
+    """Tell which pictures have values beyond the range, extremes aside."""
     return np.asarray((extents[:, 1] < depth[0]) | (extents[:, 2] > depth[1]))
 
 
 def span(depth: Depth) -> str:
-    """The range in words.
+    """Format the range as text.
 
     Examples
     --------

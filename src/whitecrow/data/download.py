@@ -29,7 +29,7 @@ TIMEOUT = 30.0
 
 
 def cache_folder() -> Path:
-    """Where fetched sets are kept: `$WHITECROW_CACHE` or the user's cache folder."""
+    """Return the folder for fetched sets: `$WHITECROW_CACHE` or the user's cache."""
     given = os.environ.get("WHITECROW_CACHE")
     if given:
         return Path(given).expanduser()
@@ -96,9 +96,9 @@ def _by_hand(entry: Entry) -> str:
 
 
 def _download(url: str, output_file: str, _: object) -> None:
-    """Write what the address gives to a file, as pooch wants it done.
+    """Download a URL to a file, with the signature that pooch expects.
 
-    pooch's own downloader leaves the connection open when the server says no.
+    pooch's own downloader leaves the connection open when the server refuses.
     """
     try:
         with urlopen(url, timeout=TIMEOUT) as response:
@@ -114,7 +114,7 @@ def _download(url: str, output_file: str, _: object) -> None:
 
 
 def _reason(error: Exception, entry: Entry) -> str:
-    """What went wrong, in a few words and on one line."""
+    """Say what went wrong, in a few words and on one line."""
     if isinstance(error, HTTPError):
         return f"the server answered {error.code} {error.reason}"
     if isinstance(error, URLError) and isinstance(error.reason, OSError):

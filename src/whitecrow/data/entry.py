@@ -71,7 +71,7 @@ class Entry:
 
 
 def digest(where: Path) -> str:
-    """Give the sha256 of a file, or of a folder's sorted listing.
+    """Return the sha256 of a file, or of a folder's sorted listing.
 
     The listing has one line for every file: its path below the folder, a tab, its
     sha256, a newline.

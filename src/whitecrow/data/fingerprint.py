@@ -66,7 +66,7 @@ def _of_pictures(rows: PictureRows) -> str:
 
 
 def _of_column(column: pa.ChunkedArray) -> bytes:
-    """The same for equal cells, into whatever chunks they are cut."""
+    """Hash a column; equal cells give equal hashes, however they are chunked."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _of_numbers(column)
@@ -90,7 +90,7 @@ def _of_numbers(column: pa.ChunkedArray) -> bytes:
 
 
 def _as_text(chunk: pa.Array) -> pa.Array:
-    """Cells as bytes."""
+    """Convert cells to bytes."""
     try:
         return chunk.cast(pa.large_string()).cast(pa.large_binary())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -99,7 +99,7 @@ def _as_text(chunk: pa.Array) -> pa.Array:
 
 
 def _bytes_of(texts: pa.Array) -> memoryview:
-    """The bytes of all cells in a row, without a copy."""
+    """Return the bytes of all cells, concatenated, without a copy."""
     filled = pc.fill_null(texts, b"")
     _, ends, content = filled.buffers()
     if not len(filled) or content is None:

@@ -95,7 +95,7 @@ class Meaning:
 
 
 def meaning(paths: Sequence[str], *, folder: str = "") -> Meaning:
-    """Read parts, kinds and labels off the folders of pictures.
+    """Infer parts, kinds and labels from the folders of pictures.
 
     Parameters
     ----------
@@ -138,12 +138,12 @@ def meaning(paths: Sequence[str], *, folder: str = "") -> Meaning:
 
 
 def is_part(folder: str) -> bool:
-    """Whether a folder of this name is a part of a data set, such as train or test."""
+    """Tell whether a folder of this name is a part of a data set, such as train."""
     return _word(folder) in _PARTS
 
 
 def holds_masks(folder: str) -> bool:
-    """Whether a folder of this name beside train and test holds masks."""
+    """Tell whether a folder of this name beside train and test holds masks."""
     return _word(folder) in _MASKS | _MAYBE_MASKS
 
 
@@ -155,9 +155,9 @@ def _word(name: str) -> str:
 
 
 def _places(folders: list[Parts]) -> list[int | None]:
-    """Which folder of each path is its part; None where there is none.
+    """Find the index of the folder in each path that names its part; None if none does.
 
-    Below the first level, `test` may be any word: there, a `train` has to be as well.
+    Below the first level, `test` may mean anything: it counts only beside a `train`.
     """
     parts = [[_PARTS.get(_word(name)) for name in names] for names in folders]
     if {found[0] for found in parts if found} & {TRAIN, TEST}:
@@ -170,7 +170,7 @@ def _places(folders: list[Parts]) -> list[int | None]:
 
 
 def _refuse_several(split: list[tuple[Parts, int]], folder: str) -> None:
-    """Several products, each with a train folder, are several data sets."""
+    """Refuse several data sets in one folder, each with a train folder of its own."""
     above = {names[:place] for names, place in split}
     sets = sorted("/".join(n) for n in above if not all(map(_is_kind, n)))
     if len(sets) > 1:
@@ -189,7 +189,7 @@ def _is_kind(name: str) -> bool:
 
 
 def _kind(names: Parts, place: int) -> str:
-    """The folder below the part or, as in `good/train`, the one above it."""
+    """Return the folder below the part or, as in `good/train`, the one above it."""
     below = [name for name in names[place + 1 :] if _word(name) not in _PICTURES]
     above = [name for name in names[:place] if _is_kind(name)]
     said = [name for name in below if _is_kind(name)]
@@ -197,7 +197,7 @@ def _kind(names: Parts, place: int) -> str:
 
 
 def _level(folders: list[Parts]) -> int | None:
-    """How deep the folders are that say good or bad; None if none says good."""
+    """Find the depth of the folders that say good or bad; None if none says good."""
     every = (pair for names in set(folders) for pair in enumerate(names))
     return min((depth for depth, name in every if _word(name) in _GOOD), default=None)
 
@@ -215,7 +215,7 @@ def _kinds(folders: list[Parts], level: int | None, notes: list[str]) -> Parts:
 
 
 def _codes(parts: Parts, kinds: Parts, notes: list[str]) -> NDArray[np.int8]:
-    """Good kinds are normal, every other one is an anomaly, "" is unlabelled."""
+    """Encode good kinds as normal, all other ones as anomalies, "" as unlabelled."""
     present = sorted(set(kinds) - {""})
     good = {kind for kind in present if _word(kind) in _GOOD}
     trained = sorted({k for k, p in zip(kinds, parts, strict=True) if p == TRAIN and k})
@@ -293,7 +293,7 @@ def without_masks(paths: Sequence[str]) -> tuple[list[int], list[int]]:
 
 
 def pairs(pictures: Sequence[str], masks: Sequence[str]) -> list[list[int]]:
-    """The masks of each picture, as row indices: none, one, or one a region.
+    """Find the row indices of the masks of each picture: none, one, or one per region.
 
     Examples
     --------

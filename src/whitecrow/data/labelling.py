@@ -61,13 +61,13 @@ class Labelling:
 
     @property
     def given(self) -> bool:
-        """Whether anything is said about labels."""
+        """Tell whether anything is said about labels."""
         return bool(self.column or self.convention or self.anomaly_values)
 
     def filled(self, other: Labelling) -> Labelling:
-        """Take what is not given here from `other`.
+        """Fill in from `other` what is not given here.
 
-        What labels mean belongs to their column: another column takes nothing over.
+        The meaning of labels belongs to their column: another column inherits nothing.
         """
         meaning = self if self.convention or self.anomaly_values else other
         if self.column not in (None, other.column):
@@ -170,7 +170,7 @@ class LabelColumn:
                 )
 
     def _says_nothing(self, value: Any) -> bool:
-        """Tell whether a word means that a row has no label; it is kept to be said."""
+        """Tell whether a word means that a row has no label, and keep it for a note."""
         if not isinstance(value, str) or not (word := value.strip()):
             return False
         named = {one.removeprefix("!") for one in self.rule.anomaly_values}

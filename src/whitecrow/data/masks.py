@@ -80,7 +80,7 @@ def read_masks(folder: Path, pictures: PictureRows) -> Masks | None:
 
 
 def _mask_files(folder: Path) -> tuple[Path, list[Path]]:
-    """Where paths start, and the masks below: beside `test` for a folder `test`."""
+    """Find where paths start, and the masks: beside `test` for a folder `test`."""
     whole = named(folder)
     beside = [p for p in whole.parent.iterdir() if holds_masks(p.name) and p.is_dir()]
     if is_part(whole.name) and beside:

@@ -121,7 +121,7 @@ def _put_together(
     notes: list[str],
     depth: depths.Depth | None,
 ) -> PictureRows:
-    """The pictures that could be read, with what is known of each."""
+    """Build the rows from the pictures that could be read and what is known of each."""
     paths = [shown(path.relative_to(folder)) for path in files]
     bad = {row: failures[row] for row in range(len(files)) if failures[row]}
     if len(bad) == len(files):
@@ -187,7 +187,7 @@ def training_rows(
 
 
 def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Grey pictures as colour ones, or colour pictures as grey ones.
+    """Convert grey pictures to colour, or colour pictures to grey.
 
     Parameters
     ----------
@@ -198,8 +198,8 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     Returns
     -------
     ndarray of uint8, shape (n, channels, h, w)
-        The same array if nothing is to do. Grey is the luma of ITU-R 601, as Pillow
-        has it.
+        The same array if there is nothing to do. Grey is the luma of ITU-R 601, as in
+        Pillow.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
 def _found(
     folder: Path, files: Sequence[Path] | None
 ) -> tuple[list[Path], Meaning, list[str]]:
-    """The pictures to read, what their folders say, and notes."""
+    """Find the pictures to read, what their folders say, and notes."""
     notes: list[str] = []
     listed = _listed(folder, notes) if files is None else list(files)
     paths = [path.relative_to(folder).as_posix() for path in listed]
@@ -243,7 +243,7 @@ def _found(
 
 
 def named(folder: Path) -> Path:
-    """The folder by a path that ends in its name: `.` and `..` are none."""
+    """Resolve a path that does not end in the name of its folder, such as `..`."""
     return folder if folder.name.strip(".") else folder.resolve()
 
 
@@ -262,7 +262,7 @@ def _listed(folder: Path, notes: list[str]) -> list[Path]:
 
 
 def _places(folder: Path) -> list[Path]:
-    """The parts of a data set, training first; the folder where it has none."""
+    """List the parts of a data set, training first, or the folder if it has none."""
     try:
         parts = [path for path in folder.iterdir() if is_part(path.name)]
     except OSError as error:
@@ -277,7 +277,7 @@ def _order(path: Path) -> int:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    """All files below a folder, in the order of their paths, without hidden ones."""
+    """List all files below a folder except hidden ones, in the order of their paths."""
     found: list[Path] = []
     linked: set[Path] = set()
     for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
@@ -288,13 +288,13 @@ def _visible_files(folder: Path) -> list[Path]:
 
 
 def suffixed(folder: Path) -> list[Path]:
-    """All files below a folder that are called like pictures."""
+    """List all files below a folder that have a picture's suffix."""
     files = _visible_files(folder)
     return [path for path in files if path.suffix.lower() in SUFFIXES]
 
 
 def _leads_on(path: Path, linked: set[Path]) -> bool:
-    """Whether to enter a folder: not through a link to one above it, nor twice."""
+    """Tell whether to enter a folder: not through a link to one above it, nor twice."""
     if not path.is_symlink():
         return True
     try:
@@ -353,7 +353,7 @@ def _head(path: Path) -> Head:
 
 
 def _one_type(heads: list[Head]) -> list[Head]:
-    """Whole and floating-point pixels have no common range: the rarer ones go."""
+    """Refuse the rarer of whole and floating-point pixels, which share no range."""
     deep = Counter(h.deep == "floating-point" for h in heads if h.deep)
     if len(deep) < 2:
         return heads
@@ -431,7 +431,7 @@ def _planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _decode(
     files: Sequence[Path], heads: list[Head], size: Size, channels: int
 ) -> tuple[NDArray[np.uint8], dict[int, Deep], list[str]]:
-    """Bytes of all pictures that have no more, the numbers of others, and failures."""
+    """Decode all pictures: bytes, the numbers of those with more bits, and failures."""
     images = np.zeros((len(files), channels, *size), dtype=np.uint8)
     deep: dict[int, Deep] = {}
 

@@ -35,7 +35,7 @@ def plain(table: pa.Table) -> pa.Table:
 
 
 def complex_column(name: str) -> str:
-    """Say of a column of complex numbers what to do: neither Arrow nor we take any.
+    """Say what to do about a column of complex numbers: neither Arrow nor we take any.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _without_runs(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """Give the type without views, also within lists, maps and structs."""
+    """Return the type without views, also within lists, maps and structs."""
     is_a = pa.types
     if is_a.is_string_view(kind):
         return pa.large_string()

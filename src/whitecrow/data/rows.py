@@ -43,11 +43,11 @@ class Rows:
     notes: tuple[str, ...] = ()
 
     def position(self, row: int) -> int:
-        """Give the position of a row in its source, counted from 0."""
+        """Return the position of a row in its source, counted from 0."""
         return int(row if self.numbers is None else self.numbers[row])
 
     def _taken(self, chosen: NDArray[np.int64], **values: Any) -> Self:
-        """Give the same with some of the rows: those whose `values` are given."""
+        """Return a copy with the chosen rows, of which `values` are given."""
         return replace(
             self,
             codes=None if self.codes is None else self.codes[chosen],
@@ -86,17 +86,17 @@ class TableRows(Rows):
         return int(self.frame.num_rows)
 
     def name(self, row: int) -> str:
-        """Say what a person calls a row."""
+        """Name a row as a person would."""
         return f"row {self.position(row)}"
 
     def lines(self, rows: Sequence[int]) -> list[int] | None:
-        """Give the line of each row in its file, from 1; None where it has none."""
+        """Return the line of each row in its file, from 1; None if it has none."""
         if self.file is None:
             return None
         return self.file.lines([self.position(row) for row in rows])
 
     def cells(self, row: int) -> dict[str, str]:
-        """Give the cells of a row as a person would write them."""
+        """Return the cells of a row as a person would write them."""
         return describe(self.frame, row)
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> TableRows:
@@ -156,21 +156,21 @@ class PictureRows(Rows):
 
     @property
     def labels(self) -> conventions.Codes:
-        """Labels of all pictures, unlabelled ones too."""
+        """Return the labels of all pictures, unlabelled ones included."""
         if self.codes is None:
             return np.full(len(self), conventions.UNLABELLED)
         return self.codes
 
     def name(self, row: int) -> str:
-        """Say what a person calls a picture."""
+        """Name a picture as a person would."""
         return self.paths[row]
 
     def file(self, row: int) -> Path | None:
-        """Give the file of a picture; None for arrays."""
+        """Return the file of a picture; None for arrays."""
         return self.files[row] if self.files else None
 
     def cells(self, row: int) -> dict[str, str]:
-        """Give what is known about a picture, by name."""
+        """Return what is known about a picture, by name."""
         known = {"path": self.paths[row], "kind": self.kinds[row]}
         return {name: text for name, text in known.items() if text}
 

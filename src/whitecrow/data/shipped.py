@@ -72,7 +72,7 @@ def _digits(entry: Entry) -> PictureRows:
 
 
 def _thinned(digit: NDArray[np.int_]) -> NDArray[np.intp]:
-    """Rows of all normal pictures and the first few of each other digit."""
+    """Return indices of all normal pictures and the first few of each other digit."""
     others = [d for d in np.unique(digit) if d != NORMAL_DIGIT]
     odd = [np.flatnonzero(digit == d)[:ODD_PICTURES_PER_DIGIT] for d in others]
     return np.sort(np.concatenate([np.flatnonzero(digit == NORMAL_DIGIT), *odd]))

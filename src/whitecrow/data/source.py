@@ -161,11 +161,11 @@ class PictureSource:
     paths: tuple[Path, ...] = ()
 
     def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[PictureRows]:
-        """Give the pictures, which are in memory, in one piece."""
+        """Yield the pictures, which are in memory, in one piece."""
         yield self.rows()
 
     def rows(self) -> PictureRows:
-        """Give the pictures with their labels."""
+        """Return the pictures with their labels."""
         found, codes = self.pictures, self.pictures.codes
         if self.rule.anomaly_values and any(found.kinds):
             codes = if_any(codes_of(list(found.kinds), self.rule.anomaly_values))
@@ -246,12 +246,12 @@ def entry_of(name: str) -> Entry | None:
 def paths_of(name: str) -> tuple[Path, ...]:
     """Name the files that a source would read, without reading them.
 
-    Of a folder, the folder and all files in it that are called like pictures.
+    For a folder, these are the folder and all files in it with a picture's suffix.
 
     Raises
     ------
     DataError
-        When there is no such source.
+        If there is no such source.
     """
     entry = entry_of(name)
     if entry is not None:

@@ -71,7 +71,7 @@ def planted(
     n_clusters: int = 2,
     random_state: int | np.random.Generator | None = None,
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """A table with planted anomalies of one kind.
+    """Generate a table with planted anomalies of one kind.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def planted(
 
 
 def _mixture(k: int, d: int, rng: np.random.Generator) -> _Mixture:
-    """Clusters whose columns follow a few common factors.
+    """Draw clusters whose columns follow a few common factors.
 
     S_k = c L L^T + 0.1 I with L of shape (d, r), r = max(1, d // 3) and rows of length
     1: each column has variance 1, of which 0.1 is its own.
@@ -193,7 +193,7 @@ def pictures(
     contamination: float = 0.1,
     random_state: int | np.random.Generator | None = None,
 ) -> Pictures:
-    """Grey pictures of a woven texture, some with a planted defect.
+    """Generate grey pictures of a woven texture, some with a planted defect.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def pictures(
 
 
 def _textures(n: int, size: int, rng: np.random.Generator) -> Floats:
-    """Two crossing gratings of random phase, with light, angle and noise that vary."""
+    """Draw two crossing gratings of random phase; light, angle and noise vary."""
     down, across = np.mgrid[:size, :size] / size
     angle = rng.normal(0.0, 0.05, (n, 1, 1))
     phase = rng.uniform(0, 2 * np.pi, (2, n, 1, 1))
@@ -254,7 +254,7 @@ def _textures(n: int, size: int, rng: np.random.Generator) -> Floats:
 
 
 def _blob(size: int, rng: np.random.Generator) -> Floats:
-    """A round dark spot with a soft edge, wholly inside the picture."""
+    """Draw a round dark spot with a soft edge, wholly inside the picture."""
     radius = rng.uniform(0.06, 0.12)
     y, x = rng.uniform(2 * radius, 1 - 2 * radius, 2)
     down, across = (np.mgrid[:size, :size] + 0.5) / size
@@ -263,7 +263,7 @@ def _blob(size: int, rng: np.random.Generator) -> Floats:
 
 
 def _scratch(size: int, rng: np.random.Generator) -> Floats:
-    """A straight bright line, about a pixel and a half wide."""
+    """Draw a straight bright line, about a pixel and a half wide."""
     angle, length = rng.uniform(0, np.pi), rng.uniform(0.3, 0.6)
     y, x = rng.uniform(0.35, 0.65, 2)
     down, across = (np.mgrid[:size, :size] + 0.5) / size
@@ -274,7 +274,7 @@ def _scratch(size: int, rng: np.random.Generator) -> Floats:
 
 
 def _soft(outside: Floats, size: int) -> Floats:
-    """1 inside, 0 outside, falling over one pixel at the edge."""
+    """Return 1 inside and 0 outside, falling over one pixel at the edge."""
     return np.clip(0.5 - outside * size, 0, 1)
 
 

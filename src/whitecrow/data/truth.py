@@ -17,7 +17,7 @@ __all__ = ["codes", "complete"]
 
 
 def codes(y: ArrayLike, n: int | None = None) -> labels.Codes:
-    """Codes of labels in the public convention, without the warning about reversal.
+    """Encode labels in the public convention, without the warning about reversal.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def codes(y: ArrayLike, n: int | None = None) -> labels.Codes:
 
 
 def complete(y: ArrayLike) -> labels.Codes:
-    """Codes of labels that must all be known.
+    """Encode labels that must all be known.
 
     Raises
     ------

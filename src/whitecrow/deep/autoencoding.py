@@ -34,7 +34,7 @@ class Reconstruction(nn.Module):
         self.encoder, self.decoder = encoder, decoder
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(x_hat, code)`."""
+        """Return `(x_hat, code)`."""
         code = self.encoder(x)
         return self.decoder(code), code
 
@@ -46,7 +46,7 @@ def halves(
     widths: Callable[[int], list[int]],
     **options: Any,
 ) -> tuple[nn.Module, nn.Module]:
-    """The untrained encoder and decoder for rows of a shape.
+    """Build the untrained encoder and decoder for rows of a shape.
 
     Parameters
     ----------
@@ -91,13 +91,13 @@ class ReconstructionDetector(DeepDetector):
     explanation: ClassVar[str] = "exact"
 
     def _squared_error(self, x: Tensor, x_hat: Tensor) -> Tensor:
-        """(..., batch): the sum over the dimensions of a row."""
+        """Sum the squared error over the dimensions of a row, shape (..., batch)."""
         squares = mse_loss(x_hat, x, reduction="none")  # one pass, and one back
         return squares.flatten(-len(self.input_shape_)).sum(-1)
 
     @torch.no_grad()
     def _contributions(self, X: Rows) -> Scores:
-        """Squared error of each column, or of each pixel over its channels."""
+        """Compute the squared error of each column, or pixel over its channels."""
         x = self._input(X)
         error = (x - self.net_(x)[0]).square().double().cpu().numpy()
         error = error.reshape(self.n_members, *X.shape)

@@ -144,7 +144,7 @@ class DeepDetector(Detector):
 
     @torch.no_grad()
     def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Where the network puts each row: what the method compares rows by.
+        """Compute the codes by which the method compares rows.
 
         Parameters
         ----------
@@ -323,7 +323,11 @@ class DeepDetector(Detector):
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> TrainingSet:
-        self.scaler_ = Scaler.fit(X, self.scaling) if X.ndim == 2 else None
+        self.scaler_ = None
+        if X.ndim == 2:
+            # Known anomalies would set the units by which they are to stand out.
+            odd = codes == labels.ANOMALY
+            self.scaler_ = Scaler.fit(X[~odd] if odd.any() else X, self.scaling)
         return self._scaled_set(X, codes, auxiliary)
 
     def _scaled_set(
@@ -374,7 +378,7 @@ class DeepDetector(Detector):
         )
 
     def _learn(self, run: Run) -> NDArray[np.float64]:
-        """Train through all stages, and keep the network; the loss of each epoch."""
+        """Train through all stages, keep the network, return each epoch's loss."""
         with device.threads(_work(run.net, self.batch_size)):
             self._begin(run)
             run.plan(Stage("training", unlabelled, self.epochs))
@@ -419,7 +423,7 @@ class DeepDetector(Detector):
             yield X[start : start + size]
 
     def _member_scores(self, X: Rows) -> Scores:
-        """Scores of each member, shape (n_members, n)."""
+        """Score rows by each member, shape (n_members, n)."""
         with torch.set_grad_enabled(self._needs_gradient):
             parts = [
                 self._score(self.net_, x).detach().double().cpu()
@@ -428,15 +432,15 @@ class DeepDetector(Detector):
         return torch.cat(parts, dim=-1).numpy().reshape(self.n_members, -1)
 
     def _inputs(self, X: Rows) -> Iterator[Tensor]:
-        """`_input` of the rows, in pieces."""
-        # Threads wait for each other at every layer, which costs more than such pieces
-        # bring, most of all where others use the cores; large weights are worth it.
+        """Yield `_input` of the rows, in pieces."""
+        # On small pieces, synchronising threads at every layer costs more than it
+        # gains, especially on shared cores; only large layers are worth it.
         with device.threads(_work(self.net_, 1)):
             for piece in self._pieces(X):
                 yield self._input(piece)
 
     def _input(self, X: Rows) -> Tensor:
-        """Scaled rows on the device of the network, with its axis of members."""
+        """Scale rows, and put them on the network's device with its member axis."""
         x = self._tensor(X).to(next(self.net_.parameters()).device)
         return x if self.n_members == 1 else x.expand(self.n_members, *x.shape)
 
@@ -451,7 +455,7 @@ class DeepDetector(Detector):
         return parts if X.ndim == 2 else np.abs(parts).sum(axis=1)
 
     def _path_gradients(self, X: Rows) -> Scores:
-        """Integrated gradients of the score from the typical row to each row.
+        """Integrate gradients of the score from the typical row to each row.
 
         The contributions of a row add up to its score less that of the typical row
         (Sundararajan et al., Axiomatic Attribution for Deep Networks, ICML 2017).
@@ -515,7 +519,7 @@ def _masks(net: nn.Module, seed: int) -> Iterator[None]:
 
 
 def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
-    """Widths and epochs are positive numbers; `hidden` ends in the code's width."""
+    """Check that widths and epochs are positive integers, and `hidden` has one."""
     whole = all(isinstance(v, int | np.integer) and v >= 1 for v in values)
     if not whole or (name == "hidden" and not values):
         example = "(50, 100)" if name == "milestones" else "(64, 32)"
@@ -526,7 +530,7 @@ def _check_counts(name: str, values: Sequence[Any], method: str) -> None:
 
 
 def _work(net: nn.Module, batch_size: int) -> float:
-    """Multiply-adds of a step, roughly; convolutions count as large."""
+    """Estimate the multiply-adds of a step; convolutions count as large."""
     if any(isinstance(layer, nn.Conv2d) for layer in stacked.layers(net)):
         return float("inf")
     return 3.0 * batch_size * sum(p.numel() for p in net.parameters())

@@ -34,7 +34,7 @@ _seeding = threading.Lock()
 
 
 def available() -> tuple[str, ...]:
-    """The devices of this machine that torch can use, the best one first."""
+    """List the devices of this machine that torch can use, the best one first."""
     found = ["cuda"] if torch.cuda.is_available() else []
     if torch.backends.mps.is_available():
         found.append("mps")
@@ -42,7 +42,7 @@ def available() -> tuple[str, ...]:
 
 
 def resolve(device: str) -> torch.device:
-    """The torch device for a `device` parameter.
+    """Return the torch device for a `device` parameter.
 
     Parameters
     ----------
@@ -70,22 +70,22 @@ def resolve(device: str) -> torch.device:
 
 
 def can_fuse(tensors: Iterable[Tensor]) -> bool:
-    """Whether the optimiser has a fused step for tensors on these devices."""
+    """Tell whether the optimiser has a fused step for tensors on these devices."""
     return all(tensor.device.type in {"cpu", "cuda"} for tensor in tensors)
 
 
 def answers_at_once(x: Tensor) -> bool:
-    """Whether Python can look at numbers of a tensor without stopping its device."""
+    """Tell whether Python can read a tensor's numbers without stopping its device."""
     return x.device.type == "cpu"
 
 
 def wide(x: Tensor) -> Tensor:
-    """As float64; on the CPU where the device has none (mps)."""
+    """Convert to float64, on the CPU if the device has none (mps)."""
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
 def seeds(random_state: object, n: int) -> list[int]:
-    """`n` independent seeds from a `random_state` as scikit-learn takes it.
+    """Derive `n` independent seeds from a `random_state` as scikit-learn takes it.
 
     The first k seeds do not depend on `n`, so that member i of an ensemble is the
     same whatever the size of the ensemble.
@@ -116,7 +116,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _generators() -> list[int]:
-    """Indices of the accelerators whose generators have to be put back too."""
+    """List the indices of accelerators whose generators must be put back, too."""
     return list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
 
 

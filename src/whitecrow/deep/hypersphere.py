@@ -49,12 +49,12 @@ class Hypersphere(nn.Module):
         self.register_buffer("centre", torch.zeros(rep_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Codes relative to the centre, (..., batch, rep_dim)."""
+        """Return codes relative to the centre, (..., batch, rep_dim)."""
         return self.encoder(x) - self.centre.unsqueeze(-2)
 
 
 def dense_widths(n_features: int) -> tuple[int, ...]:
-    """Hidden widths and code of Deep SAD's networks for tables.
+    """Return the hidden widths and code of Deep SAD's networks for tables.
 
     specs/deep_sad.md 3.4: 128-64-32 for arrhythmia (274 columns), 32-16-8 for 9 to 36
     columns, 32-16-4 for thyroid (6 columns).
@@ -67,7 +67,7 @@ def dense_widths(n_features: int) -> tuple[int, ...]:
 def encoder_for(
     shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
 ) -> nn.Module:
-    """The encoder alone, for methods whose centre is the origin."""
+    """Build the encoder alone, for methods whose centre is the origin."""
     if callable(network):
         encoder = network(shape)
         if not isinstance(encoder, nn.Module):
@@ -89,7 +89,7 @@ def encoder_for(
 def build(
     shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
 ) -> Hypersphere:
-    """The untrained network for rows of a shape, with the centre at 0.
+    """Build the untrained network for rows of a shape, with the centre at 0.
 
     `options` are those of `mlp` for tables; pictures take `bias` from them.
     """
@@ -150,10 +150,11 @@ def set_centre(run: Run, *, warm: bool) -> None:
 
 
 def without_anomalies(run: Run) -> Tensor:
-    """Row number -> row number, with labelled anomalies replaced by other rows.
+    """Map row indices to themselves, those of labelled anomalies to other rows.
 
-    They would otherwise reach the network through the statistics of their batch, even
-    where their own loss is left out. Replacing keeps batches of members equally long.
+    Anomalies would otherwise reach the network through the statistics of their batch,
+    even where their own loss is left out. Replacing keeps batches of members equally
+    long.
     """
     stand_in = torch.arange(len(run.y), device=run.y.device)
     for first in range(0, len(run.y), run.n):
@@ -197,7 +198,7 @@ def _pretrain(
 def _decoder(
     shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
 ) -> nn.Module:
-    """Mirror image of the encoder."""
+    """Build the mirror image of the encoder."""
     if callable(network):
         raise ParameterError(
             "pretraining needs a decoder, and a network of your own brings none; "

@@ -91,7 +91,7 @@ def estimate(
     z: Float64[Tensor, "*members batch z"],
     membership: Float64[Tensor, "*members batch k"],
 ) -> Mixture:
-    """The mixture that memberships define.
+    """Estimate the mixture that memberships define.
 
     Examples
     --------
@@ -111,10 +111,11 @@ def estimate(
 
 
 def merge(first: Mixture, second: Mixture) -> Mixture:
-    """The mixture of two sets of rows from the mixtures of each.
+    """Merge the mixtures of two sets of rows into the mixture of both.
 
-    Exact, and without the cancellation of sums of squares (Chan, Golub and LeVeque,
-    Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979).
+    This is exact, and without the cancellation of sums of squares (Chan, Golub and
+    LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances,
+    1979).
     """
     mass = first.mass + second.mass
     part = (second.mass / mass).unsqueeze(-1)
@@ -126,12 +127,12 @@ def merge(first: Mixture, second: Mixture) -> Mixture:
 
 
 def outer(x: Float64[Tensor, "*n z"]) -> Float64[Tensor, "*n z z"]:
-    """`x x^T` of each vector."""
+    """Compute `x x^T` of each vector."""
     return x.unsqueeze(-1) * x.unsqueeze(-2)
 
 
 def regularise(mixture: Mixture, reg_covar: float) -> Mixture:
-    """The mixture with covariances that have a Cholesky factor.
+    """Regularise covariances so that they have a Cholesky factor.
 
     `reg_covar` is added to the diagonal. Where that is not enough, so is the smallest
     of 1e-6, 1e-5 ... 1e-2 times the mean of the diagonal that is. All of them are
@@ -158,7 +159,7 @@ def regularise(mixture: Mixture, reg_covar: float) -> Mixture:
 def energy(
     z: Float64[Tensor, "*members batch z"], mixture: Mixture
 ) -> Float64[Tensor, "*members batch"]:
-    """Negative log-density of each row, however far it is from all components."""
+    """Compute the negative log-density of each row, however far from all components."""
     log_density, *_ = _log_densities(z, mixture)
     return -log_density.logsumexp(-2)
 
@@ -166,7 +167,7 @@ def energy(
 def _log_densities(
     z: Float64[Tensor, "*members batch z"], mixture: Mixture
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Logarithms of phi_k N(z), shape (..., k, batch), and what they are made of.
+    """Compute log(phi_k N(z)), shape (..., k, batch), and what it is made of.
 
     That is the Cholesky factor L of each covariance and its inverse, (..., k, z, z),
     and the whitened rows `L^-1 (z - mean)`, (..., k, z, batch).
@@ -183,7 +184,7 @@ def _log_densities(
 
 
 def penalty(mixture: Mixture) -> Float64[Tensor, "*members"]:
-    """Sum of 1 / variance over all components and coordinates."""
+    """Sum 1 / variance over all components and coordinates."""
     return mixture.covariance.diagonal(dim1=-2, dim2=-1).reciprocal().sum((-1, -2))
 
 
@@ -192,11 +193,11 @@ def of_batch(
     membership: Float64[Tensor, "*members batch k"],
     reg_covar: float,
 ) -> tuple[Float64[Tensor, "*members batch"], Float64[Tensor, "*members"]]:
-    """Energies of rows under the mixture that they define, and its penalty.
+    """Compute energies of rows under the mixture that they define, and its penalty.
 
-    The same as `estimate`, `regularise`, `energy` and `penalty` one after the other,
-    but for the way back: it is written down, and passes over rows and components a
-    third as often.
+    The result is that of `estimate`, `regularise`, `energy` and `penalty` one after the
+    other, but the backward pass is written by hand, and passes over rows and components
+    a third as often.
     """
     energies, small = _OfBatch.apply(  # type: ignore[no-untyped-call]
         z, membership, reg_covar
@@ -248,7 +249,7 @@ class _OfBatch(torch.autograd.Function):
 def reconstruction_features(
     x: Float[Tensor, "*members batch d"], x_hat: Float[Tensor, "*members batch d"]
 ) -> tuple[Float64[Tensor, "*members batch 2"], Float[Tensor, "*members batch"]]:
-    """Relative distance `|x - x_hat| / |x|` and cosine of the two; and the distance.
+    """Compute relative distance `|x - x_hat| / |x|` and cosine; and the distance.
 
     NOTE[DIFF] A row shorter than 1e-3 sqrt(d) is taken to be that long: an all-zero row
     would otherwise be infinitely far from its reconstruction.
@@ -296,7 +297,7 @@ class _Lengths(torch.autograd.Function):
 
 
 def exact(net: nn.Module) -> nn.Module:
-    """A copy of a network that computes in float64.
+    """Return a copy of a network that computes in float64.
 
     An energy multiplies rounding errors of z by up to 1 / variance: in float32 the
     score of a row would depend on the rows that it is scored with. A network that does
@@ -310,7 +311,7 @@ def exact(net: nn.Module) -> nn.Module:
 
 
 def even_batch_size(n: int, batch_size: int) -> int:
-    """The largest size up to `batch_size` that leaves no small last batch.
+    """Return the largest size up to `batch_size` that leaves no small last batch.
 
     Statistics of a handful of rows would be wild, and the optimiser remembers them.
 
@@ -354,7 +355,7 @@ class AutoencodedMixture(nn.Module):
         Float64[Tensor, "*members batch k"],
         Float[Tensor, "*members batch"],
     ]:
-        """`(z, membership, distance)`; the distance is that to the reconstruction."""
+        """Return `(z, membership, distance)`, the distance to the reconstruction."""
         rows, further = x[..., : self.n_features], x[..., self.n_features :]
         code = self.encoder(rows)
         x_hat = self.decoder(code)
@@ -403,7 +404,7 @@ class MixtureDetector(DeepDetector):
     covariances_: NDArray[np.float64] = fitted()
 
     def latent(self, X: Any) -> NDArray[np.float64]:
-        """The vectors z in which the mixture lives.
+        """Compute the vectors z on which the mixture is defined.
 
         Parameters
         ----------
@@ -422,7 +423,7 @@ class MixtureDetector(DeepDetector):
     def _mixture_net(
         self, n_features: int, *, n_further: int = 0
     ) -> AutoencodedMixture:
-        """The untrained network over so many columns."""
+        """Build the untrained network over `n_features` columns."""
         return AutoencodedMixture(
             self._widths(n_features),
             self.n_mixtures,
@@ -433,10 +434,10 @@ class MixtureDetector(DeepDetector):
         )
 
     def _objective(self, net: nn.Module, x: Tensor) -> Tensor:
-        """J of each row of a batch, with the mixture of the batch.
+        """Compute J of each row of a batch, with the mixture of the batch.
 
-        The squared error, lambda_1 times the energy, and lambda_2 times the penalty,
-        which is the same for each row, so that the mean over the batch is J.
+        J is the squared error, plus lambda_1 times the energy, plus lambda_2 times the
+        penalty, which is the same for each row; the mean over the batch is minimised.
         """
         z, membership, distance = net(x)
         error = distance.square()
@@ -447,7 +448,7 @@ class MixtureDetector(DeepDetector):
         return error + rest.to(error.dtype).to(error.device)
 
     def _widths(self, n_features: int) -> list[int]:
-        """Of the encoder, the code last."""
+        """Return the widths of the encoder, the code last."""
         return encoder_widths(
             n_features,
             self.hidden,
@@ -496,20 +497,20 @@ class MixtureDetector(DeepDetector):
 
     @torch.no_grad()
     def _passes(self, X: Rows) -> Iterator[tuple[Tensor, Tensor]]:
-        """`(z, membership)` of the rows, in pieces."""
+        """Yield `(z, membership)` of the rows, in pieces."""
         net = exact(self.net_)
         for piece in self._pieces(X):
             z, membership, _ = net(wide(self._input(piece)))
             yield z, membership
 
     def _member_scores(self, X: Rows) -> Scores:
-        """Scores of each member, by one copy of the network for all pieces."""
+        """Score rows by each member, with one copy of the network for all pieces."""
         twin = copy.copy(self)
         twin.net_ = exact(self.net_)
         return super(MixtureDetector, twin)._member_scores(X)
 
     def _energy(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Energy of rows under the mixture of all training rows."""
+        """Compute the energy of rows under the mixture of all training rows."""
         z, _, _ = exact(net)(wide(x))
         arrays = self.mass_, self.means_, self.covariances_
         alone = self.n_members == 1

@@ -280,7 +280,7 @@ class Run:
         """Train some parameters by a step from row indices to the loss."""
         if not stage.epochs:
             return
-        self._check_batches()
+        self._check_batches(self.rows.shape[-1])
         batches = (
             self.batches(self._number)
             if stage.batches is None
@@ -292,18 +292,27 @@ class Run:
         self.curve = np.concatenate([self.curve, curve])
 
     def schedule(self, stage: Stage, **changes: Any) -> train.Schedule:
-        """Give the schedule of a stage; its milestones are counted from its start."""
+        """Return the schedule of a stage; its milestones count from its start."""
         own = replace(self._schedule, epochs=stage.epochs, **changes)
         return replace(own, milestones=tuple(m - self._done for m in own.milestones))
 
-    def batches(self, number: int) -> train.Batches:
-        """Batches of row indices, in an order of their own for each number."""
-        self._check_batches()
+    def batches(self, number: int, rows: Tensor | None = None) -> train.Batches:
+        """Make batches of row indices, in an order of their own for each number.
+
+        Parameters
+        ----------
+        number : int
+            Of the stage.
+        rows : Tensor of shape (k,) or (members, k), optional
+            Some of `self.rows`; by default all.
+        """
+        rows = self.rows if rows is None else rows
+        self._check_batches(rows.shape[-1])
         seeds = [seed + number for seed in self.seeds]
-        return train.Batches(self.rows, self.batch_size, seeds)
+        return train.Batches(rows, self.batch_size, seeds)
 
     def take(self, index: Tensor) -> Batch:
-        """Give rows, labels and targets of a batch, the auxiliary outliers last."""
+        """Return rows, labels and targets of a batch, the auxiliary outliers last."""
         x, y, targets = self.rows_at(index), _at(self.y, index), None
         if self.targets is not None:
             own = (index % self.n).unsqueeze(-1)
@@ -326,11 +335,11 @@ class Run:
     # --- passes over all rows ---------------------------------------------------------
 
     def rows_at(self, index: Tensor) -> Tensor:
-        """Rows (..., batch, *shape) of the indices (..., batch)."""
+        """Return the rows (..., batch, *shape) of the indices (..., batch)."""
         return _at(self.x, index)
 
     def passes(self) -> Iterator[Tensor]:
-        """Indices of all rows in order, in pieces that pass the network together."""
+        """Yield all row indices in order, in pieces that pass the network together."""
         size = rows_at_once(self.net, self.x[0].numel(), len(self.seeds))
         yield from self.rows.split(size, dim=-1)
 
@@ -387,9 +396,8 @@ class Run:
         drawn = draws[0] if index.ndim == 1 else torch.stack(draws)
         return drawn.to(index.device)
 
-    def _check_batches(self) -> None:
-        """Refuse batches of one row where batch statistics are needed."""
-        n = self.rows.shape[-1]
+    def _check_batches(self, n: int) -> None:
+        """Refuse batches of one of n rows where batch statistics are needed."""
         if self.outliers is None and min(n, self.batch_size) == 1 and self._normalises:
             raise DataError(
                 f"{self.method} normalises within a batch and cannot learn from one "
@@ -404,7 +412,7 @@ class Run:
 
 
 def rows_at_once(net: nn.Module, numbers: int, members: int) -> int:
-    """How many rows pass a network together.
+    """Return how many rows pass a network together.
 
     Parameters
     ----------
@@ -420,7 +428,7 @@ def rows_at_once(net: nn.Module, numbers: int, members: int) -> int:
 
 
 def _at(values: Tensor, index: Tensor) -> Tensor:
-    """`values[index]`; `index_select` along one axis is twice as fast."""
+    """Return `values[index]`; `index_select` along one axis is twice as fast."""
     if index.ndim == 1:
         return values.index_select(0, index)
     return values.index_select(0, index.flatten()).unflatten(0, index.shape)

@@ -90,7 +90,7 @@ def _prepared(
     tasks: Sequence[tuple[ArrayLike, ArrayLike | None]],
     seeds: Sequence[int],
 ) -> tuple[list[DeepDetector], list[tuple[Rows, labels.Codes, TrainingSet]]]:
-    """A clone for each seed, with all of `fit` that comes before training.
+    """Clone the detector for each seed, and do all of `fit` that precedes training.
 
     Rows that several seeds share are checked and scaled once.
     """

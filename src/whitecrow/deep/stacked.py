@@ -32,7 +32,7 @@ _ELEMENTWISE = (
 
 
 def runs_stacked(net: nn.Module) -> bool:
-    """Whether a module takes parameters with a leading member dimension itself."""
+    """Tell whether a module takes parameters with a leading member axis itself."""
     if isinstance(net, _ELEMENTWISE):
         return True
     own = isinstance(net, nn.Sequential) or getattr(net, "has_member_axis", False)
@@ -40,7 +40,7 @@ def runs_stacked(net: nn.Module) -> bool:
 
 
 def stack(nets: Sequence[nn.Module]) -> nn.Module:
-    """One module for all members: `(members, batch, ...)` in and out.
+    """Stack all members as one module: `(members, batch, ...)` in and out.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def stack(nets: Sequence[nn.Module]) -> nn.Module:
 
 
 def member(stacked: nn.Module, template: nn.Module, index: int) -> nn.Module:
-    """One member of a stacked module as a module of its own.
+    """Extract one member of a stacked module as a module of its own.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def member(stacked: nn.Module, template: nn.Module, index: int) -> nn.Module:
 
 
 def layers(net: nn.Module) -> Iterator[nn.Module]:
-    """All modules of a network or of the architecture that a stack runs.
+    """Yield all modules of a network or of the architecture that a stack runs.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Mapped(nn.Module):
         self._template = (copy.deepcopy(nets[0]),)
 
     def state(self) -> dict[str, Tensor]:
-        """Stacked parameters and buffers under the names of the architecture."""
+        """Return stacked parameters and buffers by their names in the architecture."""
         names = [*self._names[0], *self._names[1]]
         return {name: getattr(self, _flat(name)) for name in names}
 
@@ -144,5 +144,5 @@ def dotted(name: str) -> str:
 
 
 def _flat(name: str) -> str:
-    """A dotted name as one that a module accepts."""
+    """Turn a dotted name into one that a module accepts."""
     return name.replace(".", "__")

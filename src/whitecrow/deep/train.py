@@ -45,18 +45,18 @@ class Schedule:
     clip_norm: float | None = None
 
     def lr_at(self, epoch: int) -> float:
-        """The learning rate of an epoch (counted from 0)."""
+        """Return the learning rate of an epoch (counted from 0)."""
         passed = sum(epoch >= milestone for milestone in self.milestones)
         return float(self.lr * self.gamma**passed)
 
 
 class Batches:
-    """Shuffled batches of row numbers, the same for a member alone or in a stack.
+    """Shuffled batches of row indices, the same for a member alone or in a stack.
 
     Parameters
     ----------
     rows : Tensor of shape (n,) or (members, n)
-        Row numbers of the training set, one line for each member.
+        Row indices of the training set, one line for each member.
     batch_size : int
         Rows in a batch; the last batch of an epoch may be smaller. A last batch of one
         row is left out, as batch statistics of one row do not exist, unless all
@@ -81,7 +81,7 @@ class Batches:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def __iter__(self) -> Iterator[Tensor]:
-        """One epoch: index tensors of shape (batch,) or (members, batch)."""
+        """Yield one epoch: index tensors of shape (batch,) or (members, batch)."""
         n = self.rows.shape[-1]
         orders = [torch.randperm(n, generator=g) for g in self._generators]
         if self.rows.ndim == 1:

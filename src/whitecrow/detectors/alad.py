@@ -76,7 +76,7 @@ class SpectralLinear(Linear):
     def forward(
         self, x: Float[Tensor, "*members batch in"]
     ) -> Float[Tensor, "*members batch out"]:
-        """As `Linear`, with a weight of norm 1."""
+        """Apply `Linear` with a weight of norm 1."""
         norm = self.left @ self.weight @ self.right
         y = x @ (self.weight / norm)
         return y if self.bias is None else y + self.bias.unsqueeze(-2)
@@ -90,14 +90,14 @@ class SpectralLinear(Linear):
 
 
 def iterate(net: nn.Module, times: int = 1) -> None:
-    """Power iterations of all layers that have a norm to follow."""
+    """Run power iterations in all layers that have a norm to follow."""
     for module in net.modules():
         if isinstance(module, SpectralLinear):
             module.iterate(times)
 
 
 def dense(widths: Sequence[int], *, layer: type[Linear], slope: float) -> nn.Sequential:
-    """Layers of these widths, a leaky ReLU after every one but the last."""
+    """Build layers of these widths, a leaky ReLU after every one but the last."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         layers += [layer(n_in, n_out), nn.LeakyReLU(slope)]
@@ -107,7 +107,7 @@ def dense(widths: Sequence[int], *, layer: type[Linear], slope: float) -> nn.Seq
 def drop(
     h: Float[Tensor, "*members batch width"], share: float, noise: Noise | None
 ) -> Float[Tensor, "*members batch width"]:
-    """Dropout with masks from `noise`; without noise, none."""
+    """Apply dropout with masks from `noise`; without noise, none."""
     if noise is None or not share:
         return h
     return h * (noise.uniform(h) >= share) / (1 - share)
@@ -129,7 +129,7 @@ class Critic(nn.Module):
     def forward(
         self, a: Rows, b: Rows, noise: Noise | None = None
     ) -> tuple[Float[Tensor, "*members batch width"], Logits]:
-        """Last hidden layer, and the logit of "real"."""
+        """Return the last hidden layer, and the logit of "real"."""
         h = torch.cat([a, b], dim=-1)
         for linear in self.hidden:
             h = drop(leaky_relu(linear(h), _SLOPE), self.dropout, noise)
@@ -165,7 +165,7 @@ class JointCritic(nn.Module):
         z: Float[Tensor, "*members batch latent"],
         noise: Noise | None = None,
     ) -> Logits:
-        """The logit of "real"."""
+        """Return the logit of "real"."""
         of_row = leaky_relu(self.norm(self.row(x)), _SLOPE)
         of_code = drop(leaky_relu(self.code(z), _SLOPE), self.dropout, noise)
         h = leaky_relu(self.joint(torch.cat([of_row, of_code], dim=-1)), _SLOPE)
@@ -206,17 +206,17 @@ class Players(nn.Module):
         self.xz, self.xx, self.zz = xz, xx, zz
 
     def critics(self) -> list[nn.Parameter]:
-        """Parameters of the discriminators."""
+        """Return the parameters of the discriminators."""
         there = [critic for critic in (self.xz, self.xx, self.zz) if critic is not None]
         return [parameter for critic in there for parameter in critic.parameters()]
 
     def move(self, x: Tensor, z: Tensor) -> Moves:
-        """Encode, generate, and both the other way round."""
+        """Encode, generate, and do both the other way round."""
         code, row = self.encoder(x), self.generator(z)
         return Moves(code, row, self.generator(code), self.encoder(row))
 
     def judge(self, x: Tensor, z: Tensor, moves: Moves, noise: Noise) -> list[Game]:
-        """The games of all discriminators that play."""
+        """Return the games of all discriminators that play."""
         games = [Game(self.xz(x, moves.code, noise), self.xz(moves.row, z, noise))]
         if self.xx is not None:
             games.append(_cycle(self.xx, x, moves.row_again, noise))
@@ -226,7 +226,7 @@ class Players(nn.Module):
 
 
 def _cycle(critic: Critic, first: Tensor, again: Tensor, noise: Noise) -> Game:
-    """The game of a cycle, real and fake pairs in one call."""
+    """Play the game of a cycle, real and fake pairs in one call."""
     pairs = torch.cat([first, first], -2), torch.cat([first, again], -2)
     logits: Tensor = critic(*pairs, noise)[1]
     real, fake = logits.chunk(2, dim=-1)
@@ -237,13 +237,13 @@ def _cycle(critic: Critic, first: Tensor, again: Tensor, noise: Noise) -> Game:
 
 
 def critics_loss(games: Iterable[Game]) -> Logits:
-    """Binary cross-entropy of all discriminators, row by row."""
+    """Compute the binary cross-entropy of all discriminators, row by row."""
     losses = [softplus(-game.real) + softplus(game.fake) for game in games]
     return torch.stack(losses).sum(0)
 
 
 def players_loss(games: Iterable[Game]) -> Logits:
-    """The same with the labels the other way round."""
+    """Compute the same loss with the labels the other way round."""
     losses = [softplus(game.real) + softplus(-game.fake) for game in games]
     return torch.stack(losses).sum(0)
 
@@ -253,7 +253,7 @@ def distance(
     b: Float[Tensor, "*members batch width"],
     norm: str,
 ) -> Logits:
-    """L1 or L2 distance of each row.
+    """Compute the L1 or L2 distance of each row.
 
     Examples
     --------
@@ -277,7 +277,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in what the last step left."""
+        """Move the average towards the parameters after a step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         for mean, parameter in zip(self.mean, self.parameters, strict=True):
@@ -475,7 +475,7 @@ def _adam(
 def _train_critics(
     net: Players, x: Tensor, z: Tensor, noise: Noise, opponent: torch.optim.Optimizer
 ) -> None:
-    """One step of the discriminators; they are fixed in the step of E and G."""
+    """Train the discriminators for one step; the step of E and G keeps them fixed."""
     with torch.no_grad():
         moves = net.move(x, z)
     critics = net.critics()

@@ -40,7 +40,7 @@ EPSILON = 1.0
 def radius(
     d: Float[Tensor, "*members batch"], nu: float
 ) -> Float[Tensor, "*members 1"]:
-    """The radius that leaves the share `nu` of the rows outside.
+    """Compute the radius that leaves the share `nu` of the rows outside.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class soft_boundary:  # noqa: N801 - a rule, written like those of `supervision`
         y: Tensor,
         outliers: Tensor | None = None,
     ) -> Float[Tensor, "*members"]:
-        """One loss for each member; Deep SVDD trains without auxiliary outliers."""
+        """Compute a loss per member; Deep SVDD trains without auxiliary outliers."""
         r2 = radius(l_n, self.nu).square()
         outside = (l_n - r2).clamp(min=0).mean(-1)
         return r2.squeeze(-1) + outside / self.nu

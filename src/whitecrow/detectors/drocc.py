@@ -73,12 +73,12 @@ class Classifier(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members batch"]:
-        """The logit of "anomaly"."""
+        """Return the logit of "anomaly"."""
         logits = self.last(torch.relu(self.first(x)))
         return logits[..., -1] - (logits[..., 0] if logits.shape[-1] == 2 else 0)
 
     def input_gradient(self, x: Perturbations) -> Perturbations:
-        """Of the logit with respect to each row, in closed form."""
+        """Compute the gradient of the logit by each row, in closed form."""
         weight = self.last.weight
         readout = weight[..., -1] - (weight[..., 0] if weight.shape[-1] == 2 else 0)
         active = (self.first(x) > 0) * readout.unsqueeze(-2)
@@ -86,7 +86,7 @@ class Classifier(nn.Module):
 
 
 def project(h: Perturbations, radius: float, gamma: float) -> Perturbations:
-    """Perturbations with lengths between `radius` and `gamma * radius`; 0 stays 0.
+    """Scale perturbations to lengths from `radius` to `gamma * radius`; 0 stays 0.
 
     Examples
     --------
@@ -102,13 +102,13 @@ def project(h: Perturbations, radius: float, gamma: float) -> Perturbations:
 def descend(
     h: Perturbations, gradient: Perturbations, step_size: float
 ) -> Perturbations:
-    """A step towards what looks more normal; a row without a gradient stays."""
+    """Step towards what looks more normal; a row without a gradient stays."""
     length = gradient.norm(dim=-1, keepdim=True).clamp(min=1e-12)
     return h - step_size * gradient / length
 
 
 def drops(epochs: int, only_ce_epochs: int) -> tuple[int, ...]:
-    """Epochs from which on the learning rate is a tenth, hundredth and thousandth.
+    """Return the epochs that divide the learning rate by ten, three times.
 
     After 30, 60 and 90 % of the epochs that have hard negatives, the next one included.
 
@@ -228,7 +228,7 @@ class DROCC(DeepDetector):
         return plain._replace(normal=plain.normal + hard)
 
     def _cross_entropy(self, net: nn.Module, batch: Batch) -> Losses:
-        """Without hard negatives."""
+        """Compute the losses without hard negatives."""
         logit = net(batch.x)
         return Losses(softplus(logit), softplus(-logit))
 
@@ -249,7 +249,7 @@ class DROCC(DeepDetector):
 
     @torch.no_grad()
     def _hardest(self, net: nn.Module, x: Tensor, h: Tensor) -> Tensor:
-        """The most normal points that a search from `x + h` finds around each row."""
+        """Search from `x + h` for the most normal points around each row."""
         assert isinstance(net, Classifier)
         radius = self._radius()
         for step in range(1, self.ascent_steps + 1):

@@ -85,7 +85,7 @@ class Energy(nn.Module):
         self.centre = nn.Parameter(torch.zeros(widths[0]))
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weight (in, out) and bias of each layer, there and back if tied."""
+        """Return weight (in, out) and bias of each layer, there and back if tied."""
         weights = [getattr(self, f"weight_{i}") for i in range(self.n_weights)]
         if self.tied:
             weights += [weight.mT for weight in reversed(weights)]
@@ -94,7 +94,7 @@ class Energy(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> tuple[Float[Tensor, "*members batch"], Float[Tensor, "*members batch d"]]:
-        """Energy and gradient of the energy of each row."""
+        """Compute the energy of each row and its gradient."""
         layers, h, slopes = self.layers(), x, []
         for weight, bias in layers:
             a = h @ weight + bias.unsqueeze(-2)
@@ -115,7 +115,7 @@ def denoising_loss(
     x: Float[Tensor, "*members batch d"],
     noisy: Float[Tensor, "*members batch d"],
 ) -> Float[Tensor, "*members batch"]:
-    """How far one step down the energy from the noisy row ends from the row."""
+    """Measure how far from the row a step down the energy takes the noisy row."""
     gradient = net(noisy)[1]
     return (x - noisy + gradient).square().sum(-1)
 
@@ -186,7 +186,7 @@ class DSEBM(DeepDetector):
     }
 
     def both_scores(self, X: ArrayLike) -> BothScores:
-        """Energy and reconstruction score of each row, in one pass.
+        """Compute the energy and the reconstruction score of each row, in one pass.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class DSEBM(DeepDetector):
         return energy if self.score_metric == "energy" else gradient.square().sum(-1)
 
     def _contributions(self, X: Rows) -> Scores:
-        """Squared gradient of each column; for the energy integrated gradients."""
+        """Compute squared gradients, or integrated gradients for the energy."""
         return (
             self._path_gradients(X)
             if self.score_metric == "energy"
@@ -227,7 +227,7 @@ class DSEBM(DeepDetector):
 
     @torch.no_grad()
     def _energies(self, X: Rows) -> tuple[Scores, Scores]:
-        """Energy (n,) and squared gradient (n, d), means over the members."""
+        """Compute energy (n,) and squared gradient (n, d), means over the members."""
         energy, gradient = self.net_(self._input(X))
         shape = (self.n_members, len(X))
         energy = energy.double().view(shape).mean(0)

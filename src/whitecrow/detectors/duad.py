@@ -73,7 +73,7 @@ def cluster_variances(
     cluster: Int[np.ndarray, "n"],
     means: Float[np.ndarray, "k z"],
 ) -> Float[np.ndarray, "k"]:
-    """Mean squared distance of the rows of each cluster to its mean; NaN without rows.
+    """Compute each cluster's mean squared distance to its mean; NaN without rows.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def cluster_variances(
 
 
 def kept_clusters(variances: Float[np.ndarray, "k"], p: float) -> Bool[np.ndarray, "k"]:
-    """Clusters up to the quantile that leaves about p percent of them out.
+    """Tell which clusters are kept, leaving out about p percent by variance.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def select(
     seed: int,
     start: NDArray[np.int64] | None = None,
 ) -> Selection:
-    """The rows of clusters with a low variance.
+    """Select the rows of clusters with a low variance.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def _first_components(
     *,
     full: bool,
 ) -> dict[str, NDArray[np.float64]]:
-    """Arguments that start a mixture from clusters; those without rows are dropped."""
+    """Return arguments that start a mixture from clusters; drop those without rows."""
     parts = [z[cluster == number] for number in np.unique(cluster)]
     spread = [part - part.mean(axis=0) for part in parts]
     if full:
@@ -190,7 +190,7 @@ class WithCosine(Reconstruction):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> tuple[Float[Tensor, "*members batch d"], Float[Tensor, "*members batch z"]]:
-        """`(x_hat, z)`."""
+        """Return `(x_hat, z)`."""
         x_hat, code = super().forward(x)
         cosine = torch.cosine_similarity(x, x_hat, dim=-1).unsqueeze(-1)
         return x_hat, torch.cat([code, cosine], dim=-1)
@@ -312,7 +312,7 @@ class DUAD(ReconstructionDetector):
         return WithCosine(encoder, decoder)
 
     def _widths(self, n_features: int) -> list[int]:
-        """Of the encoder, the code last."""
+        """Return the widths of the encoder, the code last."""
         return encoder_widths(
             n_features,
             self.hidden,
@@ -360,7 +360,7 @@ class DUAD(ReconstructionDetector):
         self.history_ = np.array(history, dtype=np.int64)
 
     def _periods(self) -> list[int]:
-        """Epochs before each selection of a round."""
+        """Return the number of epochs before each selection of a round."""
         whole, rest = divmod(self.epochs, self.r)
         return [self.r] * whole + [rest] * (rest > 0)
 
@@ -383,5 +383,5 @@ class DUAD(ReconstructionDetector):
 
 
 def _period(stage: Stage, epochs: int, done: int) -> Stage:
-    """The epochs until the next selection, in an order of rows of their own."""
+    """Return the stage until the next selection, with an order of rows of its own."""
     return stage._replace(epochs=epochs, batches=lambda run, _: run.batches(done))

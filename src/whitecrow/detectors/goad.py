@@ -103,7 +103,7 @@ class Features(nn.Module):
         Float[Tensor, "*members batch maps h"],
         Float[Tensor, "*members batch maps maps"],
     ]:
-        """Features and logits of each row under each map."""
+        """Compute features and logits of each row under each map."""
         features = self.features(x)
         logits = self.head(features.flatten(-3, -2))
         return features, logits.unflatten(-2, (-1, self.n_maps))
@@ -111,7 +111,7 @@ class Features(nn.Module):
     def features(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members batch maps h"]:
-        """Features of each row under each map."""
+        """Compute features of each row under each map."""
         views = (x @ self.maps + self.shifts.unsqueeze(-2)).unflatten(
             -1, (self.n_maps, -1)
         )
@@ -122,7 +122,7 @@ def closeness(
     features: Float[Tensor, "*members batch maps h"],
     centres: Float[Tensor, "*members maps h"],
 ) -> Float[Tensor, "*members batch maps maps"]:
-    """`|f|^2 - |f - c|^2` for each feature and each centre.
+    """Compute `|f|^2 - |f - c|^2` for each feature and each centre.
 
     A softmax, or a difference, over the centres is that of the negative distances; but
     far away, where |f|^2 is large, this keeps its digits.
@@ -135,7 +135,7 @@ def closeness(
 def triplet_centre(
     close: Float[Tensor, "*members batch maps maps"], margin: float
 ) -> Float[Tensor, "*members batch maps"]:
-    """How much nearer than any other centre the own one should have been.
+    """Compute by how much the own centre should have been nearer than any other.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def triplet_centre(
 def log_odds(
     logits: Float[Tensor, "*members batch maps maps"],
 ) -> Float[Tensor, "*members batch maps"]:
-    """Log odds of each map being taken for another one; softplus is cross-entropy."""
+    """Compute log odds of mistaking each map for another; softplus is cross-entropy."""
     own = logits.diagonal(dim1=-2, dim2=-1)
     itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
     return logits.masked_fill(itself, -torch.inf).logsumexp(-1) - own

@@ -24,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere
+from whitecrow.deep.outliers import GENERATED
 from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import options
 from whitecrow.supervision import exposure
@@ -39,7 +40,7 @@ EPSILON = 1e-9
 def distance(
     z: Float[Tensor, "*members batch r"], norm: str = "pseudo_huber"
 ) -> Float[Tensor, "*members batch"]:
-    """How far a code is from the origin, in one of four norms.
+    """Measure how far a code is from the origin, in one of four norms.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def distance(
 
 
 def outlier_loss(h: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """-log(1 - exp(-h)), accurate for small and large h, finite at 0."""
+    """Compute -log(1 - exp(-h)), accurate for small and large h, finite at 0."""
     h = h.clamp(min=EPSILON)
     near = -(-torch.expm1(-h.clamp(max=math.log(2)))).log()
     far = -torch.log1p(-torch.exp(-h.clamp(min=math.log(2))))
@@ -116,7 +117,7 @@ class HSC(DeepDetector):
 
     norm: Annotated[str, options(*NORMS)] = "pseudo_huber"
     _: KW_ONLY
-    synthetic: Annotated[str, options("uniform", "permuted")] = "uniform"
+    synthetic: Annotated[str, options(*GENERATED)] = "uniform"
     hidden: Widths = "auto"
     act_fn: Activation = "leaky_relu"
     bias: bool = True
@@ -151,19 +152,4 @@ class HSC(DeepDetector):
 
     def _begin(self, run: Run) -> None:
         run.plan(Stage("training", exposure, self.epochs))
-        run.expose(_permuted if self.synthetic == "permuted" else _uniform)
-
-
-def _uniform(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw rows from the box around the training rows, a tenth wider on each side."""
-    low, high = x.amin(0), x.amax(0)
-    margin = 0.1 * (high - low)
-    noise = torch.rand(x.shape, generator=generator).to(x.device)
-    return low - margin + noise * (high - low + 2 * margin)
-
-
-def _permuted(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Give every column an order of its own: the marginals without the dependence."""
-    flat = x.flatten(1)
-    order = torch.rand(flat.shape, generator=generator).argsort(0).to(x.device)
-    return flat.gather(0, order).view_as(x)
+        run.expose(GENERATED[self.synthetic])

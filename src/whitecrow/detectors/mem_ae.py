@@ -53,7 +53,7 @@ def address(
     *,
     cosine: bool,
 ) -> Float[Tensor, "*members batch n"]:
-    """Weight of each item: softmax of its similarity to the query."""
+    """Weigh each item by the softmax of its similarity to the query."""
     if cosine:
         z, items = normalize(z, dim=-1), normalize(items, dim=-1)
     # Laid out as columns: the two products of the way back are then swift, too.
@@ -63,7 +63,7 @@ def address(
 def shrink(
     w: Float[Tensor, "*members batch n"], threshold: float
 ) -> Float[Tensor, "*members batch n"]:
-    """Weights up to the threshold become 0, the others add up to 1 again.
+    """Set weights up to the threshold to 0; the others add up to 1 again.
 
     Where none is above the threshold, all the weight goes to the largest.
 
@@ -84,7 +84,7 @@ def shrink(
 
 
 def entropy(w: Float[Tensor, "*members batch n"]) -> Float[Tensor, "*members batch"]:
-    """`-sum w log w` of each row."""
+    """Compute `-sum w log w` of each row."""
     return -(w * (w + EPSILON).log()).sum(-1)
 
 
@@ -102,7 +102,7 @@ class Memory(nn.Module):
     def forward(
         self, z: Float[Tensor, "*members batch c"]
     ) -> tuple[Float[Tensor, "*members batch c"], Float[Tensor, "*members batch n"]]:
-        """`(recalled, weights)`."""
+        """Return `(recalled, weights)`."""
         weights = address(z, self.items, cosine=self.cosine)
         if self.threshold:
             weights = shrink(weights, self.threshold)
@@ -119,7 +119,7 @@ class Recall(nn.Module):
         self.encoder, self.memory, self.decoder = encoder, memory, decoder
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`(x_hat, weights)`."""
+        """Return `(x_hat, weights)`."""
         recalled, weights = self.memory(self.encoder(x))
         return self.decoder(recalled), weights
 
@@ -248,7 +248,7 @@ class MemAE(ReconstructionDetector):
         return Memory(self.mem_dim, width, threshold=threshold, cosine=cosine)
 
     def _widths(self, n_features: int) -> list[int]:
-        """Of the encoder, the code last."""
+        """Return the widths of the encoder, the code last."""
         return encoder_widths(
             n_features,
             self.hidden,

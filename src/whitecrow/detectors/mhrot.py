@@ -90,7 +90,7 @@ _NUMBERS = 7_800
 
 
 def factors(kind: str) -> NDArray[np.int64]:
-    """Values of all factors for each view, shape (views, heads); last factor fastest.
+    """List all factors' values by view, shape (views, heads), the last one fastest.
 
     Examples
     --------
@@ -101,12 +101,12 @@ def factors(kind: str) -> NDArray[np.int64]:
 
 
 def heads(kind: str) -> tuple[int, ...]:
-    """How many values each factor has."""
+    """Return the number of values of each factor."""
     return tuple(_VALUES[name] for name in _FACTORS[kind])
 
 
 def sources(kind: str, side: int, shift: int) -> NDArray[np.int64]:
-    """Where each pixel of each view comes from, shape (views, side * side).
+    """Find where each pixel of each view comes from, shape (views, side * side).
 
     All transformations move pixels and nothing else, so that one `gather` with these
     numbers makes all views of all pictures of a batch. What a translation would bring
@@ -162,7 +162,7 @@ class MultiHead(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch c h w"]
     ) -> Float[Tensor, "batch views both"]:
-        """Features of each view, and behind them the logits of all heads."""
+        """Compute features of each view, and behind them the logits of all heads."""
         flat = (2 * x - 1).flatten(-2)
         views = flat[..., self.sources].transpose(-2, -3)
         features = self.trunk(views.flatten(0, 1).unflatten(-1, x.shape[-2:]))
@@ -173,7 +173,7 @@ class MultiHead(nn.Module):
 def log_odds(
     logits: Float[Tensor, "*batch classes"], own: Float[Tensor, "*batch classes"]
 ) -> Float[Tensor, "*batch"]:
-    """Log odds of the true class against all others.
+    """Compute the log odds of the true class against all others.
 
     softplus(-u) is cross-entropy and softplus(u) its complement, -log(1 - p): both are
     finite for any logits.
@@ -188,7 +188,7 @@ def log_odds(
 
 
 def uniform_loss(logits: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
-    """Cross-entropy to the uniform distribution over the classes."""
+    """Compute the cross-entropy to the uniform distribution over the classes."""
     return logits.logsumexp(-1) - logits.mean(-1)
 
 
@@ -196,7 +196,7 @@ def latent_gauss(
     features: Float[Tensor, "*members batch views f"],
     means: Float[Tensor, "*members views f"],
 ) -> Float[Tensor, "*members batch"]:
-    """Mean over the views of -log p(own transformation), by distances to the means.
+    """Average -log p(own transformation) over the views, by distances to the means.
 
     Examples
     --------
@@ -301,7 +301,7 @@ class MHRot(DeepDetector):
     }
 
     def both_scores(self, X: ArrayLike) -> BothScores:
-        """Both scores of each picture, in one pass.
+        """Compute both scores of each picture, in one pass.
 
         Parameters
         ----------
@@ -368,13 +368,13 @@ class MHRot(DeepDetector):
         return self._views(net, x)[0].flatten(-2)
 
     def _views(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (..., batch, views, f) and logits (..., batch, views, classes)."""
+        """Return features (..., views, f) and logits (..., views, classes)."""
         n_logits = sum(heads(self.transformations))
         both = net(x)
         return both[..., :-n_logits], both[..., -n_logits:]
 
     def _pair(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Both losses of each picture, means over views and heads."""
+        """Compute both losses of each picture, means over views and heads."""
         counts = heads(self.transformations)
         truth = torch.from_numpy(factors(self.transformations)).to(logits.device)
         max_ent = self.exposure == "max_ent"
@@ -395,5 +395,5 @@ class MHRot(DeepDetector):
 
 
 def _mean_of(losses: list[Tensor]) -> Tensor:
-    """(heads, ..., views) -> (...)."""
+    """Average over heads and views: (heads, ..., views) -> (...)."""
     return torch.stack(losses).mean((0, -1))

@@ -86,7 +86,7 @@ class Transformations(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members views batch d"]:
-        """All K views of each row."""
+        """Compute all K views of each row."""
         norms = list(self.norms)
         hidden = torch.relu(norms[0](x @ self.first))
         for name, norm in zip(self.middle, norms[1:], strict=True):
@@ -98,7 +98,7 @@ class Transformations(nn.Module):
         return out + x.unsqueeze(-3) if self.kind == "residual" else out
 
     def _by_view(self, hidden: Tensor) -> Tensor:
-        """(..., batch, K h) -> (..., K, batch, h)."""
+        """Reshape (..., batch, K h) to (..., K, batch, h)."""
         return hidden.unflatten(-1, (self.n, -1)).transpose(-2, -3)
 
 
@@ -122,7 +122,7 @@ class Views(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members all batch z"]:
-        """Code 0 is that of the row, 1..K are those of its views."""
+        """Compute the code of each row (0) and those of its views (1..K)."""
         if self.constant:
             x = torch.nn.functional.pad(x, (0, 1), value=self.constant)
         views = torch.cat([x.unsqueeze(-3), self.transformations(x)], dim=-3)
@@ -133,7 +133,7 @@ class Views(nn.Module):
 def contrastive_logits(
     codes: Float[Tensor, "*members all batch z"], temperature: float
 ) -> Float[Tensor, "*members batch views"]:
-    """The logits r_k of the module docstring, finite for any codes."""
+    """Compute the logits r_k of the module docstring, finite for any codes."""
     codes = codes.transpose(-2, -3)
     # Lengths from the diagonal of the products: what is divided is all x all numbers a
     # row, not all x z, which halves the time of a step.

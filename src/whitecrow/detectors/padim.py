@@ -65,8 +65,8 @@ class PaDiM(Detector):
     size : int
         Pictures with a longer side are scaled down to this many pixels.
     normalise : bool
-        Give each picture mean 0 and variance 1 first, so that brightness and contrast
-        of the light do not count.
+        Give each picture mean 0 and variance 1 first, so that lighting does not
+        matter.
     contamination : "auto" or float in (0, 0.5]
         Share of training pictures to call anomalies; "auto" looks at the scores.
 
@@ -142,7 +142,7 @@ class PaDiM(Detector):
         return np.concatenate(scores)
 
     def _contributions(self, X: Rows) -> Scores:
-        """The anomaly map at the size of the pictures."""
+        """Compute the anomaly map at the size of the pictures."""
         maps = np.concatenate(list(self._distances(X))).astype(np.float64)
         small = self._small(X.shape[2:])
         for axis, (length, shrunk) in enumerate(
@@ -152,7 +152,7 @@ class PaDiM(Detector):
         return maps
 
     def _distances(self, X: Rows) -> Iterator[NDArray[np.float32]]:
-        """Mahalanobis distance of each place, shape (n, h, w)."""
+        """Yield the Mahalanobis distance of each place, shape (n, h, w)."""
         for maps in self._features(X):
             off = (maps - self.mean_) / self.scale_
             turned = np.einsum("nhwi,hwij->nhwj", off, self.precision_, optimize=True)
@@ -161,7 +161,7 @@ class PaDiM(Detector):
             yield smooth.astype(np.float32)
 
     def _features(self, X: Rows) -> Iterator[Maps]:
-        """Features of every place, a few pictures at a time."""
+        """Yield features of every place, a few pictures at a time."""
         for start in range(0, len(X), _PICTURES_AT_ONCE):
             pictures = to_unit(X[start : start + _PICTURES_AT_ONCE])
             pictures = self._shrink(pictures)
@@ -173,7 +173,7 @@ class PaDiM(Detector):
             yield derivatives(pictures)[:, ::step, ::step]
 
     def _small(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Height and width of pictures of this shape once they are scaled down."""
+        """Return height and width of pictures of this shape once scaled down."""
         longest = max(shape)
         if longest <= self.size:
             return shape
@@ -189,16 +189,16 @@ class PaDiM(Detector):
 
 
 def _step(shape: tuple[int, ...]) -> int:
-    """Pixels from one place with features to the next."""
+    """Return the number of pixels from one place with features to the next."""
     return max(1, -(-max(shape) // _LARGEST_GRID))
 
 
 def _stretched(
     maps: NDArray[np.float64], axis: int, length: int, shrunk: int, step: int
 ) -> NDArray[np.float64]:
-    """Values at pixels 0, step, 2 step ... of a side, at each of `length` pixels.
+    """Interpolate values at pixels 0, step, 2 step ... to each of `length` pixels.
 
-    The centres of pixels correspond, of the side and of the same side shrunk.
+    Pixel centres of the side and of the shrunk side correspond.
     """
     last = maps.shape[axis] - 1
     at = ((np.arange(length) + 0.5) * shrunk / length - 0.5) / step
@@ -211,7 +211,7 @@ def _stretched(
 
 
 def derivatives(pictures: Float32[np.ndarray, "n c h w"]) -> Maps:
-    """Gaussian derivatives of each channel, in units that do not depend on the scale.
+    """Compute scale-normalised Gaussian derivatives of each channel.
 
     Returns
     -------

@@ -142,7 +142,7 @@ class RecForest(Detector):
         self.forest_ = forest.fit(rows, random.uniform(size=len(rows)))
 
     def _sampled(self, n: int) -> int | float | None:
-        """Rows to draw for each tree; None if it takes all of them."""
+        """Return how many rows to draw for each tree; None for all of them."""
         given = self.max_samples
         whole = isinstance(given, int | np.integer)
         return None if given is None or (whole and given >= n) else given
@@ -165,7 +165,7 @@ class RecForest(Detector):
         return tables.as_pictures(np.square(self._residuals(X)), X.shape[1:])
 
     def _residuals(self, X: NDArray[Any]) -> Array:
-        """Scaled rows less their reconstruction."""
+        """Subtract their reconstruction from scaled rows."""
         rows = self._rows(X)
         trees = [member.tree_ for member in self.forest_.estimators_]
         lower, upper = boxes(trees, _float32(rows), self.box_)
@@ -178,7 +178,7 @@ class RecForest(Detector):
 
 
 def boxes(trees: list[Any], rows: Boxes, box: Boxes) -> tuple[Boxes, Boxes]:
-    """The intersection of the boxes that all trees put around each row.
+    """Intersect the boxes that all trees put around each row.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def boxes(trees: list[Any], rows: Boxes, box: Boxes) -> tuple[Boxes, Boxes]:
 def leaf_bounds(
     tree: Any, leaves: NDArray[np.int64], start: Boxes
 ) -> tuple[Boxes, NDArray[np.int64]]:
-    """Boxes of the given leaves of a tree, level by level from the root.
+    """Compute boxes of the given leaves of a tree, level by level from the root.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def leaf_bounds(
 def _with_ancestors(
     left: NDArray[np.int64], right: NDArray[np.int64], leaves: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which nodes are on the way to the leaves."""
+    """Tell which nodes are on the way to the leaves."""
     parent = np.zeros(len(left), dtype=np.int64)
     inner = np.flatnonzero(left >= 0)
     parent[left[inner]] = inner

@@ -75,7 +75,7 @@ class _MappedMixture(nn.Module):
         Float64[Tensor, "*members batch k"],
         Float[Tensor, "*members batch"],
     ]:
-        """`(z, membership, distance)`, as of `AutoencodedMixture`."""
+        """Return `(z, membership, distance)`, as `AutoencodedMixture` does."""
         result: tuple[Tensor, Tensor, Tensor] = self.mixture(
             torch.cat([x, self.maps(x)], dim=-1)
         )
@@ -265,6 +265,6 @@ def _maps(net: nn.Module) -> som.SelfOrganisingMaps:
 
 
 def _rows_of_members(run: Run) -> Tensor:
-    """Give rows (members, n, d): of one set that all share, or of one for each."""
+    """Return rows (members, n, d), of one set that all share or one for each."""
     sets = run.x.view(-1, run.n, run.x.shape[-1])
     return sets.expand(len(run.seeds), -1, -1)

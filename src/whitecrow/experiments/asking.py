@@ -50,7 +50,7 @@ class Asking:
 
     @property
     def needs(self) -> frozenset[str]:
-        """What of the fit without labels the strategy reads."""
+        """Return what the strategy reads of the fit without labels."""
         return strategies.get(self.strategy).needs
 
 
@@ -105,7 +105,7 @@ def _check_values(asking: Asking) -> None:
 
 
 def _check_without_fit(asking: Asking, method: str) -> None:
-    """Who cannot be fitted without labels can be told those of random rows."""
+    """Refuse a strategy that needs a fit without labels if there is none."""
     if asking.needs or not asking.questions:
         able = _strategies_without("scores", "embeddings")
         raise DataError(
@@ -116,14 +116,14 @@ def _check_without_fit(asking: Asking, method: str) -> None:
 
 
 def _strategies_without(*inputs: str) -> list[str]:
-    """Strategies that read none of these, and no answers."""
+    """List the strategies that read none of these, and no answers."""
     never = {*inputs, "answers"}
     names = strategies.names()
     return [name for name in names if not strategies.get(name).needs & never]
 
 
 def _abilities(method: str) -> tuple[bool, frozenset[str]]:
-    """Whether a contender learns from labels, and what it says without any."""
+    """Tell whether a contender learns from labels, and what it gives without any."""
     from whitecrow import registry
 
     if method.startswith("reference:"):
@@ -142,7 +142,7 @@ def answers(
     *,
     seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The rows that are asked about, and what training then knows.
+    """Return the rows that are asked about, and the labels that training then knows.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def answers(
     Returns
     -------
     ids : ndarray of int64, shape (k,)
-        Row numbers.
+        Row indices.
     y : ndarray of float64, shape (n,)
         Answers in the public convention, NaN elsewhere.
 

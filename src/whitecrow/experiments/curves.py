@@ -41,7 +41,7 @@ _FAINT = "#c5ccd3"
 
 
 def diagram(rows: Sequence[Sequence[Panel]], title: str = "") -> str:
-    """Curves as SVG text; the panels of a row have the same curves, named on its right.
+    """Draw curves as SVG text; panels of a row share their curves, named on the right.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def diagram(rows: Sequence[Sequence[Panel]], title: str = "") -> str:
 
 
 def _panel(panel: Panel, left: float, top: float) -> list[str]:
-    """Axes and curves; nothing but a title where there are no values."""
+    """Draw axes and curves; nothing but a title where there are no values."""
     points = [point for curve in panel.curves.values() for point in curve.items()]
     parts = [words(left, top - 8, panel.title, "start")]
     if not points:
@@ -113,7 +113,7 @@ def _axes(
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three to seven round numbers around all values.
+    """Choose three to seven round numbers around all values.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _drawn(corners: Sequence[tuple[float, float]], colour: str, dash: str) -> list[str]:
-    """A line through points, with a dot on each."""
+    """Draw a line through points, with a dot on each."""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     line = (
@@ -154,6 +154,6 @@ def _keys(names: Sequence[str], left: float, top: float) -> list[str]:
 
 
 def _look(i: int) -> tuple[str, str]:
-    """Colour and dashes of the i-th curve."""
+    """Return colour and dashes of the i-th curve."""
     dash = _DASHES[i // len(_COLOURS) % len(_DASHES)]
     return _COLOURS[i % len(_COLOURS)], dash

@@ -20,7 +20,7 @@ Records = list[dict[str, Any]]
 def results(
     groups: list[Group], work: Callable[[Group], Records]
 ) -> Iterator[tuple[Group, Records]]:
-    """Each group with its records, as they come in.
+    """Yield each group with its records, as they come in.
 
     The cluster is the one of DASK_SCHEDULER_ADDRESS, else one on this machine.
 

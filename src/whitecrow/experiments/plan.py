@@ -47,7 +47,7 @@ class Task:
 
     @property
     def key(self) -> str:
-        """Hash of everything above but the label."""
+        """Return the hash of all fields but the label."""
         facts = {**asdict(self), "version": VERSION}
         del facts["label"]
         if self.asking is None:  # as in records from before there were questions
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def first(self) -> Task | None:
-        """The fit without labels that is asked; None for who asks nothing.
+        """Return the fit without labels that is asked; None if nothing is asked.
 
         It is the same for all strategies and numbers of questions.
         """
@@ -68,7 +68,7 @@ class Task:
 
     @property
     def group(self) -> str:
-        """What is run together: seeds, or whatever asks the same fit."""
+        """Return a key of what runs together: seeds, or tasks that ask the same fit."""
         if self.first is not None:
             return f"asking {self.first.key}"
         return replace(self, seed=0).key
@@ -95,7 +95,7 @@ class Contender(NamedTuple):
 
 
 def plan(experiment: Experiment) -> list[Task]:
-    """All tasks, set by set, so that a set is read once.
+    """List all tasks, set by set, so that a set is read once.
 
     Examples
     --------
@@ -130,7 +130,7 @@ def plan(experiment: Experiment) -> list[Task]:
 
 
 def shard(tasks: list[Task], index: int, count: int) -> list[Task]:
-    """The part `index` (from 1) of `count`, by hash: the same on every machine.
+    """Return part `index` (from 1) of `count`, by hash: the same on every machine.
 
     Tasks that ask the same fit are in one part.
     """
@@ -143,7 +143,7 @@ def shard(tasks: list[Task], index: int, count: int) -> list[Task]:
 
 
 def contenders(method: MethodSpec) -> Iterator[Contender]:
-    """Every combination of the grid and of the questions.
+    """Yield every combination of the grid and of the questions.
 
     Examples
     --------

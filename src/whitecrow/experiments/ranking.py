@@ -51,7 +51,7 @@ class Ranking:
 
 
 def critical_difference(n_methods: int, n_sets: int, alpha: float = 0.05) -> float:
-    """Distance of average ranks from which on two methods differ.
+    """Compute the distance of average ranks from which on two methods differ.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def _ranks(
 
 
 def groups(ranking: Ranking) -> list[tuple[str, ...]]:
-    """Methods that are not significantly apart, in maximal runs of two or more.
+    """Group methods that are not significantly apart, in maximal runs of two or more.
 
     Examples
     --------
@@ -135,7 +135,7 @@ _WIDTH, _MARGIN, _LINE = 720.0, 200.0, 19.0
 
 
 def diagram(ranking: Ranking, title: str = "") -> str:
-    """A critical-difference diagram as SVG text: one axis, and bars over what is alike.
+    """Draw a critical-difference diagram as SVG text, with bars over what is alike.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def _axis(ranks: Sequence[float], y: float) -> list[str]:
 
 
 def _scale(ranking: Ranking, ranks: Sequence[float]) -> list[str]:
-    """The critical difference as a length on the axis, in the corner."""
+    """Draw the critical difference as a length on the axis, in the corner."""
     low, _ = _ends(ranks)
     length = _x(low + ranking.critical_difference, ranks) - _x(low, ranks)
     label = f"critical difference {ranking.critical_difference:.2f}"
@@ -199,7 +199,7 @@ def _scale(ranking: Ranking, ranks: Sequence[float]) -> list[str]:
 def _leader(
     name: str, value: float, x: float, axis: float, y: float, *, on_left: bool
 ) -> list[str]:
-    """A line from the axis down and out to the name."""
+    """Draw a line from the axis down and out to the name."""
     end = _MARGIN - 14 if on_left else _WIDTH - _MARGIN + 14
     anchor, out = ("end", -4) if on_left else ("start", 4)
     label = f"{escape(name)} {value:.1f}" if on_left else f"{value:.1f} {escape(name)}"

@@ -81,7 +81,7 @@ class Reference(Detector):
 
 
 def reference(name: str, seed: int) -> Reference:
-    """The reference of this name.
+    """Build the reference of this name.
 
     Raises
     ------

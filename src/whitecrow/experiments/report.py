@@ -52,7 +52,7 @@ def markdown(
     records: Records,
     pictures: Mapping[str, str] | None = None,
 ) -> str:
-    """The page of an experiment.
+    """Write the page of an experiment as Markdown.
 
     Parameters
     ----------
@@ -71,6 +71,7 @@ def markdown(
         parts += _ranked(experiment, good, metric, pictures or {})
         parts.append(_table(experiment, good, metric))
     parts += _asked(experiment, good)
+    parts.append(_left_out(good))
     parts += ["## CPU seconds of a fit", _seconds(experiment, good, "fit_seconds")]
     if any("fit_wall_seconds" in record for record in flat):
         wall = _seconds(experiment, good, "fit_wall_seconds")
@@ -82,7 +83,7 @@ def markdown(
 
 
 def comma_separated(experiment: Experiment, records: Records) -> str:
-    """The numbers of the page as CSV: a line for each set, contender and metric."""
+    """Write the page's numbers as CSV: a line for each set, contender and metric."""
     good = _cells(records)
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -110,7 +111,7 @@ _ASKED = ("strategy", "questions", "wrong", "found", "first_fit_cpu_seconds")
 def _line(
     experiment: Experiment, good: Cells, data: str, name: str, metric: str
 ) -> list[str | float | None]:
-    """One line of the CSV; None where there is nothing."""
+    """Return one line of the CSV, None where there is nothing."""
 
     def mean(key: str) -> float | None:
         return _mean(good, name, data, key)
@@ -128,7 +129,7 @@ def _line(
 def _questions(
     good: Cells, data: str, name: str, asking: Asking | None
 ) -> list[str | float | None]:
-    """What a line of the CSV says of the questions."""
+    """Return what a line of the CSV says of the questions."""
     if asking is None:
         return [None] * len(_ASKED)
     return [
@@ -138,7 +139,7 @@ def _questions(
 
 
 def rankings(experiment: Experiment, records: Records) -> dict[str, Ranking]:
-    """Metric -> ranks of the contenders, where there are sets enough.
+    """Rank the contenders by each metric, where there are enough sets.
 
     Contenders that miss a set are left out. Nobody is ranked where the number of
     questions varies: the curves say more than places among many budgets.
@@ -158,7 +159,7 @@ def _rankings(experiment: Experiment, good: Cells) -> dict[str, Ranking]:
 
 
 def _means(experiment: Experiment, good: Cells, metric: str) -> dict[str, list[float]]:
-    """Contenders that have every set -> mean over seeds on each of them."""
+    """Map contenders that have every set to their mean over seeds on each of them."""
     found = {}
     for name in _labels(good):
         values = [_values(good, name, data, metric) for data in experiment.data]
@@ -170,7 +171,7 @@ def _means(experiment: Experiment, good: Cells, metric: str) -> dict[str, list[f
 def _ranked(
     experiment: Experiment, good: Cells, metric: str, pictures: Mapping[str, str]
 ) -> list[str]:
-    """Mean over all sets and average rank, best first, with the diagram."""
+    """Tabulate mean over all sets and average rank, best first, with the diagram."""
     ranking = _rankings(experiment, good).get(metric)
     if ranking is None:
         return []
@@ -202,13 +203,13 @@ def _ranked(
 
 
 def _askings(experiment: Experiment) -> dict[str, Asking]:
-    """Label -> questions, of the contenders that ask."""
+    """Map the labels of contenders that ask to their questions."""
     every = [each for method in experiment.methods for each in contenders(method)]
     return {each.label: each.asking for each in every if each.asking is not None}
 
 
 def _asked(experiment: Experiment, good: Cells) -> list[str]:
-    """Who asked what, and how many of the questions found an anomaly."""
+    """Tabulate who asked what, and how many of the questions found an anomaly."""
     rows = []
     for name, asking in _askings(experiment).items():
         found = [_mean(good, name, data, "found") for data in experiment.data]
@@ -228,8 +229,24 @@ def _asked(experiment: Experiment, good: Cells) -> list[str]:
     return ["## What was asked", text, _grid(head, rows)]
 
 
+def _left_out(good: Cells) -> str:
+    """Say which methods were fitted without known anomalies."""
+    names = {
+        name
+        for (name, _), records in good.items()
+        if any(record.get("n_left_out") for record in records)
+    }
+    if not names:
+        return ""
+    return (
+        f"Fitted without the training rows that are known to be anomalies, as they do "
+        f"not learn from labels: {', '.join(sorted(names))}. `use_labels = false` "
+        "would train on these rows as normal ones."
+    )
+
+
 def budgets(experiment: Experiment, records: Records) -> list[list[Panel]]:
-    """Curves over the number of questions: a row for each method that varies it.
+    """Collect curves over the number of questions: a row for each method varying it.
 
     Each row has a panel for each metric, and one for the anomalies found. Values are
     per cent, mean over all sets; a contender that misses a set has no value.
@@ -252,7 +269,7 @@ def _budgets(experiment: Experiment, good: Cells) -> list[list[Panel]]:
 
 
 def _varies(method: MethodSpec) -> bool:
-    """Whether a method asks several numbers of questions."""
+    """Tell whether a method asks several numbers of questions."""
     return len({asking.questions for asking in method.asking}) > 1
 
 
@@ -262,7 +279,7 @@ _FOUND = "anomalies among the questions"
 def _curves(
     experiment: Experiment, good: Cells, asked: list[Contender], key: str
 ) -> dict[str, dict[int, float]]:
-    """Curve -> questions -> mean over all sets, in per cent."""
+    """Average over all sets, in per cent, by curve and number of questions."""
     curves: dict[str, dict[int, float]] = {}
     for each in asked:
         assert each.asking is not None
@@ -278,7 +295,7 @@ def _curves(
 def _by_questions(
     experiment: Experiment, good: Cells, pictures: Mapping[str, str]
 ) -> list[str]:
-    """A table for each metric, with the number of questions across."""
+    """Tabulate each metric, with the number of questions across."""
     rows = _budgets(experiment, good)
     if not rows:
         return []
@@ -305,7 +322,7 @@ def _leak(metric: str) -> str:
 
 
 def _sources(experiment: Experiment) -> list[str]:
-    """Where the published numbers come from."""
+    """List the sources of the published numbers."""
     methods: dict[str, dict[str, None]] = {}
     for number in experiment.published:
         if number.source:
@@ -317,7 +334,7 @@ def _sources(experiment: Experiment) -> list[str]:
 
 
 def _table(experiment: Experiment, good: Cells, metric: str) -> str:
-    """Mean and standard deviation over seeds in percent; published below in italics."""
+    """Tabulate mean and deviation over seeds in percent; published below in italics."""
     names = _labels(good)
     rows = []
     for name in names:
@@ -337,7 +354,7 @@ def _table(experiment: Experiment, good: Cells, metric: str) -> str:
 
 
 def _printed_row(experiment: Experiment, name: str, metric: str) -> list[list[str]]:
-    """The row of published numbers of a method, if there are any."""
+    """Return the row of published numbers of a method, if there are any."""
     numbers = [_printed(experiment, name, data, metric) for data in experiment.data]
     if not any(numbers):
         return []
@@ -384,19 +401,19 @@ def _labels(good: Cells) -> list[str]:
 
 
 def _values(good: Cells, label: str, data: str, key: str) -> list[float]:
-    """What the records have of it: older ones lack some keys, and NaN is no number."""
+    """Return a key's values, without NaN and without old records that lack the key."""
     found = [record.get(key) for record in good.get((label, data), [])]
     return [value for value in found if value is not None and not math.isnan(value)]
 
 
 def _everywhere(good: Cells, label: str, key: str) -> list[float]:
-    """The values on all sets."""
+    """Return a key's values on all sets."""
     sets = [data for name, data in good if name == label]
     return [value for data in sets for value in _values(good, label, data, key)]
 
 
 def _mean(good: Cells, label: str, data: str, key: str) -> float | None:
-    """Over seeds; None where there is nothing."""
+    """Average a key over seeds; None where there is nothing."""
     values = _values(good, label, data, key)
     return float(np.mean(values)) if values else None
 
@@ -438,7 +455,7 @@ def _seconds(experiment: Experiment, good: Cells, key: str) -> str:
 
 
 def _by_kind(experiment: Experiment, records: Records) -> list[str]:
-    """Share of the rows of each category that are flagged, for sets that name them."""
+    """Tabulate the flagged share of each category, for sets that name categories."""
     parts = []
     for data in experiment.data:
         named = [
@@ -456,7 +473,7 @@ def _by_kind(experiment: Experiment, records: Records) -> list[str]:
 
 
 def _kinds(records: Records) -> str:
-    """The table of a set: categories with what they are, rows, and a column a method.
+    """Tabulate the categories of a set: what they are, rows, and a column a method.
 
     The mean over seeds is of those whose test has the category.
     """
@@ -493,7 +510,7 @@ def _failures(records: Records) -> list[str]:
 
 
 def _wide_grid(head: list[str], rows: list[list[str]]) -> str:
-    """A table with a row for each set where these are more than the contenders."""
+    """Lay out a table, with a row for each set if these outnumber the contenders."""
     if len(head) <= len(rows):
         return _grid(head, rows)
     turned = [list(column) for column in zip(head, *rows, strict=True)]

@@ -22,7 +22,7 @@ __all__ = ["Store", "model_path"]
 
 
 def model_path(models: Path, key: str) -> Path:
-    """Where in a folder of models that of a task is."""
+    """Return the path of a task's model in a folder of models."""
     return models / f"{key}.crow"
 
 
@@ -40,7 +40,7 @@ class Store:
         self.models = Path(folder) / "models"
 
     def has(self, key: str) -> bool:
-        """Whether a task is done, or failed and recorded as such."""
+        """Tell whether a task is done, or failed and recorded as such."""
         return self._path(key).is_file()
 
     def put(self, key: str, record: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class Store:
             ) from error
 
     def has_model(self, key: str) -> bool:
-        """Whether the model of a task is kept."""
+        """Tell whether the model of a task is kept."""
         return model_path(self.models, key).is_file()
 
     def drop(self, key: str) -> None:
@@ -66,11 +66,11 @@ class Store:
         self._path(key).unlink(missing_ok=True)
 
     def read(self, keys: Iterable[str]) -> list[dict[str, Any]]:
-        """The records of these tasks, in their order, without those missing."""
+        """Read the records of these tasks, in their order, without those missing."""
         return [self.get(key) for key in keys if self.has(key)]
 
     def get(self, key: str) -> dict[str, Any]:
-        """One record."""
+        """Read one record."""
         # ParquetFile: a folder reader would take the name for a partition.
         with pq.ParquetFile(self._path(key)) as file:
             record: dict[str, Any] = file.read().to_pylist()[0]

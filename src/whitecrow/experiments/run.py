@@ -151,7 +151,7 @@ def _check_models(tasks: list[Task], store: Store) -> None:
 
 
 def run_task(task: Task) -> Record:
-    """The record of one task; a failure is a record with `error`.
+    """Run one task and return its record; a failure is a record with `error`.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def run_task(task: Task) -> Record:
 def _results(
     groups: list[list[Task]], work: Work, jobs: int, engine: str
 ) -> Iterator[tuple[list[Task], Iterable[Record]]]:
-    """Each group with its records: one by one here, all at once from elsewhere."""
+    """Yield each group with its records: one by one here, all at once elsewhere."""
     whole = functools.partial(_listed, work)
     if engine == "dask":
         from whitecrow.experiments.dask_engine import results
@@ -190,7 +190,7 @@ def _listed(work: Work, group: list[Task]) -> list[Record]:
 def _run_group(
     group: list[Task], models: Path | None = None, test_only: bool = False
 ) -> Iterator[Record]:
-    """Records of tasks that differ in their seed, or ask the same fit."""
+    """Run tasks that differ in their seed, or ask the same fit, and yield records."""
     work: Callable[..., Record] = _evaluated if test_only else _fitted
     if group[0].first is not None and not test_only:
         work = functools.partial(_told, _First(group[0].first))
@@ -218,7 +218,7 @@ def _fitted(task: Task, models: Path | None) -> Record:
     made = problem(task)
     detector = _detector(task, made.X_train[0].size)
     clock = _Clock()
-    detector.fit(made.X_train, _known(task, detector, made))
+    detector.fit(*_training(task, detector, made))
     return _finish(task, made, detector, clock.read(), models)
 
 
@@ -271,7 +271,7 @@ class _First:
 
 
 def _told(first: _First, task: Task, models: Path | None) -> Record:
-    """The record of a contender with the answers to its questions.
+    """Fit a contender with the answers to its questions, and return its record.
 
     `fit_seconds` are those of the last fit; `first_fit_seconds` those of the one that
     was asked, which several tasks may share, and 0 where nothing was.
@@ -298,7 +298,7 @@ def _asked(n_known: int, found: int, seconds: float) -> dict[str, float]:
 
 
 def _evaluated(task: Task, models: Path) -> Record:
-    """The record of a model from its file, which knows of its fit too."""
+    """Evaluate a model from its file, which knows of its fit too."""
     from whitecrow import saving
 
     bundle = saving.load_bundle(model_path(models, task.key))
@@ -312,7 +312,7 @@ class _Clock:
         self.cpu, self.wall = time.process_time(), time.perf_counter()
 
     def read(self, runs: int = 1) -> dict[str, float]:
-        """Seconds of each of several runs."""
+        """Return the seconds since the start, divided among the runs."""
         return {
             "fit_seconds": (time.process_time() - self.cpu) / runs,
             "fit_wall_seconds": (time.perf_counter() - self.wall) / runs,
@@ -326,7 +326,7 @@ def _finish(
     seconds: dict[str, float],
     models: Path | None,
 ) -> Record:
-    """The record of a fitted detector, which is kept where there is a folder for it."""
+    """Return the record of a fitted detector, saved where there is a folder for it."""
     record = _record(task, made, detector, seconds)
     if models is not None:
         from whitecrow import saving
@@ -338,7 +338,7 @@ def _finish(
 
 
 def _stacked(group: list[Task], models: Path | None) -> list[Record]:
-    """All seeds of a deep method as one batched network.
+    """Fit all seeds of a deep method as one batched network.
 
     Raises
     ------
@@ -351,7 +351,7 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     if not isinstance(detector, DeepDetector):
         raise DataError("not a deep method")
     problems = [problem(task) for task in group]
-    sets = [(made.X_train, _known(group[0], detector, made)) for made in problems]
+    sets = [_training(group[0], detector, made) for made in problems]
     clock = _Clock()
     fits = fit_seeds(detector, sets, [task.seed for task in group])
     seconds = clock.read(len(group))
@@ -378,7 +378,7 @@ def _detector(task: Task, n_features: int | None = None) -> Any:
 
 
 def _untoml(value: Any) -> Any:
-    """TOML's lists as tuples, and `{method = NAME, ...}` as a detector (for LOE)."""
+    """Turn TOML's lists into tuples, `{method = NAME, ...}` into a detector (LOE)."""
     if isinstance(value, list):
         return tuple(_untoml(one) for one in value)
     if isinstance(value, dict) and "method" in value:
@@ -390,7 +390,7 @@ def _untoml(value: Any) -> Any:
 
 
 def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
-    """A detector of PyOD under our contract, with the same seed."""
+    """Build a detector of PyOD under our contract, with the same seed."""
     import importlib
     import inspect
 
@@ -408,9 +408,19 @@ def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
 _PYOD = {"AutoEncoder": "auto_encoder", "DeepSVDD": "deep_svdd"}
 
 
-def _known(task: Task, detector: Any, made: Problem) -> NDArray[np.float64] | None:
-    wanted = detector.uses_labels if task.use_labels is None else task.use_labels
-    return made.y_train if wanted else None
+def _training(
+    task: Task, detector: Any, made: Problem
+) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Give rows and labels as a method trains on them.
+
+    One that does not learn from labels is fitted without known anomalies, as
+    `NormalsOnly` does; with `use_labels = false` they are unknown to every method.
+    """
+    if task.use_labels is False:
+        return made.X_train, None
+    if detector.uses_labels or task.use_labels:
+        return made.X_train, made.y_train
+    return made.X_train[made.y_train != labels.ANOMALY], None
 
 
 def _record(
@@ -431,6 +441,7 @@ def _record(
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
+        "n_left_out": len(made.X_train) - len(_training(task, detector, made)[0]),
         **seconds,
         "score_seconds": score_seconds,
         "recall_by_kind": json.dumps(_recalls(made, scores >= at_share)),
@@ -457,7 +468,7 @@ def _scored(
 
 
 def _recalls(made: Problem, flagged: NDArray[np.bool_]) -> dict[str, list[float]]:
-    """Category -> [rows, share flagged, share of anomalies], at the true share."""
+    """Map categories to [rows, share flagged, share odd], at the true share."""
     if made.kinds is None:
         return {}
     odd = made.y_test == labels.ANOMALY
@@ -482,7 +493,7 @@ def _facts(task: Task) -> Record:
 
 
 def problem(task: Task) -> Problem:
-    """Read, split and encode; rows of a picture set as they are."""
+    """Read, split and encode the data of a task; pictures stay as they are."""
     data, truth, kinds = _load(task.data)
     chosen = _cut(data.shape[0], task.max_rows, task.seed)
     if task.protocol["name"] == "one_vs_rest":
@@ -508,7 +519,7 @@ def problem(task: Task) -> Problem:
 
 
 def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
-    """Some classes of a set are normal, all others anomalies."""
+    """Take some classes of a set as normal, all others as anomalies."""
     from whitecrow.data.protocols.one_vs_rest import truth_of
 
     if kinds is None:
@@ -568,7 +579,7 @@ def _load(
 
 
 def _kinds(source: TableSource) -> NDArray[np.str_] | None:
-    """Give the label column as classes, where it holds words."""
+    """Return the label column as classes, where it holds words."""
     if source.rule.column is None:
         return None
     words = source.file.read().column(source.rule.column).combine_chunks()
@@ -580,7 +591,7 @@ def _kinds(source: TableSource) -> NDArray[np.str_] | None:
 def _encode(
     data: pa.Table | NDArray[np.uint8], parts: list[NDArray[Any]]
 ) -> list[NDArray[Any]]:
-    """The rows of each part; the encoding is that of the first, the training rows."""
+    """Fit the encoding to the first part, the training rows, and encode all parts."""
     if isinstance(data, np.ndarray):
         return [data[part] for part in parts]
     from whitecrow.data.kinds.table import TableEncoder

@@ -69,7 +69,8 @@ class MethodSpec:
     for_data : mapping
         Set -> constructor arguments that hold there only.
     use_labels : bool or None
-        Hand known labels to the method; None: if it learns from labels.
+        Hand known labels to the method; None: if it learns from labels, and else fit
+        it without known anomalies; False: labels are unknown to it.
     most_seeds : int or None
         A slow contender has only the first so many seeds; the report marks it.
     asking : tuple of Asking
@@ -149,7 +150,7 @@ class Experiment:
 
 
 def leak_of(metric: str) -> str:
-    """What the threshold of a metric reads of the truth that it is judged by.
+    """Say what the threshold of a metric reads of the truth that judges it.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def load(path: str | Path) -> Experiment:
 
 
 def parse(content: Mapping[str, Any]) -> Experiment:
-    """An experiment from the content of a file.
+    """Build an experiment from the content of a file.
 
     Examples
     --------
@@ -213,7 +214,7 @@ def parse(content: Mapping[str, Any]) -> Experiment:
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """Every choice of one value for each key; the last key changes first.
+    """Yield every choice of one value for each key; the last key changes first.
 
     Examples
     --------

@@ -13,7 +13,7 @@ ACCENT = "#b3541e"
 def picture(
     parts: Iterable[str], *, width: float, height: float, title: str, size: int = 13
 ) -> str:
-    """A whole picture on white.
+    """Draw a whole picture on white.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def stroke(
     colour: str = INK,
     dash: str = "",
 ) -> str:
-    """A straight line; `dash` as in SVG."""
+    """Draw a straight line; `dash` as in SVG."""
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
@@ -61,7 +61,7 @@ def stroke(
 
 
 def words(x: float, y: float, text: str, anchor: str, weight: str = "400") -> str:
-    """Text; `anchor` is the end of it that is at `x`: start, middle or end."""
+    """Write text whose `anchor` (start, middle or end) is at `x`."""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-weight="{weight}" '
         f'fill="{INK}">{escape(text)}</text>'
@@ -69,7 +69,7 @@ def words(x: float, y: float, text: str, anchor: str, weight: str = "400") -> st
 
 
 def escape(text: str) -> str:
-    """Text that is no markup.
+    """Escape text for markup.
 
     Examples
     --------

@@ -35,14 +35,14 @@ class Curve:
     values: Floats
 
     def at(self, budget: int) -> float:
-        """The last value within a budget; NaN before the first."""
+        """Return the last value within a budget; NaN before the first."""
         place = int(np.searchsorted(self.questions, budget, side="right")) - 1
         return float(self.values[place]) if place >= 0 else float("nan")
 
     def area(self) -> float:
-        """Mean height of the curve between its first and its last question.
+        """Return the mean height of the curve from its first to its last question.
 
-        Trapezoids; the value itself where there is one point only.
+        The area is that of trapezoids; a single point gives its own value.
         """
         if len(self.questions) == 1:
             return float(self.values[0])
@@ -66,13 +66,13 @@ class Discovery:
     ideal: Curve
 
     def area(self) -> float:
-        """Area under `found` as a share of that under `ideal`; 1 is the best."""
+        """Return the area under `found` as a share of that under `ideal`."""
         ideal = self.ideal.values.sum()
         return float(self.found.values.sum() / ideal) if ideal else float("nan")
 
 
 def discovery(asked: ArrayLike, y: ArrayLike, score: ArrayLike) -> Discovery:
-    """Discovery curves of a session whose truth is known.
+    """Compute the discovery curves of a session whose truth is known.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def discovery(asked: ArrayLike, y: ArrayLike, score: ArrayLike) -> Discovery:
 
 
 def detection(questions: ArrayLike, quality: ArrayLike) -> Curve:
-    """A detection curve from measurements.
+    """Build a detection curve from measurements.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def auroc_interval(y: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> In
 
 
 def _lower(here: float, m: int, n: int, z: float) -> float:
-    """The lower end, by halving."""
+    """Find the lower end by bisection."""
     low, high = 0.0, here
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -106,7 +106,7 @@ def _lower(here: float, m: int, n: int, z: float) -> float:
 
 
 def _variance(theta: float, m: int, n: int) -> float:
-    """The variance of an AUROC whose true value is theta."""
+    """Compute the variance of an AUROC whose true value is theta."""
     k = (m + n) / 2 - 1
     spread = 1 + k * (1 - theta) / (2 - theta) + k * theta / (1 + theta)
     return theta * (1 - theta) * spread / (m * n)

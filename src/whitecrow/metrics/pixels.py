@@ -68,7 +68,7 @@ class PixelQuality:
     n_regions: int
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """Plain numbers, for `--json`."""
+        """Return plain numbers, for `--json`."""
         return asdict(self)
 
 
@@ -126,7 +126,7 @@ def evaluate_pixels(
 
 
 def regions(masks: Bools) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Sizes of the regions, and to which one each marked pixel belongs.
+    """Find the sizes of the regions, and to which one each marked pixel belongs.
 
     Pixels that touch, if only by their corners, are of one region.
 
@@ -183,7 +183,7 @@ class _Curve:
         return self.found / (self.found + self.wrong)
 
     def below(self, limit: float, height: Scores) -> tuple[Scores, Scores] | None:
-        """Corners (rate, height) of a curve up to a rate, its height from 0 to 1.
+        """Return corners (rate, height) of a curve up to a rate, its height 0 to 1.
 
         Between two scores of marked pixels only clear ones are passed: the curve runs
         flat. At a score, it rises upright or, with ties, aslant.

@@ -43,22 +43,22 @@ class Quality:
 
     @property
     def share(self) -> float:
-        """Share of anomalies among the labelled rows: AP of a random ranking."""
+        """Return the share of labelled anomalies: the AP of a random ranking."""
         return self.n_anomalies / self.n_labelled
 
     @property
     def precision(self) -> float | None:
-        """Share of anomalies among the flagged rows; None if nothing is flagged."""
+        """Return the share of anomalies among flagged rows; None if none is flagged."""
         n_flagged = self.true_positives + self.false_positives
         return self.true_positives / n_flagged if n_flagged else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the anomalies that are flagged; None if there are none."""
+        """Return the share of the anomalies that are flagged; None without any."""
         return self.true_positives / self.n_anomalies if self.n_anomalies else None
 
     def to_dict(self) -> dict[str, float | int | list[float] | None]:
-        """Plain numbers, for `--json`."""
+        """Return plain numbers, for `--json`."""
         return {
             "labelled": self.n_labelled,
             "anomalies": self.n_anomalies,
@@ -79,7 +79,7 @@ def evaluate(
     scores: NDArray[np.float64],
     flagged: NDArray[np.bool_],
 ) -> Quality | None:
-    """Quality on the labelled rows; None if no row has a label.
+    """Measure quality on the labelled rows; None if no row has a label.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def _interval(
 
 
 def beside_chance(auroc: float) -> str:
-    """Say of an AUROC below 0.5 that the ranking misleads; "" of any other.
+    """Say that the ranking misleads if its AUROC is below 0.5; else return "".
 
     Examples
     --------
@@ -126,7 +126,7 @@ def beside_chance(auroc: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with the digits that matter.
+    """Write a share in per cent, with the digits that matter.
 
     Examples
     --------

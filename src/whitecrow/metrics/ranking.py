@@ -51,7 +51,7 @@ class Flagged(NamedTuple):
 def checked(
     y: ArrayLike, score: ArrayLike, metric: str, *, both: bool = True
 ) -> tuple[Bools, Scores]:
-    """Truth and scores of the labelled rows, or an error that says what is wrong.
+    """Check truth and scores, and return those of the labelled rows.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def checked(
 
 
 def auroc(y: ArrayLike, score: ArrayLike) -> float:
-    """Chance that an anomaly scores above a normal row, ties counting half.
+    """Compute the chance that an anomaly scores above a normal row; ties count half.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def auroc(y: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precision(y: ArrayLike, score: ArrayLike) -> float:
-    """Mean precision over the anomalies in order of score (AUPR without interpolation).
+    """Average precision over the anomalies by score (AUPR without interpolation).
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def average_precision(y: ArrayLike, score: ArrayLike) -> float:
 
 
 def precision_at(y: ArrayLike, score: ArrayLike, k: int | None = None) -> float:
-    """Share of anomalies among the k rows with the highest scores.
+    """Compute the share of anomalies among the k rows with the highest scores.
 
     Rows that tie for the last places count with the share of them that fits, so that
     the result does not depend on the order of the rows.
@@ -186,9 +186,9 @@ def precision_at(y: ArrayLike, score: ArrayLike, k: int | None = None) -> float:
 
 
 def best_f1(y: ArrayLike, score: ArrayLike) -> tuple[float, float]:
-    """The highest F1 of any threshold, and the lowest flagged score that gives it.
+    """Find the highest F1 of any threshold, and the lowest flagged score that gives it.
 
-    An oracle: it chooses the threshold with the labels it is judged by.
+    This is an oracle: it chooses the threshold with the labels it is judged by.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def best_f1(y: ArrayLike, score: ArrayLike) -> tuple[float, float]:
 
 
 def trivial_f1(y: ArrayLike) -> float:
-    """F1 of flagging every row: 2 p / (1 + p) for a share p of anomalies.
+    """Compute the F1 of flagging every row: 2 p / (1 + p) for a share p of anomalies.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def trivial_f1(y: ArrayLike) -> float:
 
 
 def flagged(y: ArrayLike, score: ArrayLike, threshold: float) -> Flagged:
-    """Precision, recall and F1 when rows with score >= threshold are flagged.
+    """Compute precision, recall and F1 when rows with score >= threshold are flagged.
 
     Precision is 0 where nothing is flagged.
 
@@ -264,7 +264,7 @@ def flagged(y: ArrayLike, score: ArrayLike, threshold: float) -> Flagged:
 def percentile_threshold(
     score: ArrayLike, share: float, *, whole: bool = True
 ) -> float:
-    """The score percentile that leaves a share of the rows above it.
+    """Return the score percentile that leaves a share of the rows above it.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def percentile_threshold(
 
 
 def percentile_grid(normal_share: float, *, size: int = 100) -> Scores:
-    """Percentiles within 5 points of the share of normal rows, at most 100.
+    """List percentiles within 5 points of the share of normal rows, at most 100.
 
     Parameters
     ----------
@@ -325,9 +325,9 @@ def percentile_grid(normal_share: float, *, size: int = 100) -> Scores:
 
 
 def searched_threshold(y: ArrayLike, score: ArrayLike) -> float:
-    """The threshold of `percentile_grid` with the best F1 (the lowest of equals).
+    """Find the threshold of `percentile_grid` with the best F1 (the lowest of equals).
 
-    To be used on labelled rows that are not the test rows; the published protocol takes
+    Use it on labelled rows that are not the test rows; the published protocol takes
     20 % of the test and judges by the rest.
 
     Parameters
@@ -356,7 +356,7 @@ def searched_threshold(y: ArrayLike, score: ArrayLike) -> float:
 
 
 def summary(y: ArrayLike, score: ArrayLike) -> dict[str, float]:
-    """All that one looks at first, as plain numbers.
+    """Compute all that one looks at first, as plain numbers.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class Scored:
 
     @property
     def both(self) -> tuple[Codes, Scores]:
-        """Truth and scores of training and test rows together."""
+        """Return truth and scores of training and test rows together."""
         y = np.concatenate([self.y_train, self.y_test])
         return y, np.concatenate([self.train, self.test])
 
@@ -87,7 +87,7 @@ class Protocol:
 
 
 def outcomes(scored: Scored) -> dict[str, float]:
-    """Precision, recall, F1 and threshold of each protocol, as plain numbers.
+    """Compute precision, recall, F1 and threshold of each protocol.
 
     Returns
     -------

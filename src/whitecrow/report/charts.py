@@ -71,7 +71,7 @@ class Histogram:
     high: float
 
     def place(self, score: float) -> float:
-        """Position of a score in percent, within the chart."""
+        """Return the position of a score in percent, within the chart."""
         if self.is_log:
             score = float(np.log(score)) if score > 0 else self.low
         return _percent(score, self.low, self.high)
@@ -139,11 +139,11 @@ class Strip:
     levels: dict[str, tuple[float, float]] | None = None
 
     def place(self, value: float) -> float:
-        """Position of a number in percent, within the chart."""
+        """Return the position of a number in percent, within the chart."""
         return _percent(value, self.low, self.high)
 
     def is_beyond(self, value: float) -> bool:
-        """Whether a number lies outside the chart."""
+        """Tell whether a number lies outside the chart."""
         return not self.low <= value <= self.high
 
 
@@ -191,7 +191,7 @@ def _wide_enough(low: float, high: float, bins: int) -> tuple[float, float]:
 
 
 def _strip_edges(values: Floats, left: float, right: float) -> Floats:
-    """Bins of equal width; around each of them, where there are few whole numbers."""
+    """Return bins of equal width, around each of the whole numbers if these are few."""
     first, last = np.floor(left), np.ceil(right)
     counted = last - first < STRIP_BINS and max(abs(first), abs(last)) < 2.0**52
     if counted and (values == np.round(values)).all():
@@ -260,7 +260,7 @@ class Timeline:
     counts: list[int]
 
     def place(self, seconds: float) -> float:
-        """Position of a moment in percent, within the chart."""
+        """Return the position of a moment in percent, within the chart."""
         return _percent(seconds, self.start, self.start + self.step * len(self.counts))
 
 
@@ -350,7 +350,7 @@ def _dots(top: Floats) -> str:
 
 
 def _edges(values: Floats, at: float) -> Floats:
-    """Bins of equal width, one of whose edges is the threshold where it can be."""
+    """Return bins of equal width, one of whose edges is the threshold if possible."""
     low, high = min(float(values.min()), at), max(float(values.max()), at)
     if high <= low:
         return np.linspace(*_wide_enough(low - 0.5, high + 0.5, BINS), BINS + 1)
@@ -392,7 +392,7 @@ def _silhouette(x: Floats, heights: Floats) -> str:
 def _score_ticks(
     low: float, high: float, *, is_log: bool, most: int = 6
 ) -> list[tuple[float, str]]:
-    """Round scores between the edges, which are logarithms where `is_log`."""
+    """Choose round scores between the edges, which are logarithms where `is_log`."""
     if is_log:
         return _log_ticks(float(np.exp(low)), float(np.exp(high)), most)
     return _ticks(low, high, most)
@@ -445,7 +445,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 
 def _time_ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
-    """Round moments between two, in seconds since 1970."""
+    """Choose round moments between two, in seconds since 1970."""
     span = high - low
     step = next((s for s in _STEPS if span / s <= most), None)
     if span < most / 2:

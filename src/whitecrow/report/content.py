@@ -144,7 +144,7 @@ def _method(result: Findings) -> dict[str, Any]:
 
 
 def _notes(result: Findings, level: int) -> list[NoteView]:
-    """Notes of a level; what is ordinary about a column is told beside its chart."""
+    """List notes of a level; ordinary ones on a column are told beside its chart."""
     wanted = [
         note
         for note in result.notes
@@ -161,7 +161,7 @@ def _notes(result: Findings, level: int) -> list[NoteView]:
 
 
 def note_view(text: str, remedy: str) -> NoteView:
-    """Part a remedy into what is said and what is typed.
+    """Split a remedy into what is said and what is typed.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def _columns(result: Findings, view: TableView) -> list[dict[str, Any]]:
 
 
 def _words(result: Findings, column: str) -> dict[str, str]:
-    """Words of the file for true and false, where a column has them."""
+    """Return the file's words for true and false, where a column has them."""
     encoder, rows = result.model.encoder, result.rows
     assert encoder is not None
     assert isinstance(rows, TableRows)
@@ -301,7 +301,7 @@ def _timeline(result: Findings) -> tuple[dict[str, Any] | None, dict[str, Any] |
 def _bands(
     result: Findings, chart: charts.Timeline, moments: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    """Episodes on the time axis, in the order of time."""
+    """List the episodes on the time axis, in the order of time."""
     bands = []
     for index, group in enumerate(result.groups):
         if group.column is None:
@@ -360,7 +360,7 @@ def _pr(odd: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:
 
 
 def _point(quality: Quality) -> dict[str, float] | None:
-    """Where the threshold lies on both curves."""
+    """Return where the threshold lies on both curves."""
     n_normal = quality.n_labelled - quality.n_anomalies
     if quality.precision is None or quality.recall is None or not n_normal:
         return None

@@ -49,7 +49,7 @@ class Pool:
 
     @property
     def words(self) -> list[str]:
-        """The strings, each at its number."""
+        """Return the strings, each at its number."""
         return list(self._places)
 
 
@@ -80,7 +80,7 @@ def cut_to(text: str, most: int) -> str:
 
 
 def order_code(cells: Sequence[str], numbers: NDArray[np.float64] | None) -> str:
-    """How the script sorts a column: "t" as text, "n" as plain numbers, or by ranks.
+    """Tell how the script sorts a column: "t" as text, "n" as numbers, or by ranks.
 
     The script parses nothing but plain numbers, and these only where it would get
     what the encoder got: money, dates and decimal commas come with their ranks.
@@ -129,11 +129,11 @@ _BASE = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz{"
 
 
 def _digits(rank: int) -> str:
-    """Two characters whose order as text is the order of the ranks."""
+    """Write a rank as two characters that sort as text in the order of ranks."""
     high, low = divmod(min(rank, 4095), 64)
     return _BASE[high] + _BASE[low]
 
 
 def size(value: Mapping[str, Any] | Sequence[Any] | str) -> int:
-    """Bytes that a value takes on the page."""
+    """Return the number of bytes that a value takes on the page."""
     return len(dumps(value).encode())

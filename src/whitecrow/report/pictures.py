@@ -54,7 +54,7 @@ def picture_view(result: Findings, rows: PictureRows) -> dict[str, Any]:
 
 
 def is_small(images: NDArray[np.uint8]) -> bool:
-    """Whether pictures are so small that their pixels should stay sharp."""
+    """Tell whether pictures are so small that their pixels should stay sharp."""
     return max(images.shape[2:]) <= 48
 
 
@@ -65,7 +65,7 @@ def _wanted(result: Findings) -> list[int]:
 
 
 def _missed(result: Findings) -> list[int]:
-    """Labelled anomalies below the threshold, the highest score first."""
+    """List labelled anomalies below the threshold, the highest score first."""
     codes = result.rows.codes
     if codes is None or not result.top:
         return []
@@ -121,7 +121,7 @@ def _size(images: NDArray[np.uint8]) -> str:
 
 
 def _kinds(result: Findings, rows: PictureRows) -> list[dict[str, Any]]:
-    """How each kind of picture fared, where the folders name kinds."""
+    """Summarise how each kind of picture fared, where the folders name kinds."""
     kinds, codes = np.array(rows.kinds), rows.codes
     names = sorted(set(rows.kinds))
     if codes is None or len(names) < 2:

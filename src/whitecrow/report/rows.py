@@ -109,7 +109,7 @@ def table_view(
 
 
 def truth_of(result: Findings, row: int) -> str:
-    """Give the label of a row in a word; "" if it has none."""
+    """Return the label of a row in a word; "" if it has none."""
     codes = result.rows.codes
     if codes is None or codes[row] == labels.UNLABELLED:
         return ""
@@ -117,7 +117,7 @@ def truth_of(result: Findings, row: int) -> str:
 
 
 def bits_of(usual: str) -> tuple[str, ...]:
-    """Parts of a sentence between which a line may break."""
+    """Split a sentence where a line may break."""
     return tuple(re.split(r"(?<=[,;]) ", usual))
 
 
@@ -143,7 +143,7 @@ class _Maker:
 
     @cached_property
     def orders(self) -> dict[str, str]:
-        """How the script sorts each column."""
+        """Tell how the script sorts each column."""
         return {
             name: island.order_code(column, self.numbers.get(name))
             for name, column in self.cells.items()
@@ -155,13 +155,13 @@ class _Maker:
 
     @cached_property
     def axis(self) -> str | None:
-        """The column with the time of a row, where it is not its name."""
+        """Return the column with the time of a row, where it is not its name."""
         moment = self.encoder.moment_
         return None if moment in self.identifiers else moment
 
     @cached_property
     def most(self) -> float:
-        """The largest share of a reason, for the length of its bar."""
+        """Return the largest share of a reason, for the length of its bar."""
         shares = (r.share for rs in self.result.reasons.values() for r in rs)
         return max(shares, default=1.0)
 
@@ -171,14 +171,14 @@ class _Maker:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """Median and highest score."""
+        """Return the median and the highest score."""
         return float(np.median(self.result.scores)), float(self.result.scores.max())
 
     def symbol(self, column: str) -> str:
         return f"s{self.places[column]}"
 
     def first_columns(self, counts: Counter[str]) -> list[str]:
-        """All columns, those that a reader misses most first."""
+        """Order all columns, those that a reader misses most first."""
         first = [*self.identifiers, *(name for name, _ in counts.most_common())]
         moment = self.encoder.moment_
         first += [moment] if moment else []
@@ -275,7 +275,7 @@ class _Maker:
         return [column, round(one.share, 3), pool[one.text], pool[one.usual], where]
 
     def groups(self) -> list[list[int]]:
-        """For each group, the places of its rows that the page can show."""
+        """Return the places of each group's rows that the page can show."""
         places = {row: place for place, row in enumerate(self.rows)}
         return [
             [places[row] for row in group.rows if row in places]
@@ -292,7 +292,7 @@ def _numbers(encoder: TableEncoder, frame: pa.Table) -> dict[str, NDArray[np.flo
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
-    """Cells as in the file, "" where there is none."""
+    """Return cells as in the file, "" where there is none."""
     return [_text(value) for value in column.to_pylist()]
 
 
@@ -305,7 +305,7 @@ def _text(value: Any) -> str:
 def _fitting(
     cells: Mapping[str, list[str]], orders: Mapping[str, str], first: Sequence[str]
 ) -> tuple[dict[str, list[str]], int | None]:
-    """Cells of the columns that fit on the page, cut if that makes all of them fit."""
+    """Choose the columns that fit on the page, cut if that makes all of them fit."""
     budget = max(CELLS_BUDGET - COLUMN_COST * len(cells), LEAST_BUDGET)
     longest = max(
         (len(cell) for column in cells.values() for cell in column), default=0

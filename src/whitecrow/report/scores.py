@@ -40,7 +40,7 @@ def score_text(score: float, spread: float) -> str:
 
 
 def spread(scores: NDArray[np.float64]) -> float:
-    """Width of the middle nine tenths of the scores."""
+    """Return the width of the middle nine tenths of the scores."""
     low, high = np.quantile(scores, [0.05, 0.95])
     return float(high - low)
 
@@ -110,7 +110,7 @@ def static_cuts(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shares(result: Findings) -> NDArray[np.float64]:
-    """Shares with two digits, from one row on."""
+    """Choose shares with two digits, from one row on."""
     n = len(result.scores)
     if n < 4:
         return np.empty(0)
@@ -122,7 +122,7 @@ def _shares(result: Findings) -> NDArray[np.float64]:
 
 
 def _is_training(result: Findings) -> bool:
-    """Whether the threshold was set by the scores of the ranked rows."""
+    """Tell whether the threshold was set by the scores of the ranked rows."""
     return bool(result.model.info.get("rows", len(result.scores)) == len(result.scores))
 
 

@@ -112,7 +112,7 @@ def place_in(strip: charts.Strip | None, value: Any, number: float) -> Mark:
 def usual_text(
     summary: Mapping[str, Any] | None, words: Mapping[str, str] | None = None
 ) -> str:
-    """Say the usual values of a column in a few words.
+    """Describe the usual values of a column in a few words.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def undump(data: bytes) -> Any:
 
 
 def _walk(value: Any, seen: set[int]) -> Iterator[BaseEstimator]:
-    """All estimators inside of a value."""
+    """Yield all estimators inside a value."""
     if id(value) in seen:
         return
     seen.add(id(value))

@@ -106,7 +106,7 @@ def save(
 
 
 def load(path: str | Path) -> Detector:
-    """The detector in a file that `save` wrote; see `load_bundle` for the rest.
+    """Load the detector in a file that `save` wrote; see `load_bundle` for the rest.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def load(path: str | Path) -> Detector:
 
 
 def load_bundle(path: str | Path) -> Bundle:
-    """Everything in a file that `save` wrote.
+    """Load everything in a file that `save` wrote.
 
     Raises
     ------
@@ -197,7 +197,7 @@ class _Writer:
         return {**parts, **self.skops}
 
     def _value(self, value: Any, key: str) -> dict[str, Any]:
-        """One fitted attribute as `{kind: ...}`."""
+        """Describe one fitted attribute as `{kind: ...}`."""
         if _is_detector(value):
             return {"detector": self.describe(value, prefix=f"{key}/")}
         if _are_detectors(value):
@@ -244,7 +244,7 @@ class _Writer:
         return _plain(value, key)
 
     def _settings(self, detector: Detector, prefix: str) -> dict[str, Any]:
-        """An unfitted detector given as a parameter."""
+        """Describe an unfitted detector given as a parameter."""
         name = type(detector).__name__
         _home(name)
         parameters = {
@@ -315,12 +315,12 @@ class _Reader:
 
 
 def _is_detector(value: Any) -> bool:
-    """Whether a class of the registry made it: only those have scores of this name."""
+    """Tell whether a class of the registry made it: only those have such scores."""
     return hasattr(type(value), "anomaly_score") and hasattr(value, "get_params")
 
 
 def _are_detectors(value: Any) -> bool:
-    """Whether it is a list or tuple of detectors, and of nothing else."""
+    """Tell whether it is a list or tuple of detectors, and of nothing else."""
     return (
         isinstance(value, list | tuple)
         and len(value) > 0
@@ -333,13 +333,13 @@ def _sequence(value: Any) -> str:
 
 
 def _fixed(value: Any) -> Any:
-    """None for a generator: it has moved on since, so a file cannot repeat it."""
+    """Replace a generator by None: it has moved on, so a file cannot repeat it."""
     moving = isinstance(value, np.random.RandomState | np.random.Generator)
     return None if moving else value
 
 
 def _plain(value: Any, key: str) -> dict[str, Any]:
-    """A JSON value, with tuples and numpy scalars told apart."""
+    """Describe a value for JSON; tuples stay tuples, numpy scalars become Python's."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, tuple):
@@ -354,7 +354,7 @@ def _plain(value: Any, key: str) -> dict[str, Any]:
 
 
 def _unplain(value: dict[str, Any], read: Callable[[int, Any], Any]) -> Any:
-    """What `_plain` described; `read` gets place and description of each item."""
+    """Rebuild what `_plain` described; `read` gets place and content of each item."""
     if "tuple" in value:
         return tuple(read(i, item) for i, item in enumerate(value["tuple"]))
     if "list" in value:

@@ -167,7 +167,7 @@ def _can_be_saved(detector: Detector) -> bool:
 
 
 def _rows(n: int, seed: int, *, anomalies: int = 0) -> tuple[Array, Array]:
-    """Rows near a plane in 8 dimensions, centred; anomalies are off the plane."""
+    """Draw centred rows near a plane in 8 dimensions; anomalies are off the plane."""
     rng = np.random.default_rng(seed)
     directions = np.random.default_rng(0).normal(size=(2, 8))
     directions /= np.linalg.norm(directions, axis=0)
@@ -177,7 +177,7 @@ def _rows(n: int, seed: int, *, anomalies: int = 0) -> tuple[Array, Array]:
 
 
 def _hidden_cluster(n: int, seed: int) -> tuple[Array, Array]:
-    """Normal rows all around, and in their midst a cluster that only labels tell."""
+    """Draw normal rows, and in their midst a cluster that only labels reveal."""
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(n, 8)), np.zeros(n)
     y[: n // 8] = 1
@@ -186,7 +186,7 @@ def _hidden_cluster(n: int, seed: int) -> tuple[Array, Array]:
 
 
 def _some_labels(y: Array) -> Array:
-    """Two thirds of the anomalies and a fifth of the rest stay labelled."""
+    """Keep the labels of two thirds of the anomalies and a fifth of the rest."""
     known = np.where(y == 1, np.arange(len(y)) % 3 > 0, np.arange(len(y)) % 5 == 0)
     return np.where(known, y, np.nan)
 
@@ -196,7 +196,7 @@ def _pictures(n: int) -> Array:
 
 
 def _training_rows(detector: Detector) -> Array:
-    """Rows of a kind that the detector takes."""
+    """Draw rows of a kind that the detector takes."""
     if "table" in detector.input_kinds:
         return _rows(200, seed=1, anomalies=10)[0]
     return _pictures(40)
@@ -207,7 +207,7 @@ def _auroc(detector: Detector, X: Array, y: Array) -> float:
 
 
 def _seeded(detector: Detector, seed: int = 0) -> Detector:
-    """An unfitted copy, with a seed where it takes one."""
+    """Return an unfitted copy, with a seed where it takes one."""
     fresh: Detector = clone(detector)
     return fresh.set_params(random_state=seed) if _has_seed(detector) else fresh
 
@@ -226,7 +226,7 @@ def _require(condition: bool | np.bool_, message: str) -> None:
 
 
 def _require_close(found: Array, expected: Array, what: str) -> None:
-    """Scores agree but for rounding, measured against their own size and spread."""
+    """Require equal scores but for rounding, relative to their size and spread."""
     scale = np.abs(expected) + np.ptp(expected)
     off = np.abs(found - expected) / np.where(scale > 0, scale, 1.0)
     row = int(off.argmax())
@@ -249,13 +249,13 @@ def _require_finite(scores: Array, n: int, what: str) -> None:
 
 @_check("table")
 def check_planted_anomalies(detector: Detector) -> None:
-    """Planted anomalies are found in centred data."""
+    """Check that planted anomalies are found in centred data."""
     _require_found(detector, shift=0.0, what="centred data")
 
 
 @_check("table", "scaling")
 def check_planted_anomalies_far_from_the_origin(detector: Detector) -> None:
-    """The same problem is solved far from the origin."""
+    """Check that the same problem is solved far from the origin."""
     _require_found(detector, shift=100.0, what="data far from the origin")
 
 
@@ -271,7 +271,7 @@ def _require_found(detector: Detector, *, shift: float, what: str) -> None:
 
 @_check("table", "labels")
 def check_labels_help(detector: Detector) -> None:
-    """Labels find what is hidden without them, and shuffled labels do not."""
+    """Check that labels find what is hidden without them, but shuffled ones do not."""
     X, y = _hidden_cluster(480, seed=1)
     test, truth = _hidden_cluster(480, seed=2)
     given = _some_labels(y)
@@ -296,7 +296,7 @@ def check_labels_help(detector: Detector) -> None:
 
 @_check("no labels")
 def check_labels_are_ignored(detector: Detector) -> None:
-    """Scores and threshold are the same with any y."""
+    """Check that scores and threshold are the same with any y."""
     X = _training_rows(detector)
     expected = _fitted(detector, X)
     rng = np.random.default_rng(0)
@@ -311,7 +311,7 @@ def check_labels_are_ignored(detector: Detector) -> None:
 
 @_check("table", "auxiliary")
 def check_auxiliary_outliers_help(detector: Detector) -> None:
-    """Outliers given as `auxiliary` tell what is hidden without them.
+    """Check that outliers given as `auxiliary` reveal what is hidden without them.
 
     Where there is a `refit`, it does not forget them: it finds what was found, or asks
     for them in one line.
@@ -346,7 +346,7 @@ def _require_outliers_stay(fitted: Any, X: Array, test: Array, truth: Array) -> 
 
 @_check()
 def check_deterministic(detector: Detector) -> None:
-    """The same seed gives the same scores to the bit; so does scoring twice."""
+    """Check that a seed fixes the scores to the bit, and that scoring repeats them."""
     X = _training_rows(detector)
     first, second = _fitted(detector, X), _fitted(detector, X)
     scores = first.anomaly_score(X)
@@ -362,7 +362,7 @@ def check_deterministic(detector: Detector) -> None:
 
 @_check("seed")
 def check_seeds_differ(detector: Detector) -> None:
-    """Where fits without a seed differ, fits with different seeds do too."""
+    """Check that fits with different seeds differ where fits without a seed do."""
     X = _training_rows(detector)
     free = [
         clone(detector).set_params(random_state=None).fit(X).anomaly_score(X)
@@ -379,7 +379,7 @@ def check_seeds_differ(detector: Detector) -> None:
 
 @_check()
 def check_global_random_state(detector: Detector) -> None:
-    """Global generators are neither moved nor looked at."""
+    """Check that global generators are neither moved nor looked at."""
     X = _training_rows(detector)
     scores = []
     kept, own = _global_states(), random.getstate()
@@ -418,7 +418,7 @@ def _restore(states: dict[str, Any]) -> None:
 
 
 def _seed_globally(seed: int) -> None:
-    """As a user would, before calling a detector; `_restore` undoes it."""
+    """Seed the global generators, as a user would; `_restore` undoes it."""
     random.setstate(random.Random(seed).getstate())
     np.random.set_state(np.random.RandomState(seed).get_state())
     if torch := sys.modules.get("torch"):
@@ -431,7 +431,7 @@ def _seed_globally(seed: int) -> None:
 
 @_check("trained by losses")
 def check_wrappers(detector: Detector) -> None:
-    """LOE and SOEL over the method train by their rules, or refuse it in one line."""
+    """Check that LOE and SOEL train over the method, or refuse it in one line."""
     X = _training_rows(detector)
     X = X[:60] if X.ndim == 2 else X[:8]
     inner = _short(detector)
@@ -453,7 +453,7 @@ def check_wrappers(detector: Detector) -> None:
 
 
 def _require_last_row(soel: Any, inner: Detector, X: Array) -> None:
-    """One row without a label is learnt from as two are."""
+    """Require that one row without a label is learnt from as two are."""
     place = np.arange(len(X))
     one_free, two_free = (np.where(place < n, np.nan, place % 4 == 0) for n in (1, 2))
     for update in ("joint", "alternate"):
@@ -467,7 +467,7 @@ def _require_last_row(soel: Any, inner: Detector, X: Array) -> None:
 
 
 def _short(detector: Detector) -> Detector:
-    """An unfitted copy with three epochs."""
+    """Return an unfitted copy with three epochs."""
     few = {"epochs": 3, "pretrain_epochs": 1, "warm_up_epochs": 1, "max_rounds": 1}
     legal = detector.get_params()
     return _seeded(detector).set_params(**{k: v for k, v in few.items() if k in legal})
@@ -476,7 +476,7 @@ def _short(detector: Detector) -> Detector:
 def _wrapped(
     wrapper: Any, inner: Detector, X: Array, y: Array | None = None, **given: Any
 ) -> Array | None:
-    """Scores of a wrapper over a method; None where it is refused as it should be."""
+    """Score rows by a wrapper over a method; None where it is rightly refused."""
     what = f"{wrapper.__name__} with {given}"
     try:
         model = wrapper(inner, random_state=0, warm_up_epochs=1, **given).fit(X, y)
@@ -497,7 +497,7 @@ def _wrapped(
 
 @_check()
 def check_scores(detector: Detector) -> None:
-    """Scores are finite float64 of shape (n,), and all methods agree on their sign."""
+    """Check that scores are finite float64 of shape (n,), and agree on the sign."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     score = fitted.anomaly_score(X)
@@ -522,7 +522,7 @@ def check_scores(detector: Detector) -> None:
 
 @_check()
 def check_contamination(detector: Detector) -> None:
-    """`contamination` is the share of training rows called anomalies."""
+    """Check that `contamination` is the share of training rows called anomalies."""
     X = _training_rows(detector)
     for share in (0.05, 0.2, 0.5):
         fitted = _seeded(detector).set_params(contamination=share).fit(X)
@@ -535,7 +535,7 @@ def check_contamination(detector: Detector) -> None:
 
 @_check()
 def check_batches(detector: Detector) -> None:
-    """The score of a row does not depend on the rows that it is scored with."""
+    """Check that the score of a row does not depend on the rows scored with it."""
     X = _training_rows(detector)[:50]
     fitted = _fitted(detector, _training_rows(detector))
     whole = fitted.anomaly_score(X)
@@ -546,7 +546,7 @@ def check_batches(detector: Detector) -> None:
 
 @_check()
 def check_row_order(detector: Detector) -> None:
-    """The score of a row does not depend on its place."""
+    """Check that the score of a row does not depend on its place."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     order = np.random.default_rng(0).permutation(len(X))
@@ -556,7 +556,7 @@ def check_row_order(detector: Detector) -> None:
 
 @_check("table")
 def check_far_rows(detector: Detector) -> None:
-    """Rows far out score like anomalies and stay finite at any distance."""
+    """Check that far rows score like anomalies and stay finite at any distance."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     usual = np.median(fitted.anomaly_score(X))
@@ -571,7 +571,7 @@ def check_far_rows(detector: Detector) -> None:
 
 @_check("table")
 def check_far_rows_apart(detector: Detector) -> None:
-    """The further out, the higher the score: no ties among the clearest anomalies."""
+    """Check that rows score higher the further out they are, without ties."""
     fitted = _fitted(detector, _training_rows(detector))
     distances = (1e1, 1e2, 1e3, 1e4, 1e6)
     for ray in _rays(1.0):
@@ -583,7 +583,7 @@ def check_far_rows_apart(detector: Detector) -> None:
 
 
 def _rays(distance: float) -> Array:
-    """A row in each of 20 directions that differ from those of the training rows."""
+    """Return a row in each of 20 directions unlike those of the training rows."""
     rays = np.random.default_rng(3).normal(size=(20, 8))
     return distance * rays / np.abs(rays).max(axis=1, keepdims=True)
 
@@ -593,7 +593,7 @@ def _rays(distance: float) -> Array:
 
 @_check()
 def check_parameters(detector: Detector) -> None:
-    """Cloning keeps parameters, fitting changes none, nothing works unfitted."""
+    """Check that cloning and fitting keep parameters, and nothing works unfitted."""
     X = _training_rows(detector)
     fresh = _seeded(detector)
     before = {key: repr(value) for key, value in fresh.get_params().items()}
@@ -612,7 +612,7 @@ def check_parameters(detector: Detector) -> None:
 
 @_check()
 def check_data_untouched(detector: Detector) -> None:
-    """Neither fitting nor scoring nor explaining writes into the caller's rows."""
+    """Check that fitting, scoring and explaining leave the caller's rows alone."""
     X = _training_rows(detector)
     kept = X.copy()
     fitted = _fitted(detector, X)
@@ -623,7 +623,7 @@ def check_data_untouched(detector: Detector) -> None:
 
 @_check()
 def check_pickle(detector: Detector) -> None:
-    """Copies and pickles of a fitted detector score equally to the bit."""
+    """Check that copies and pickles of a fitted detector score equally to the bit."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     for twin in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
@@ -635,14 +635,14 @@ def check_pickle(detector: Detector) -> None:
 
 @_check("file")
 def check_save_and_load(detector: Detector) -> None:
-    """A detector from a file scores, judges and explains equally to the bit."""
+    """Check that a detector from a file scores, judges and explains as before."""
     X = _training_rows(detector)
     _require_same_from_file(_fitted(detector, X), X)
 
 
 @_check()
 def check_memory_layout(detector: Detector) -> None:
-    """All that was learnt is in C order, also after scoring: BLAS rounds by it."""
+    """Check that fitted arrays are and stay in C order, as BLAS rounds by it."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     fitted.anomaly_score(X)
@@ -651,7 +651,7 @@ def check_memory_layout(detector: Detector) -> None:
 
 
 def _layouts(value: Any, name: str = "") -> dict[str, tuple[Any, ...]]:
-    """Type, shape and layout of every fitted array inside, by its path."""
+    """Map the path of every fitted array inside to its type, shape and layout."""
     if isinstance(value, np.ndarray):
         flags = value.flags
         layout = value.dtype, value.shape, flags.c_contiguous, flags.f_contiguous
@@ -665,7 +665,7 @@ def _layouts(value: Any, name: str = "") -> dict[str, tuple[Any, ...]]:
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
-    """What a fitted value consists of; of a detector what `fit` has added."""
+    """List the parts of a fitted value; of a detector what `fit` has added."""
     if isinstance(value, list | tuple):
         return [(str(i), item) for i, item in enumerate(value)]
     if isinstance(value, Scaler):
@@ -698,7 +698,7 @@ def _require_same_from_file(fitted: Detector, X: Array) -> None:
 
 @_check("table")
 def check_one_column(detector: Detector) -> None:
-    """One column is enough, and a row far outside of it is found."""
+    """Check that one column is enough to fit and to score."""
     X = np.random.default_rng(0).normal(size=(100, 1))
     scores = _fitted(detector, X).anomaly_score(X)
     _require_finite(scores, 100, "one column")
@@ -706,14 +706,14 @@ def check_one_column(detector: Detector) -> None:
 
 @_check("table")
 def check_three_rows(detector: Detector) -> None:
-    """Three rows are enough to fit and to score."""
+    """Check that three rows are enough to fit and to score."""
     X = _rows(3, seed=0)[0]
     _require_finite(_fitted(detector, X).anomaly_score(X), 3, "three rows")
 
 
 @_check("table")
 def check_containers(detector: Detector) -> None:
-    """Lists, frames, float32 and whole numbers mean the same as float64."""
+    """Check that lists, frames, float32 and integers mean the same as float64."""
     # Whole numbers, so that every type holds them exactly.
     X = np.rint(_training_rows(detector) * 50)
     expected = _fitted(detector, X).anomaly_score(X)
@@ -742,7 +742,7 @@ def _containers(X: Array) -> dict[str, Any]:
 
 @_check("table")
 def check_constant_columns(detector: Detector) -> None:
-    """Columns without any variance do no harm, and a new value in one is finite."""
+    """Check that constant columns do no harm, and a new value in one is finite."""
     X = _training_rows(detector)
     X[:, 2], X[:, 5] = 0.0, 1e6
     fitted = _fitted(detector, X)
@@ -754,7 +754,7 @@ def check_constant_columns(detector: Detector) -> None:
 
 @_check("table")
 def check_equal_rows(detector: Detector) -> None:
-    """Rows of zeros, and rows that are all equal or there many times, do no harm."""
+    """Check that rows of zeros and repeated rows do no harm."""
     X = _training_rows(detector)
     X[:20] = 0
     twice = np.repeat(X[:60], 5, axis=0)
@@ -767,7 +767,7 @@ def check_equal_rows(detector: Detector) -> None:
 
 @_check("table", "claims scaling")
 def check_units(detector: Detector) -> None:
-    """Other units and origins of the columns leave the ranking as it is."""
+    """Check that other units and origins of the columns keep the ranking."""
     # Multiples of 2^-10 and factors of 2: rows change, standardised ones do not.
     X = np.rint(_training_rows(detector) * 1024) / 1024
     factors = 2.0 ** np.array([0, 10, -10, 3, 0, -3, 6, 1])
@@ -786,7 +786,7 @@ def check_units(detector: Detector) -> None:
 
 @_check()
 def check_explanations_have_a_shape(detector: Detector) -> None:
-    """A finite contribution for every column of every row, or a heat map."""
+    """Check for a finite contribution of every column, or a heat map, for each row."""
     X = _training_rows(detector)
     parts = _fitted(detector, X).explain(X[:5])
     expected = X[:5].shape if X.ndim == 2 else (5, *X.shape[2:])
@@ -798,7 +798,7 @@ def check_explanations_have_a_shape(detector: Detector) -> None:
 
 @_check("table")
 def check_explanations(detector: Detector) -> None:
-    """The column that is odd comes first in the explanation."""
+    """Check that the column that is odd comes first in the explanation."""
     X, _ = _rows(300, seed=1)
     fitted = _fitted(detector, X)
     rows, columns = X[:32].copy(), np.arange(32) % 8
@@ -817,7 +817,7 @@ def check_explanations(detector: Detector) -> None:
 
 @_check("table")
 def check_bad_input(detector: Detector) -> None:
-    """What cannot be used is refused in one line, at fitting and at scoring."""
+    """Check that unusable input is refused in one line, at fitting and at scoring."""
     X = _training_rows(detector)
     fitted = _fitted(detector, X)
     bad = {
@@ -859,7 +859,7 @@ def _require_one_line(call: Callable[[Any], Any], rows: Any, what: str) -> None:
 
 @_check("picture")
 def check_pictures(detector: Detector) -> None:
-    """Pictures as bytes or fractions: finite scores, heat maps, a file."""
+    """Check scores, heat maps and files for pictures as bytes or fractions."""
     images = _pictures(24)
     fitted = _fitted(detector, images)
     scores = fitted.anomaly_score(images)

@@ -44,7 +44,7 @@ class Export:
 
 
 def table(loop: Loop, data: Data) -> pa.Table:
-    """As the engine has it, with the `path` of pictures."""
+    """Return the engine's table, with the `path` of pictures."""
     import pyarrow as pa
 
     found = exchange.table(loop)
@@ -55,7 +55,7 @@ def table(loop: Loop, data: Data) -> pa.Table:
 
 
 def agreement_csv(loop: Loop) -> bytes:
-    """How often two answers to one row were the same: `agreement.table` as CSV."""
+    """Write `agreement.table`, how often answers to one row agree, as CSV."""
     import pyarrow.csv as pa_csv
 
     stream = io.BytesIO()
@@ -69,7 +69,7 @@ def write(path: Path, loop: Loop, data: Data) -> None:
 
 
 def match(loop: Loop, name: str, content: bytes) -> exchange.Matched:
-    """Labels of a file that the page, or Label Studio, wrote, for the rows of a loop.
+    """Match labels of a file that the page, or Label Studio, wrote to a loop's rows.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _parquet(loop: Loop, data: Data) -> bytes:
 
 
 def _label_studio(loop: Loop, data: Data) -> bytes:
-    """The engine's tasks, with what a person needs to see in Label Studio."""
+    """Write the engine's tasks, with what a person needs to see in Label Studio."""
     tasks = exchange.tasks(loop)
     seen = _seen(data, [task["data"]["item"] for task in tasks])
     for task, shows in zip(tasks, seen, strict=True):
@@ -118,7 +118,7 @@ def _label_studio(loop: Loop, data: Data) -> bytes:
 
 
 def _seen(data: Data, rows: list[int]) -> list[dict[str, Any]]:
-    """What a person sees of some rows, column by column, as tables are stored."""
+    """Return what a person sees of some rows, read column by column, as stored."""
     if isinstance(data, PictureRows):
         return [{"image": data.paths[row]} for row in rows]
     frame = data.take(rows).frame

@@ -78,7 +78,7 @@ def find(session: Session, query: str, show: str) -> dict[str, Any]:
 
 
 def _shown(session: Session, show: str) -> Mask:
-    """Rows with such an answer."""
+    """Return a mask of the rows with such an answer."""
     n = len(session.data)
     if show == "all":
         return np.ones(n, dtype=bool)
@@ -93,7 +93,7 @@ def _shown(session: Session, show: str) -> Mask:
 
 
 def _matching(session: Session, query: str) -> tuple[Mask, str | None]:
-    """Rows that a query means, and the column that it is about."""
+    """Return a mask of the rows that a query means, and the column it is about."""
     n = len(session.data)
     if not query:
         return np.ones(n, dtype=bool), None
@@ -123,7 +123,7 @@ def _no_column(name: str, names: list[str]) -> str:
 
 
 def _known_column(names: list[str], query: str) -> re.Match[str] | None:
-    """A comparison with a column: names may have spaces and signs in them."""
+    """Match a comparison with a column: names may have spaces and signs in them."""
     for name in sorted(names, key=len, reverse=True):
         column = f"(?P<column>{re.escape(name)})"
         if found := re.match(column + _COMPARISON, query, re.IGNORECASE):
@@ -148,7 +148,7 @@ def _compared(cells: Any, sign: str, value: str) -> Mask:
 
 
 def _written(cells: Any, numbers: NDArray[np.float64], value: str) -> Mask:
-    """Cells that the page shows as this number, though it rounds them.
+    """Find the cells that the page shows as this number, though it rounds them.
 
     0.1 is found in single precision, too, and 0 is not 1e-9.
     """
@@ -160,7 +160,7 @@ def _written(cells: Any, numbers: NDArray[np.float64], value: str) -> Mask:
 
 
 def _compared_text(cells: Any, sign: str, value: str) -> Mask:
-    """By the words that the page shows; order is that of the alphabet."""
+    """Compare the words that the page shows, in the order of the alphabet."""
     words = np.array([shown(cell.as_py()).lower() for cell in cells])
     other = value.lower()
     signs = {

@@ -99,7 +99,7 @@ class Measures:
         return _quality_chart(points, what)
 
     def _remembered(self, spent: int, value: float | None) -> list[tuple[int, float]]:
-        """The values so far: by other labels than the answers, they are not logged."""
+        """Remember a value, and return all so far: the log does not have them."""
         if value is not None:
             self._points = [point for point in self._points if point[0] < spent]
             self._points.append((spent, value))
@@ -107,7 +107,7 @@ class Measures:
 
 
 def _beside(found: Comparison) -> str:
-    """Who ranks the answered rows better, and what follows."""
+    """Say who ranks the answered rows better, and what follows."""
     values = f"(AP {found.classifier:.2f} and {found.detector:.2f}"
     values += ", each row scored without its own answer)."
     forest = "A random forest that learns from the answers alone ranks the answered"
@@ -119,7 +119,7 @@ def _beside(found: Comparison) -> str:
 
 
 def _learnt(loop: Loop) -> str:
-    """What the answers have changed."""
+    """Say what the answers have changed."""
     judged = loop.state.counts.judged
     sure = judged[ANOMALY] + judged[NORMAL]
     given = loop.state.answers.get(GIVEN, {})
@@ -134,7 +134,7 @@ def _learnt(loop: Loop) -> str:
 
 
 def _not_learnt(loop: Loop, answered: bool) -> str:
-    """The same for a method that ranks without labels."""
+    """Say the same for a method that ranks without labels."""
     auto = loop.detector.get_params(deep=False).get("contamination", "auto") == "auto"
     uses = ["what is asked next"] if loop.learns else []
     uses += ["which scores count as anomalies"] if auto else []
@@ -148,12 +148,12 @@ def _not_learnt(loop: Loop, answered: bool) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """A number with its noun."""
+    """Write a number with its noun."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def agreement(state: State) -> list[dict[str, Any]]:
-    """Who agrees with whom, and with themselves: sentences, and counts for a table."""
+    """Say who agrees with whom, and with themselves, with counts for a table."""
     return [_agreement(one) for one in measure(state)]
 
 
@@ -176,7 +176,7 @@ def _agreement(one: Agreement) -> dict[str, Any]:
 
 
 def disagreements(state: State, annotator: str) -> Iterator[tuple[int, str]]:
-    """Rows with two answers, of which neither counts until somebody decides."""
+    """Yield rows with two answers, of which neither counts until somebody decides."""
     torn = state.torn(annotator)
     for item, (first, second) in torn.items():
         said = f"{first.answer} first, and {second.answer} when asked again"
@@ -207,7 +207,7 @@ def _quality_chart(points: list[tuple[int, float]], what: str) -> Chart:
 
 
 def _by_answers(state: State) -> list[tuple[int, float]]:
-    """AUROC after each answer, by the places that rows had when asked about."""
+    """Compute AUROC after each answer, by the places rows had when asked about."""
     points, odd, normal = [], list[float](), list[float]()
     before = 0.0  # pairs in which the anomaly has the higher score, ties counting half
     for row, verdict in state.verdicts().items():
@@ -226,7 +226,7 @@ def _by_answers(state: State) -> list[tuple[int, float]]:
 
 
 def _below(places: list[float], place: float) -> float:
-    """How many of some sorted places are less, equal ones counting half."""
+    """Count the sorted places that are less than a place, equal ones as half."""
     return (bisect_left(places, place) + bisect_right(places, place)) / 2
 
 
@@ -241,7 +241,7 @@ def _on_truth(
 
 
 def _found(loop: Loop) -> Chart:
-    """Anomalies found per question, beside those of the list ranked without answers."""
+    """Chart anomalies found per question, beside the list ranked without answers."""
     history = loop.history()
     n = len(history.items)
     if not n:
@@ -297,13 +297,13 @@ class Finishing:
             return True
 
     def end(self, text: str, *, failed: bool = False) -> None:
-        """Say what was written, or why not."""
+        """Keep what was written, or why nothing was, for `status`."""
         self._text = f"Not written: {text}" if failed else f"Written {text}."
         self.done = not failed or self.done
         self.running = False
 
     def status(self) -> dict[str, Any]:
-        """For the page."""
+        """Return the state of the writing, for the page."""
         text = (
             "Writing the labels, the model and the report …"
             if self.running

@@ -39,7 +39,7 @@ _STATIC = {
 
 
 def build(session: Session) -> Starlette:
-    """The application of one session, unguarded."""
+    """Build the application of one session, unguarded."""
     posts: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = {
         "/api/answer": _answer,
         "/api/undo": _undo,
@@ -76,7 +76,7 @@ def _no_such(request: Request, error: Exception) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    """Something is broken: the terminal has the traceback, and the page a line."""
+    """Answer an unexpected error: the terminal has the traceback, the page a line."""
     text = f"The server could not do that: {trouble.said(error)}. What was answered is "
     text += "saved; try again, or look at the terminal where whitecrow runs"
     return JSONResponse({"error": text}, 500)

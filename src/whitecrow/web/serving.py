@@ -46,7 +46,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """What to open in a browser."""
+        """Return the address to open in a browser."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{self.port}/?token={self.token}"

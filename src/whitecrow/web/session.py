@@ -111,7 +111,7 @@ class Settings:
 
 
 class Taken(NamedTuple):
-    """What came of a file of labels, as numbers of rows."""
+    """Result of taking labels from a file, in numbers of rows."""
 
     new: int
     known: int
@@ -155,7 +155,7 @@ class Shown:
 
     @cached_property
     def width(self) -> float:
-        """Width of the scores, by which they are rounded."""
+        """Return the width of the scores, by which they are rounded."""
         return content.spread(self.scores)
 
 
@@ -229,24 +229,24 @@ class Session:
 
     @property
     def _truth(self) -> labels.Codes | None:
-        """Labels of the data that nobody learns from."""
+        """Return the labels of the data, if nobody learns from them."""
         return None if self.settings.use_labels else self.data.codes
 
     @property
     def frame(self) -> pa.Table:
-        """The columns of a table, as they were read."""
+        """Return the columns of a table, as they were read."""
         assert isinstance(self.data, TableRows)
         return self.data.frame
 
     @property
     def pictures(self) -> PictureRows:
-        """The data, where they are pictures."""
+        """Return the data, where they are pictures."""
         assert isinstance(self.data, PictureRows)
         return self.data
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What was read and decided, the loudest first."""
+        """Return what was read and decided, the loudest first."""
         decisions = () if self.encoder is None else self.encoder.decisions_
         known = gathered(self.data.notes, decisions)
         return (*(Note(note, LOUD) for note in self.loop.notes), *known)
@@ -464,12 +464,12 @@ class Session:
         return re.sub(r"\brow(s?)\b", r"picture\1", text)
 
     def name(self, row: int) -> str:
-        """What a person calls a row."""
+        """Return what a person calls a row."""
         name = self.data.name(row)
         return name if self.data.kind == "picture" else name.capitalize()
 
     def heat(self, row: int) -> NDArray[np.float64]:
-        """Where a picture is odd."""
+        """Compute where a picture is odd, or take it from the cache."""
         fit = self.fit
         known = fit.heats.get(row)
         if known is None:
@@ -491,7 +491,7 @@ class Session:
             raise LabelError(f"there is no row {row}")
 
     def _decisions(self, own: list[Event], state: State) -> list[dict[str, Any]]:
-        """The last own decisions, each row once, with how deep its undo is."""
+        """Return the last own decisions, each row once, with the depth of its undo."""
         rows: dict[int, dict[str, Any]] = {}
         hidden = {None, *self.again(state)}
         for depth, event in enumerate(own, start=1):
@@ -522,7 +522,7 @@ class Session:
         return found[:_MOST_CONFLICTS]
 
     def _view(self, row: int) -> dict[str, Any]:
-        """What does not change with an answer, from the cache where it is there."""
+        """Return what does not change with an answer, if possible from the cache."""
         fit = self.fit
         known = fit.views.get(row)
         if known is None:
@@ -572,7 +572,7 @@ class Session:
         return " ".join(self._problems.copy().values())
 
     def _go_on(self, epoch: int, record: dict[str, object]) -> None:
-        """Called after each epoch of a fit: the place to stop one."""
+        """Stop a fit after an epoch, if the session is closed or work is waiting."""
         if self._closed:
             raise _ClosedError
         if self._checking and self._learn.is_set():

@@ -23,7 +23,7 @@ NO_REASONS = "What makes it odd cannot be computed: {said}. You can still answer
 
 
 def said(error: BaseException) -> str:
-    r"""An error as part of a sentence, without a full stop.
+    r"""Write an error as part of a sentence, without a full stop.
 
     Examples
     --------
@@ -38,13 +38,13 @@ def said(error: BaseException) -> str:
 
 
 def sentence(what: str, error: BaseException, *, seconds: float) -> str:
-    """What the page says about work in the background that failed."""
+    """Say on the page what failed in the background."""
     told = _SENTENCES[what]
     return told.format(said=said(error), again=_AGAIN, seconds=seconds)
 
 
 def unwritten(error: BaseException) -> str:
-    """What the page says where Finish failed."""
+    """Say on the page why Finish failed."""
     if isinstance(error, UserError | OSError):
         return said(error)
     return f"{said(error)}. Your answers are saved; press Finish to try again. {_AGAIN}"

@@ -43,14 +43,14 @@ class Near(NamedTuple):
 
 
 def question(session: Session, fit: Shown, row: int) -> dict[str, Any]:
-    """What the page shows about a row by a fit, whatever the answers are."""
+    """Return what the page shows about a row by a fit, whatever the answers are."""
     if isinstance(session.data, PictureRows):
         return _common(session, fit, row) | _picture(session, row)
     return _common(session, fit, row) | _row(session, fit, row)
 
 
 def plain(session: Session, fit: Shown, row: int, why: str) -> dict[str, Any]:
-    """The same where the detector cannot explain the row, and why not."""
+    """Return the same for a row that the detector cannot explain, and why not."""
     common = _common(session, fit, row)
     common |= {
         "reasons": None,
@@ -111,7 +111,7 @@ def _reason(session: Session, row: int, reason: Reason, most: float) -> dict[str
 
 
 def _strip(session: Session, column: str) -> Strip:
-    """The chart of a column, drawn once."""
+    """Return the chart of a column, drawn once."""
     if column not in session.strips:
         assert session.encoder is not None
         strip = content.column_strip(session.encoder, column, session.frame[column])
@@ -122,7 +122,7 @@ def _strip(session: Session, column: str) -> Strip:
 def neighbours(
     session: Session, row: int, state: State, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows with a sure answer that look most alike to the detector.
+    """List rows with a sure answer that look most alike to the detector.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _near_picture(session: Session, row: int) -> dict[str, Any]:
 
 
 def _nearest(session: Session, row: int, state: State) -> list[int]:
-    """Of the rows with a sure answer; those that were the nearest before say which.
+    """Find the nearest rows with a sure answer, starting from those of last time.
 
     Only a row that got an answer since can be nearer, unless one of them lost its own.
     """
@@ -200,7 +200,7 @@ def _shown_picture(session: Session, row: int) -> dict[str, Any]:
 
 
 def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
-    """A picture's media type and content, the original where there is a file."""
+    """Return a picture's media type and content, the original if there is a file."""
     data = session.pictures
     file = data.file(row)
     side = _SMALL if small else _LARGE
@@ -208,5 +208,5 @@ def picture(session: Session, row: int, *, small: bool) -> tuple[str, bytes]:
 
 
 def heat(session: Session, row: int) -> tuple[str, bytes]:
-    """A heat map's media type and content."""
+    """Return a heat map's media type and content."""
     return thumbnails.heat(session.heat(row))

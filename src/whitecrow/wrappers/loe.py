@@ -19,31 +19,29 @@ Data, ICML 2022; specs/active_soel.md 1 and 6.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from whitecrow import labels, registry
-from whitecrow.deep import DeepDetector, Seed
+from whitecrow import labels
+from whitecrow.deep import DeepDetector
 from whitecrow.deep.run import Stage
-from whitecrow.detector import Detector, Rows, Scores
-from whitecrow.parameters import Natural, Share, fitted, methods, options
+from whitecrow.detector import Rows
+from whitecrow.parameters import Natural, Share, options
 from whitecrow.supervision import Rule, latent, refine, unlabelled
-from whitecrow.wrappers.under_rule import fresh_copy
+from whitecrow.wrappers.under_rule import UnderRule, by_default
 
 __all__ = ["LOE"]
 
 
-class LOE(Detector):
+class LOE(UnderRule):
     """Latent outlier exposure.
 
     Parameters
     ----------
-    detector : DeepDetector or None
-        The method underneath; its parameters are set there. None takes NeuTraL AD for
-        tables and Deep SVDD for pictures.
+    detector : DeepDetector, list or tuple of them, or None
+        The method underneath, or several; their parameters are set there. None takes
+        NeuTraL AD for tables and Deep SVDD for pictures.
     ratio : float in [0, 1)
         Assumed share of anomalies among the unlabelled training rows.
     variant : {"soft", "hard", "refine"}
@@ -59,7 +57,9 @@ class LOE(Detector):
     Attributes
     ----------
     detector_ : DeepDetector
-        The fitted method.
+        The fitted method, the first of several.
+    detectors_, units_
+        As of `SOEL`.
 
     Notes
     -----
@@ -87,61 +87,38 @@ class LOE(Detector):
     True
     """
 
-    uses_labels: ClassVar[bool] = True
-
-    detector: Annotated[Any, methods("fit", "anomaly_score"), None] = None
     _: KW_ONLY
     ratio: Share = 0.1
     variant: Annotated[str, options("soft", "hard", "refine")] = "soft"
     warm_up_epochs: Natural = 2
-    random_state: Seed = None
-
-    detector_: DeepDetector = fitted()
 
     def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        inner = self._inner(X)
-        inner._check_fit(X, None, None)
+        copies = self._copies(
+            X,
+            by_default,
+            needs=None if self.variant == "refine" else f"variant={self.variant!r}",
+            otherwise="variant='refine'",
+        )
+        self._fit_all(copies, X, codes, auxiliary, self._plan)
+
+    def _plan(self, inner: DeepDetector) -> list[Stage]:
         warm = min(self.warm_up_epochs, inner.epochs)
-        stages = [
+        return [
             Stage("warm-up", unlabelled, warm),
             Stage(self.variant, self._rule(), inner.epochs - warm),
         ]
-        inner._fit_stages(X, codes, auxiliary, stages)
-        inner._set_threshold(X, codes)
-        self.detector_ = inner
-
-    def _inner(self, X: Rows) -> DeepDetector:
-        """The method to train, as a fresh copy."""
-        given = self.detector
-        if given is None:
-            name = "neutral_ad" if X.ndim == 2 else "deep_svdd"
-            given = registry.method(name).cls()
-        return fresh_copy(
-            given,
-            who="LOE",
-            needs=None if self.variant == "refine" else f"variant={self.variant!r}",
-            otherwise="variant='refine'",
-            random_state=self.random_state,
-        )
 
     def _rule(self) -> Rule:
         if self.variant == "refine":
             return refine(self.ratio)
         return latent(self.ratio, soft=self.variant == "soft")
 
-    def _anomaly_score(self, X: Rows) -> Scores:
-        return self.detector_._anomaly_score(X)
-
     @property
-    def explanation(self) -> str:  # type: ignore[override]
-        """How the method underneath is explained."""
-        inner = getattr(self, "detector_", self.detector)
-        return str(getattr(inner, "explanation", "occlusion"))
+    def detector_(self) -> DeepDetector:
+        """Return the fitted method, the first of several."""
+        return self.detectors_[0]
 
-    def _contributions(self, X: Rows) -> Scores:
-        return self.detector_._contributions(X)
-
-    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Codes of the method underneath; see `DeepDetector.embed`."""
-        check_is_fitted(self)
-        return self.detector_.embed(X)
+    @detector_.setter
+    def detector_(self, one: DeepDetector) -> None:
+        # Files of before several methods have this attribute.
+        self.detectors_, self.units_ = [one], np.ones((1, 3))

@@ -36,15 +36,14 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from whitecrow import explain, labels, ratio, registry
-from whitecrow.deep import DeepDetector, Seed, train
+from whitecrow import labels, ratio, registry
+from whitecrow.deep import DeepDetector, train
 from whitecrow.deep.run import Run, Stage
-from whitecrow.detector import Detector, Rows, Scores, all_or_nothing
-from whitecrow.errors import DataError, LabelError, ParameterError
-from whitecrow.parameters import Natural, Share, between, fitted, methods, options
+from whitecrow.detector import Rows, Scores, all_or_nothing
+from whitecrow.errors import DataError, LabelError
+from whitecrow.parameters import Natural, Share, between, fitted, options
 from whitecrow.supervision import (
     Rule,
     labelled,
@@ -53,7 +52,7 @@ from whitecrow.supervision import (
     truncated,
     unlabelled,
 )
-from whitecrow.wrappers.under_rule import fresh_copy
+from whitecrow.wrappers.under_rule import UnderRule, some_rows
 
 __all__ = ["SOEL", "Alternating", "Joint", "LabelledOnly"]
 
@@ -65,9 +64,6 @@ _PRIOR_ANOMALIES, _PRIOR_ROWS = 1, 10
 
 # Anomalies are in the minority, whatever an estimate says.
 _LARGEST_RATIO = 0.5
-
-# So many training rows tell where all of them are: codes of a million fill a memory.
-_MEASURED = 5000
 
 # Transformations as wide as a table of features take minutes, and rank no better.
 _WIDEST = 64
@@ -144,7 +140,7 @@ class LabelledOnly(_Steps):
             yield self._sample()
 
 
-class SOEL(Detector):
+class SOEL(UnderRule):
     """Semi-supervised outlier exposure with a limited labelling budget.
 
     Parameters
@@ -227,19 +223,13 @@ class SOEL(Detector):
     True
     """
 
-    uses_labels: ClassVar[bool] = True
-
-    detector: Annotated[Any, methods("fit", "anomaly_score"), list, tuple, None] = None
     _: KW_ONLY
     method: Annotated[str, options(*METHODS)] = "loe"
     ratio: Annotated[str, options(*RATIOS)] | Share = "estimate"
     update: Annotated[str, options("joint", "alternate")] = "joint"
     smoothing: Annotated[float, between(0, 0.5)] = 0.05
     warm_up_epochs: Natural = 1
-    random_state: Seed = None
 
-    detectors_: list[DeepDetector] = fitted()
-    units_: NDArray[np.float64] = fitted()
     ratio_: float = fitted()
 
     def fit(
@@ -307,9 +297,13 @@ class SOEL(Detector):
         self._train(X, codes, codes)
 
     def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
-        self.detectors_ = self._inner(X)
-        for inner in self.detectors_:
-            inner._check_fit(X, None, None)
+        blind = self.method == "blind"
+        self.detectors_ = self._copies(
+            X,
+            _default,
+            needs=None if blind else f"method={self.method!r}",
+            otherwise="method='blind'",
+        )
         self._check_labels(codes)
         for inner in self.detectors_:
             inner._fit_stages(X, codes, None, [self._warm_up(inner)])
@@ -332,38 +326,6 @@ class SOEL(Detector):
 
     def _warm_up(self, inner: DeepDetector) -> Stage:
         return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))
-
-    def _inner(self, X: Rows) -> list[DeepDetector]:
-        """The methods to train, as fresh copies."""
-        given = _default(X) if self.detector is None else self.detector
-        several = given if isinstance(given, list | tuple) else [given]
-        if not several:
-            raise ParameterError(
-                "SOEL has no method to train; give at least one in detector, or None "
-                "for those by default"
-            )
-        return [
-            fresh_copy(
-                one,
-                who="SOEL",
-                needs=None if self.method == "blind" else f"method={self.method!r}",
-                otherwise="method='blind'",
-                random_state=self.random_state,
-            )
-            for one in several
-        ]
-
-    def _measure(self, X: Rows) -> None:
-        """Units in which the scores and the codes of several methods compare."""
-        self.units_ = np.ones((len(self.detectors_), 3))
-        if len(self.detectors_) == 1:
-            return
-        some = X[_some(len(X))]
-        for inner, unit in zip(self.detectors_, self.units_, strict=True):
-            low, median, high = np.quantile(inner._anomaly_score(X), [0.25, 0.5, 0.75])
-            unit[0], unit[1] = median, _length(high - low)
-            spread = inner.embed(some).astype(np.float64).var(axis=0).sum()
-            unit[2] = _length(np.sqrt(spread))
 
     def _check_labels(self, codes: labels.Codes) -> None:
         n_known = int((codes != labels.UNLABELLED).sum())
@@ -399,7 +361,7 @@ class SOEL(Detector):
     def _nearest(
         self, X: Rows, queried: NDArray[np.intp], answers: NDArray[np.bool_]
     ) -> float:
-        rows = np.union1d(_some(len(X)), queried)
+        rows = np.union1d(some_rows(len(X)), queried)
         at = np.searchsorted(rows, queried)
         return ratio.nearest(embeddings=self.embed(X[rows]), queried=at, y=answers)
 
@@ -424,59 +386,6 @@ class SOEL(Detector):
         # The reference takes one joint step for "oc".
         alternate = self.update == "alternate" and self.method != "oc"
         return Alternating if alternate else Joint
-
-    def _anomaly_score(self, X: Rows) -> Scores:
-        if len(self.detectors_) == 1:
-            return self.detectors_[0]._anomaly_score(X)
-        return np.asarray(np.arcsinh(self._in_units(X)).mean(axis=0))
-
-    def _in_units(self, X: Rows) -> Scores:
-        """Scores of each method less their median, in units of their spread."""
-        scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
-        return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
-
-    @property
-    def explanation(self) -> str:  # type: ignore[override]
-        """How the methods underneath are explained, by the least exact way."""
-        inner = getattr(self, "detectors_", self.detector)
-        return explain.least_exact(
-            inner if isinstance(inner, list | tuple) else [inner]
-        )
-
-    def _contributions(self, X: Rows) -> Scores:
-        parts = [inner._contributions(X) for inner in self.detectors_]
-        if len(parts) == 1:
-            return parts[0]
-        # The slope of asinh between the median and the score of each row.
-        z = self._in_units(X)
-        slopes = np.divide(np.arcsinh(z), z, out=np.ones_like(z), where=z != 0)
-        slopes /= self.units_[:, 1:2]
-        total = [(part.T * slope).T for part, slope in zip(parts, slopes, strict=True)]
-        return np.asarray(np.mean(total, axis=0))
-
-    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Codes of the methods underneath; see `DeepDetector.embed`.
-
-        Those of several methods are side by side, each divided by its size.
-        """
-        check_is_fitted(self)
-        codes = [
-            inner.embed(X) / np.float32(unit[2])
-            for inner, unit in zip(self.detectors_, self.units_, strict=True)
-        ]
-        return np.concatenate(codes, axis=1)
-
-
-def _some(n: int) -> NDArray[np.intp]:
-    """Numbers of rows, all of them if they are few, always the same."""
-    if n <= _MEASURED:
-        return np.arange(n)
-    return np.random.default_rng(0).choice(n, _MEASURED, replace=False)
-
-
-def _length(spread: float) -> float:
-    """A unit: the spread, or 1 where all values are equal."""
-    return float(spread) if spread > 0 else 1.0
 
 
 def _default(X: Rows) -> list[DeepDetector]:

@@ -1,21 +1,177 @@
-"""What wrappers share that train a deep method under rules of their own."""
+"""UnderRule: the mechanism of wrappers that train deep methods under other rules.
+
+Of several methods each learns by itself, and what they say is averaged as
+
+    score(x) = mean over m of asinh((s_m(x) - median of s_m) / iqr of s_m)
+
+over the training rows: linear where most rows are, logarithmic far out, so that no
+method decides alone.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
-from whitecrow.deep import DeepDetector
+from whitecrow import explain, labels, registry
+from whitecrow.deep import DeepDetector, Seed
+from whitecrow.deep.run import Stage
+from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import ParameterError
+from whitecrow.parameters import fitted, methods
 
-__all__ = ["fresh_copy"]
+__all__ = ["UnderRule", "by_default", "fresh_copy", "some_rows"]
+
+# So many training rows tell where all of them are: codes of a million fill a memory.
+_MEASURED = 5000
+
+
+class UnderRule(Detector):
+    """Base of the wrappers; see the module.
+
+    Attributes
+    ----------
+    detectors_ : list of DeepDetector
+        The fitted methods; often it is one.
+    units_ : ndarray of shape (number of methods, 3)
+        Median and distance between the quartiles of the training scores of each, and
+        the size of its codes.
+    """
+
+    uses_labels: ClassVar[bool] = True
+
+    detector: Annotated[Any, methods("fit", "anomaly_score"), list, tuple, None] = None
+    _: KW_ONLY
+    random_state: Seed = None
+
+    detectors_: list[DeepDetector] = fitted()
+    units_: NDArray[np.float64] = fitted()
+
+    def _copies(
+        self,
+        X: Rows,
+        default: Callable[[Rows], list[DeepDetector]],
+        *,
+        needs: str | None,
+        otherwise: str,
+    ) -> list[DeepDetector]:
+        """Copy the methods to train, and check the rows for each; see `fresh_copy`."""
+        given = default(X) if self.detector is None else self.detector
+        several = given if isinstance(given, list | tuple) else [given]
+        who = type(self).__name__
+        if not several:
+            raise ParameterError(
+                f"{who} has no method to train; give at least one in detector, or None "
+                "for the default"
+            )
+        seed = self.random_state
+        copies = [
+            fresh_copy(
+                one, who=who, needs=needs, otherwise=otherwise, random_state=seed
+            )
+            for one in several
+        ]
+        for one in copies:
+            one._check_fit(X, None, None)
+        return copies
+
+    def _fit_all(
+        self,
+        copies: list[DeepDetector],
+        X: Rows,
+        codes: labels.Codes,
+        auxiliary: Rows | None,
+        stages: Callable[[DeepDetector], Sequence[Stage]],
+    ) -> None:
+        """Fit each of the copies through stages of ours, and measure them."""
+        for one in copies:
+            one._fit_stages(X, codes, auxiliary, stages(one))
+            one._set_threshold(X, codes)
+        self.detectors_ = copies
+        self._measure(X)
+
+    def _measure(self, X: Rows) -> None:
+        """Set units in which scores and codes of several methods compare."""
+        self.units_ = np.ones((len(self.detectors_), 3))
+        if len(self.detectors_) == 1:
+            return
+        some = X[some_rows(len(X))]
+        for inner, unit in zip(self.detectors_, self.units_, strict=True):
+            low, median, high = np.quantile(inner._anomaly_score(X), [0.25, 0.5, 0.75])
+            unit[0], unit[1] = median, _length(high - low)
+            spread = inner.embed(some).astype(np.float64).var(axis=0).sum()
+            unit[2] = _length(np.sqrt(spread))
+
+    def _anomaly_score(self, X: Rows) -> Scores:
+        if len(self.detectors_) == 1:
+            return self.detectors_[0]._anomaly_score(X)
+        return np.asarray(np.arcsinh(self._in_units(X)).mean(axis=0))
+
+    def _in_units(self, X: Rows) -> Scores:
+        """Give the scores of each method less the median, in units of their spread."""
+        scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
+        return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
+
+    @property
+    def explanation(self) -> str:  # type: ignore[override]
+        """Name how the methods underneath are explained, by the least exact way."""
+        inner = getattr(self, "detectors_", self.detector)
+        return explain.least_exact(
+            inner if isinstance(inner, list | tuple) else [inner]
+        )
+
+    def _contributions(self, X: Rows) -> Scores:
+        parts = [inner._contributions(X) for inner in self.detectors_]
+        if len(parts) == 1:
+            return parts[0]
+        # The slope of asinh between the median and the score of each row.
+        z = self._in_units(X)
+        slopes = np.divide(np.arcsinh(z), z, out=np.ones_like(z), where=z != 0)
+        slopes /= self.units_[:, 1:2]
+        total = [(part.T * slope).T for part, slope in zip(parts, slopes, strict=True)]
+        return np.asarray(np.mean(total, axis=0))
+
+    def embed(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Compute the codes of the methods underneath; see `DeepDetector.embed`.
+
+        Those of several methods are side by side, each divided by its size.
+        """
+        check_is_fitted(self)
+        codes = [
+            inner.embed(X) / np.float32(unit[2])
+            for inner, unit in zip(self.detectors_, self.units_, strict=True)
+        ]
+        return np.concatenate(codes, axis=1)
+
+
+def by_default(X: Rows) -> list[DeepDetector]:
+    """Take NeuTraL AD for tables and Deep SVDD for pictures."""
+    name = "neutral_ad" if X.ndim == 2 else "deep_svdd"
+    return [registry.method(name).cls()]
+
+
+def some_rows(n: int) -> NDArray[np.intp]:
+    """Row indices of a fixed sample, of all rows if they are few."""
+    if n <= _MEASURED:
+        return np.arange(n)
+    return np.random.default_rng(0).choice(n, _MEASURED, replace=False)
+
+
+def _length(spread: float) -> float:
+    """Take a spread for a unit, or 1 where all values are equal."""
+    return float(spread) if spread > 0 else 1.0
 
 
 def fresh_copy(
     given: object, *, who: str, needs: str | None, otherwise: str, random_state: Any
 ) -> DeepDetector:
-    """An unfitted copy of a method that another one trains under rules of its own.
+    """Copy a method, unfitted, that another one trains under rules of its own.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Query strategies: which rows to show to a person next.
 
-`get(name).query(...)` gives row numbers of the pool; one file for each strategy. All
+`get(name).query(...)` gives row indices of the pool; one file for each strategy. All
 take O(n k) time and O(n) memory beside the embeddings.
 """
 

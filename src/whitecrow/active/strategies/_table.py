@@ -33,7 +33,7 @@ _STRATEGIES = {
 
 
 def names() -> list[str]:
-    """Names that `get` knows, sorted.
+    """List the names that `get` knows, sorted.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def names() -> list[str]:
 
 
 def get(name: str, **parameters: Any) -> Strategy:
-    """A strategy by its name.
+    """Build a strategy by its name.
 
     Parameters
     ----------

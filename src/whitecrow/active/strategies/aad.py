@@ -138,7 +138,7 @@ class AAD(Strategy):
         answers: ArrayLike | None = None,
         X: ArrayLike | None = None,
     ) -> Ids:
-        """Row numbers to ask about, in the order in which to ask.
+        """Return the row indices to ask about, in the order in which to ask.
 
         Parameters
         ----------
@@ -184,13 +184,13 @@ class AAD(Strategy):
         return _interleave(ids, at_random, explore)
 
     def _doubts(self, answers: Floats) -> bool:
-        """Whether nothing was found for so long that the scores are in doubt."""
+        """Tell whether so many questions found nothing that the scores are in doubt."""
         return len(answers) >= self.patience and not answers.any()
 
     def why(
         self, position: int, *, shown: int = 0, answers: ArrayLike | None = None
     ) -> str:
-        """Why a row was chosen; see `Strategy.why`."""
+        """Say why a row was chosen; see `Strategy.why`."""
         given = np.asarray([] if answers is None else answers, dtype=np.float64)
         known = given[~np.isnan(given)]
         if self._doubts(known) and _explores(len(known) + position):
@@ -204,12 +204,12 @@ class AAD(Strategy):
 
 
 def _explores(place: Any) -> Any:
-    """Whether a place is a random row's: of the whole session, so also for k = 1."""
+    """Tell whether a random row has this place, counted over the whole session."""
     return place % 2 == 1
 
 
 def _interleave(ids: Ids, others: Ids, explore: NDArray[np.bool_]) -> Ids:
-    """`ids`, with rows of `others` in the places to explore, none of them twice."""
+    """Put rows of `others` between `ids` in the places to explore, without repeats."""
     chosen = ids[: int((~explore).sum())]
     others = others[~np.isin(others, chosen)]
     mixed = np.empty(len(explore), dtype=np.int64)
@@ -219,7 +219,7 @@ def _interleave(ids: Ids, others: Ids, explore: NDArray[np.bool_]) -> Ids:
 
 
 def _candidates(pool: Pool, known: Ids) -> Ids:
-    """The rows to rank, in order: of a large pool, the highest scores and a sample."""
+    """Choose the rows to rank: of a large pool, the highest scores and a sample."""
     if pool.n <= _LARGE:
         return np.arange(pool.n)
     high = np.argpartition(-pool.scores, _LARGE // 2)[: _LARGE // 2]
@@ -229,7 +229,7 @@ def _candidates(pool: Pool, known: Ids) -> Ids:
 
 
 def _posterior(pool: Pool, rows: Ids, known: Ids, n_trees: int) -> Floats:
-    """Expected target of some rows, between normal (-1) and anomaly (1)."""
+    """Compute the expected target of some rows, from normal (-1) to anomaly (1)."""
     prior = _BASE + _PRIOR * ndtri((_ranks(pool.scores, rows) - 0.5) / pool.n)
     points = pool.embeddings[rows]
     codes = paths(Scaler.fit(points).transform(points, np.float32), n_trees, pool.rng)
@@ -241,7 +241,7 @@ def _posterior(pool: Pool, rows: Ids, known: Ids, n_trees: int) -> Floats:
 
 
 def _weights(answered: Codes, surprise: Floats) -> Floats:
-    """What each answer pulls with: the solution of the linear system."""
+    """Solve the linear system for the weight of each answer."""
     if len(answered) <= _DIRECT:
         system = together(answered, answered) + _NOISE * np.eye(len(answered))
         exact: Floats = cho_solve(cho_factor(system), surprise)
@@ -258,7 +258,7 @@ def _weights(answered: Codes, surprise: Floats) -> Floats:
 
 
 def _ranks(scores: Floats, rows: Ids) -> Floats:
-    """Of some scores among all, from 1; equal ones share the mean of their ranks."""
+    """Rank some scores among all, from 1; ties share the mean of their ranks."""
     ordered = np.sort(scores)
     first = np.searchsorted(ordered, scores[rows], side="left")
     last = np.searchsorted(ordered, scores[rows], side="right")
@@ -267,9 +267,9 @@ def _ranks(scores: Floats, rows: Ids) -> Floats:
 
 
 def _pull(codes: Paths, answered: Paths, weights: Floats) -> Floats:
-    """`together(codes, answered) @ weights`, in a time linear in rows and answers.
+    """Compute `together(codes, answered) @ weights` in linear time.
 
-    In a tree, rows with the same path get the same, so that a table does.
+    In a tree, rows with the same path get the same value, so that a table suffices.
     """
     pull = np.zeros(len(codes))
     every = np.arange(2**_DEPTH, dtype=np.uint8)
@@ -283,7 +283,7 @@ def _pull(codes: Paths, answered: Paths, weights: Floats) -> Floats:
 
 
 def paths(rows: Rows, n_trees: int, rng: np.random.Generator) -> Codes:
-    """How each row goes through each tree, one bit for each cut, the first cut first.
+    """Encode the path of each row through each tree, one bit a cut from the root on.
 
     Rows in the same leaf have the same bits; those below a leaf are 0.
 
@@ -299,7 +299,7 @@ def paths(rows: Rows, n_trees: int, rng: np.random.Generator) -> Codes:
 
 
 def _grown(rows: Rows, rng: np.random.Generator) -> Any:
-    """A tree of an isolation forest, in a third of the time of scikit-learn's."""
+    """Grow a tree of an isolation forest, in a third of the time of scikit-learn."""
     drawn = rng.choice(len(rows), min(_MAX_SAMPLES, len(rows)), replace=False)
     member = ExtraTreeRegressor(
         max_depth=_DEPTH,
@@ -312,7 +312,7 @@ def _grown(rows: Rows, rng: np.random.Generator) -> Any:
 
 
 def _codes(tree: Any) -> Codes:
-    """The bits of each node, level by level from the root."""
+    """Compute the bits of each node, level by level from the root."""
     left, right = tree.children_left, tree.children_right
     codes = np.zeros(len(left), dtype=np.uint8)
     nodes = np.zeros(1, dtype=np.int64)
@@ -332,7 +332,7 @@ _COMMON = np.array(
 
 
 def together(codes: Codes, others: Codes) -> Floats:
-    """Share of the cuts that each row passes with each other one, shape (n, m)."""
+    """Compute the share of cuts that each two rows pass together, shape (n, m)."""
     shares = np.empty((len(codes), len(others)))
     for column, path in enumerate(others):
         shares[:, column] = _COMMON[codes ^ path].mean(axis=1)

@@ -23,7 +23,7 @@ _STEPS = 50
 def spread(
     pool: Pool, *, start: Callable[[], int], gain: Callable[[Floats], Floats]
 ) -> Ids:
-    """Rows chosen one by one by their distance to those chosen or shown before.
+    """Choose rows one by one by their distance to those chosen or shown before.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def spread(
 
 
 def draw(log_weights: Floats, rng: np.random.Generator) -> Floats:
-    """Perturbed log weights: the row of the largest is a draw by the weights.
+    """Perturb log weights: the row of the largest is then a draw by the weights.
 
     Gumbel noise is minus the logarithm of an exponential variable. No weight is
     computed, so none overflows, and rows can be left out afterwards.
@@ -69,7 +69,7 @@ def check_first(rule: str) -> None:
 def first(
     rule: str, pool: Pool, *, size: Extent | None = None, scale: float = 0.0
 ) -> int:
-    """The first row, by one of the rules in `FIRST`; the rest as in `central`."""
+    """Choose the first row by one of the rules in `FIRST`; the rest as in `central`."""
     if rule == "random":
         return int(pool.rng.integers(pool.n))
     if rule == "max_norm":
@@ -81,7 +81,7 @@ def first(
 def central(
     embeddings: Embeddings, *, size: Extent | None = None, scale: float = 0.0
 ) -> int:
-    r"""The row in the middle of the data.
+    r"""Find the row in the middle of the data.
 
     Up to `distances.EXACT` rows it minimises $\sum_i e^{d_{ij} / \mathrm{scale}}$ over
     rows j; for scale 0, that is the row whose farthest row is nearest. Beyond that many
@@ -105,7 +105,7 @@ def central(
 def _log_sums(
     embeddings: Embeddings, rivals: Ids, farthest: Floats, scale: float
 ) -> Floats:
-    """Log of the sum over all rows of exp(distance / scale), for each rival."""
+    """Compute log(sum(exp(distance / scale))) over all rows, for each rival."""
     centred = embeddings - embeddings.mean(axis=0, dtype=np.float64)
     sums = np.empty(len(rivals))
     for part in distances.tiles(len(rivals), len(centred)):
@@ -117,7 +117,7 @@ def _log_sums(
 
 
 def _ball_centre(embeddings: Embeddings) -> int:
-    """Badoiu and Clarkson's steps to the centre of the smallest ball; nearest row."""
+    """Find the row nearest to the smallest ball's centre (Badoiu and Clarkson)."""
     centre = embeddings.mean(axis=0, dtype=np.float64)
     for step in range(1, _STEPS + 1):
         farthest = embeddings[np.argmax(distances.squared_to(embeddings, centre))]
@@ -126,7 +126,7 @@ def _ball_centre(embeddings: Embeddings) -> int:
 
 
 def why(rule: str, place: int) -> str:
-    """The reason that all covering strategies give, for a place since the start."""
+    """Return the reason of all covering strategies, for a place since the start."""
     if place:
         return "far from all rows shown so far"
     return {

@@ -59,7 +59,7 @@ class Extent(NamedTuple):
 
 
 def checked(embeddings: ArrayLike) -> Embeddings:
-    """Embeddings as floats, or an error that names the row.
+    """Return embeddings as floats, or raise an error that names the row.
 
     Raises
     ------
@@ -105,14 +105,14 @@ def lower(near: Floats, embeddings: Embeddings, points: ArrayLike) -> None:
 
 
 def squared_to(embeddings: Embeddings, point: ArrayLike) -> Floats:
-    """Squared distance of each row to one point."""
+    """Compute the squared distance of each row to one point."""
     near = np.full(len(embeddings), np.inf)
     lower(near, embeddings, point)
     return near
 
 
 def tiles(n: int, width: int) -> Iterator[slice]:
-    """Pieces of n rows so that one of them by `width` columns is of bounded size."""
+    """Cut n rows into pieces so that a piece by `width` columns has a bounded size."""
     step = max(1, _TILE // max(width, 1))
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
@@ -120,7 +120,7 @@ def tiles(n: int, width: int) -> Iterator[slice]:
 def squared_between(
     rows: NDArray[np.floating], others: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Squared distances (len(rows), len(others)) by a product of matrices."""
+    """Compute squared distances (len(rows), len(others)) by a matrix product."""
     squared = rows @ others.T
     squared *= -2
     squared += np.einsum("ij,ij->i", rows, rows)[:, None]
@@ -129,7 +129,7 @@ def squared_between(
 
 
 def extent(embeddings: Embeddings) -> Extent:
-    """Diameter of the data, and how far the farthest row is from each.
+    """Compute the diameter of the data, and how far the farthest row is from each.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def extent(embeddings: Embeddings) -> Extent:
 
 
 def _swept_diameter(embeddings: Embeddings) -> float:
-    """From the mean to the farthest row, and twice on to the one farthest from that."""
+    """Estimate the diameter by three steps to the farthest row, from the mean on."""
     point: NDArray[np.floating] = embeddings.mean(axis=0, dtype=np.float64)
     for _ in range(2):
         point = embeddings[np.argmax(squared_to(embeddings, point))]
@@ -159,7 +159,7 @@ def _swept_diameter(embeddings: Embeddings) -> float:
 
 
 def covering_radius(embeddings: ArrayLike, centres: ArrayLike) -> float:
-    """Largest distance from a row to the nearest of some rows.
+    """Compute the largest distance from a row to the nearest of some rows.
 
     If scores change by at most L times the distance, rows within this radius of rows
     that are ranked right by a margin of 2 L times the radius are ranked right, too.
@@ -169,7 +169,7 @@ def covering_radius(embeddings: ArrayLike, centres: ArrayLike) -> float:
     embeddings : array-like of shape (n, p)
         Rows of the pool, or those of one class of it.
     centres : array-like of int
-        Row numbers, usually those that have been labelled.
+        Row indices, usually those that have been labelled.
 
     Raises
     ------

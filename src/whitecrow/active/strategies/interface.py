@@ -58,13 +58,13 @@ class Pool:
 
     @property
     def free(self) -> NDArray[np.bool_]:
-        """Which rows have not been shown, a new array of shape (n,)."""
+        """Return a mask of the rows that have not been shown, a new array."""
         free = np.ones(self.n, dtype=np.bool_)
         free[self.shown] = False
         return free
 
     def after(self, ids: Ids, *, k: int) -> Pool:
-        """The pool once `ids` have been chosen too, `k` of it to go."""
+        """Return the pool once `ids` have been chosen too, `k` of it to go."""
         return replace(self, shown=np.concatenate([self.shown, ids]), k=k)
 
 
@@ -92,7 +92,7 @@ class Strategy(ABC):
         ratio: float | None = None,
         answers: ArrayLike | None = None,
     ) -> Ids:
-        """Row numbers to ask about, in the order in which to ask.
+        """Return the row indices to ask about, in the order in which to ask.
 
         Parameters
         ----------
@@ -141,12 +141,12 @@ class Strategy(ABC):
 
     @abstractmethod
     def _choose(self, pool: Pool) -> Ids:
-        """`pool.k` distinct free rows of a checked pool."""
+        """Choose `pool.k` distinct free rows of a checked pool."""
 
     def why(
         self, position: int, *, shown: int = 0, answers: ArrayLike | None = None
     ) -> str:
-        """Why a row was chosen, for the page.
+        """Say why a row was chosen, for the page.
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def _why(self, position: int, place: int) -> str:
-        """Reason, by the place in one query and the place among all rows shown."""
+        """Say why, by the place in one query and the place among all rows shown."""
 
 
 _UNUSED: dict[str, Any] = {
@@ -172,7 +172,7 @@ _UNUSED: dict[str, Any] = {
 
 
 def _n_rows(given: dict[str, ArrayLike | None]) -> int:
-    """The length that all inputs share."""
+    """Return the length that all inputs share."""
     lengths = {k: len(np.asarray(v)) for k, v in given.items() if v is not None}
     if not lengths:
         raise DataError("a query needs the scores or the embeddings of the pool")
@@ -183,7 +183,7 @@ def _n_rows(given: dict[str, ArrayLike | None]) -> int:
 
 
 def _read(name: str, given: ArrayLike | None, strategy: str) -> NDArray[Any]:
-    """One of the inputs, as the strategies take it."""
+    """Check one of the inputs, and return it as the strategies take it."""
     if given is None:
         raise DataError(f"strategy {strategy!r} needs {name}; give one for each row")
     if name == "embeddings":
@@ -204,7 +204,7 @@ def _read(name: str, given: ArrayLike | None, strategy: str) -> NDArray[Any]:
 
 
 def _shown(labelled: ArrayLike | None, n: int) -> Ids:
-    """Distinct rows that were shown."""
+    """Check which rows were shown, and return their distinct indices."""
     rows = np.unique(np.asarray([] if labelled is None else labelled))
     if not len(rows):
         return np.empty(0, dtype=np.int64)

@@ -106,12 +106,12 @@ class Hybrid1(MarDiverse):
 
 
 def near(pool: Pool, row: np.int64, radius: Floats) -> NDArray[np.bool_]:
-    """Which rows have a row within their squared radius."""
+    """Tell which rows have `row` within their squared radius."""
     return distances.squared_to(pool.embeddings, pool.embeddings[row]) <= radius
 
 
 def neighbourhoods(pool: Pool, m: int) -> Floats:
-    """Squared distance from each row to its m-th nearest, itself the first; (n,)."""
+    """Compute the squared distance of each row to its m-th nearest, itself included."""
     everyone = pool.embeddings
     exact = pool.n <= distances.EXACT
     # Products in float32 are twice as fast, and exact enough for an estimate.

@@ -76,6 +76,6 @@ class Mixed(Strategy):
         return "the highest score among the rows not shown yet"
 
     def _explores(self, place: int) -> bool:
-        """Whether the share, up to and with this place, reaches another whole row."""
+        """Tell whether the share, up to this place, reaches another whole row."""
         before, after = place * self.epsilon, (place + 1) * self.epsilon
         return math.floor(after) > math.floor(before)

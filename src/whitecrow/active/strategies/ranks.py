@@ -19,7 +19,7 @@ _SLACK = 1e-9
 
 
 def highest(values: Floats, pool: Pool, count: int) -> Ids:
-    """The free rows with the highest values, best first; of equals the first row."""
+    """Return the free rows with the highest values, best first; ties in row order."""
     rows = np.flatnonzero(pool.free)
     if 0 < count < len(rows):
         # A million rows are not sorted for the sake of a few.
@@ -29,7 +29,7 @@ def highest(values: Floats, pool: Pool, count: int) -> Ids:
 
 
 def unit(values: Floats) -> Floats:
-    """Scaled to [0, 1]; zeros if all values are equal."""
+    """Scale values to [0, 1], or to zeros if all are equal."""
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
@@ -44,7 +44,7 @@ def check_anchor(share: float | None) -> None:
 
 
 def anchor(pool: Pool, share: float | None) -> float:
-    """The score that parts a share of the pool from the rest: its lowest.
+    """Return the lowest score in a share of the pool with the highest scores.
 
     By default the share is the current estimate of the share of anomalies.
     """

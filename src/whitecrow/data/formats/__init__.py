@@ -199,7 +199,7 @@ def _read(
 
 
 def _check_names(found: TableFile, name: str, what: Found) -> None:
-    """Say that the name stands for another format, or refuse what is no table."""
+    """Note that a name suggests another format, or refuse what is not a table."""
     known = any(name.lower().endswith(suffix) for suffix in FORMATS)
     prose = what.kind == "csv" and len(found.names) == 1 and not known and name != "-"
     if prose and "no header" not in " ".join(found.notes):

@@ -24,7 +24,7 @@ _MINOR = (".txt", ".dat", ".json", ".md")
 
 
 def members_of(file: Bytes, what: str = "zip archive") -> list[zipfile.ZipInfo]:
-    """Return what a zip archive holds, folders left out.
+    """Return the members of a zip archive, without folders.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def check_sizes(
 
 
 def unzipped(file: Bytes, suffixes: Sequence[str]) -> tuple[Bytes, str]:
-    """Return the one table of a zip archive, and its name there.
+    """Unpack the only table of a zip archive; return it and its name there.
 
     It is unpacked to a temporary file. Names of tables end in one of `suffixes`.
 
@@ -104,7 +104,7 @@ def unzipped(file: Bytes, suffixes: Sequence[str]) -> tuple[Bytes, str]:
 
 
 def spooled() -> Bytes:
-    """Return what comes from standard input, in a temporary file.
+    """Copy standard input to a temporary file, once.
 
     Raises
     ------

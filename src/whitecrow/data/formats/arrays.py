@@ -138,7 +138,7 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
 
 
 def _named(arrays: Arrays, X: Array) -> tuple[list[str], str]:
-    """Names of the columns, and where they are from."""
+    """Find the names of the columns, and say where they come from."""
     if X.dtype.names:
         names = list(X.dtype.names)
         return names, f"records with the fields {', '.join(names[:12])}"
@@ -152,7 +152,7 @@ def _named(arrays: Arrays, X: Array) -> tuple[list[str], str]:
 
 
 def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
-    """Pairs of keys (data, labels): one pair, or one for each part of a split."""
+    """Pair the keys of data and labels: one pair, or one for each part of a split."""
     solid = [key for key, array in arrays.items() if array.ndim]
     data = [key for key in solid if _DATA_NAME.match(_base(key))]
     if not data:

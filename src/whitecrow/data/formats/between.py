@@ -48,7 +48,7 @@ class Between:
     empty: int = 0
 
     def rows(self, blocks: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield blocks of text without what is no row."""
+        """Yield the blocks of text without what is not a row."""
         start = 0
         for block in blocks:
             keep = np.ones(block.num_rows, bool)
@@ -63,7 +63,7 @@ class Between:
             yield block if keep.all() else block.filter(pa.array(keep))
 
     def is_row(self, cells: Sequence[str]) -> bool:
-        """Return whether cells are a row; if they are not, count them."""
+        """Tell whether cells are a row; if they are not, count them."""
         cells = [cell.strip() for cell in cells]
         if any(cells == list(head) for head in self._repeatable()):
             self.repeated += 1
@@ -76,7 +76,7 @@ class Between:
         return True
 
     def raw(self, row: int) -> int:
-        """Return the number among all rows of the file of a row that is left."""
+        """Return the index, among all rows of the file, of a row that was kept."""
         for out in self.left_out:
             if out > row:
                 break
@@ -84,7 +84,7 @@ class Between:
         return row
 
     def notes(self) -> list[str]:
-        """What was left out, one sentence each."""
+        """Describe what was left out, one sentence each."""
         found = []
         if self.repeated:
             shown = lines(self.repeated)
@@ -106,7 +106,7 @@ class Between:
         return np.asarray(reduce(pc.and_, map(pc.is_null, block.columns)))
 
     def _doubtful(self, block: pa.RecordBatch) -> NDArray[np.bool_]:
-        """Rows that may be comments or headers, by one cell."""
+        """Mark the rows that may be comments or headers, judged by one cell."""
         marks = _true(pc.starts_with(block.column(0), "#"))
         if marks.sum() > max(_FEW, _SELDOM * block.num_rows):
             marks[:] = False
@@ -118,13 +118,13 @@ class Between:
 
 
 def commented(comments: Sequence[str]) -> str:
-    """Return what is said of comments among the rows."""
+    """Write the note on comments among the rows."""
     shown = f"{lines(len(comments))}: {comments[0][:60]!r}"
     return f"comments (#) among the rows are left out ({shown})"
 
 
 def lines(count: int) -> str:
-    """Return a number of lines in words."""
+    """Format a number of lines."""
     return "1 line" if count == 1 else f"{count:,} lines"
 
 

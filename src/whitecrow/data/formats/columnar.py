@@ -39,7 +39,7 @@ class _Columnar(TableFile):
         super().__init__(path, pa.schema(fields), (note, *changed))
 
     def _described(self) -> tuple[pa.Schema, str]:
-        """The schema and a note."""
+        """Return the schema and a note."""
         raise NotImplementedError
 
     def _decoded(self) -> Iterator[pa.RecordBatch]:

@@ -102,7 +102,7 @@ class Delimited(TableFile):
         self._between = between
 
     def _raw_blocks(self) -> Iterator[pa.RecordBatch]:
-        """All columns, those without a name and a cell among them."""
+        """Yield blocks with all columns, including unnamed empty ones."""
         done = 0
         if self._fixes is None:
             try:
@@ -160,7 +160,7 @@ class Delimited(TableFile):
             yield _batch(some, width)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Rows as Python's reader has them, with the line on which each begins."""
+        """Yield rows as Python reads them, with the line on which each begins."""
         dialect = self._dialect
         line = dialect.line
         try:
@@ -190,7 +190,7 @@ class Delimited(TableFile):
         )
 
     def _one_line_each(self, rows: int) -> bool:
-        """Whether bytes show that each of the first rows is one line."""
+        """Tell whether the bytes show that each of the first rows is one line."""
         dialect = self._dialect
         if dialect.separator in (BLANK, BLANKS) or self._text.encoding not in _NARROW:
             return False
@@ -261,7 +261,7 @@ class Delimited(TableFile):
             )
 
     def _swallowed(self, block: pa.RecordBatch) -> str:
-        """What is said of a cell that holds whole rows, for want of a quote."""
+        """Describe a cell that swallowed whole rows for want of a quote, if any."""
         if not self._text.quotes:
             return ""
         for column in block.columns if block.num_columns > 1 else ():
@@ -280,9 +280,9 @@ class Delimited(TableFile):
         return ""
 
     def _open_quote(self) -> int | None:
-        """The line of the row in which a quote is never closed.
+        """Find the line of the row in which a quote is never closed.
 
-        Odd ones within a cell, as in 5" pipe, may be.
+        Single quotes within a cell, as in 5" pipe, are allowed.
         """
         dialect, text = self._dialect, self._text
         line = dialect.line
@@ -296,7 +296,7 @@ class Delimited(TableFile):
         return None
 
     def _explained(self, error: Exception) -> DataError:
-        """The complaint of pyarrow, with the line and the remedy."""
+        """Translate an error of pyarrow into ours, with the line and the remedy."""
         text = " ".join(str(error).split())
         if "Expected" in text and "columns, got" in text:
             return _RaggedError()
@@ -323,7 +323,7 @@ class _RaggedError(DataError):
 
 
 def _quotes_end_in_line(lines: bytes, mark: bytes, between: bytes) -> bool:
-    """Whether each quote opens, ends or, doubled, is in a cell, all on one line."""
+    """Tell whether each quote opens or ends a cell, or is doubled, all on one line."""
     if mark not in lines:
         return True
     content = np.frombuffer(lines, np.uint8)
@@ -337,7 +337,7 @@ def _quotes_end_in_line(lines: bytes, mark: bytes, between: bytes) -> bool:
 
 
 def _whole_lines(stream: Any) -> Iterator[bytes]:
-    """The bytes in pieces of whole lines, each behind a line break."""
+    """Yield the bytes in pieces of whole lines, each preceded by a line break."""
     rest = b""
     while block := stream.read(BLOCK_BYTES):
         head, found, tail = (rest + block).rpartition(b"\n")

@@ -85,11 +85,11 @@ class Dialect:
 
     @property
     def blank(self) -> int:
-        """How many of the last columns have no name."""
+        """Count the last columns that have no name."""
         return self.width - self.lead - len(self.names)
 
     def all_named(self) -> Dialect:
-        """Return the same with names for the blank columns, which are not empty."""
+        """Return a copy with names for the blank columns, which are not empty."""
         blank = [""] * self.blank
         names, notes = unique([*self.names, *blank])
         return replace(self, names=names, notes=(*self.notes, *notes))
@@ -118,7 +118,7 @@ class _Candidate:
 
 
 def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
-    """Find out how a file is written whose name ends in `suffix`.
+    """Detect how a file whose name ends in `suffix` is written.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def sniff(file: Bytes, text: Text, suffix: str) -> Dialect:
 
 
 def _unknown_separator(records: list[_Record]) -> str:
-    """A sign that stands as often in all lines, which are no values themselves."""
+    """Find a mark that occurs equally often in all lines, none of which is a value."""
     cells = [record.cells[0] for record in records]
     if len(cells) < 3 or any(kind_of(cell) in VALUES for cell in cells):
         return ""
@@ -192,7 +192,7 @@ def split(line: str, separator: str) -> list[str]:
 
 
 def _sample(file: Bytes, text: Text) -> str:
-    """The first megabyte, or more where three lines are longer; whole lines."""
+    """Decode whole lines of the first megabyte, or of more if lines are longer."""
     size, raw = SAMPLE_BYTES, file.head(SAMPLE_BYTES)
     while len(raw) == size < LONGEST_SAMPLE and len(raw.splitlines()) < 4:
         size *= 8
@@ -208,7 +208,7 @@ def _sample(file: Bytes, text: Text) -> str:
 
 
 def _preamble(sample: str) -> tuple[int, int, str, str, list[str]]:
-    """Where the table may begin, below `sep=` and comments; and what they say."""
+    """Find where the table may begin, below `sep=` and comments, and what they say."""
     at, lines, forced, comment, notes = 0, 0, "", "", []
     if match := _SEP_LINE.match(sample):
         forced, at, lines = match[1], match.end(), 1
@@ -229,7 +229,7 @@ def _preamble(sample: str) -> tuple[int, int, str, str, list[str]]:
 
 
 def _quote(body: str) -> str:
-    """A single quote, if it encloses all cells of the first line; else a double one."""
+    """Return a single quote if one encloses every cell of line 1, else a double one."""
     first = body.split("\n", 1)[0].strip()
     return "'" if re.fullmatch(r"'[^'\"]*'(?:[,;\t|]'[^'\"]*')+", first) else '"'
 
@@ -238,7 +238,7 @@ def _quote(body: str) -> str:
 
 
 def _best(body: str, quote: str, forced: str, suffix: str, lines: int) -> _Candidate:
-    """The separator that gives regular rows of cells that hold no other separator."""
+    """Choose the separator that gives regular rows whose cells hold no other one."""
     if forced:
         return _candidate(body, forced, quote, lines)
     first = body.lstrip("\r\n").split("\n", 1)[0]
@@ -255,7 +255,7 @@ def _best(body: str, quote: str, forced: str, suffix: str, lines: int) -> _Candi
 
 
 def _without_decimal_commas(usable: list[_Candidate]) -> list[_Candidate]:
-    """Leave the comma out if another separator splits header and rows alike.
+    """Drop the comma if another separator splits header and rows alike.
 
     Of prices such as `1.500,23 z\u0142;10,1` a comma makes regular rows too, but not of
     their header.
@@ -281,7 +281,7 @@ def _splits_header(candidate: _Candidate) -> bool:
 
 
 def _differs_at_header(candidate: _Candidate, other: _Candidate) -> bool:
-    """Whether the header that another separator finds has another width than rows."""
+    """Tell whether the header that another separator finds differs in width."""
     line = other.records[other.found.top].line
     cells = next((r.cells for r in candidate.records if r.line == line), [])
     return len(cells) != candidate.found.width
@@ -307,7 +307,7 @@ def _candidate(body: str, separator: str, quote: str, lines: int) -> _Candidate:
 
 
 def _records(body: str, separator: str, quote: str, lines: int) -> Iterator[_Record]:
-    """Rows of the sample; blank lines among them are left out."""
+    """Yield the rows of the sample, without blank lines."""
     at, line = 0, lines + 1
     if separator in (BLANK, BLANKS):
         for number, text in enumerate(io.StringIO(body, newline=""), line):
@@ -338,7 +338,7 @@ def _records(body: str, separator: str, quote: str, lines: int) -> Iterator[_Rec
 
 
 def _score(rows: list[list[str]], found: Header, separator: str) -> float:
-    """How regular the rows are, and how free of other separators their cells."""
+    """Score how regular the rows are, and how free of other separators their cells."""
     body = rows[found.top :]
     regular = sum(len(row) == found.width for row in body) / len(body)
     some = [cell for row in body[:50] for cell in row[:1000] if cell.strip()]
@@ -358,7 +358,7 @@ def _is_clean(cell: str, separator: str) -> bool:
 
 
 def _is_usable(candidate: _Candidate) -> bool:
-    """Whether a separator makes columns: also of the first line, or it is a title."""
+    """Tell whether a separator makes columns, also of line 1 unless it is a title."""
     found, rows = candidate.found, [record.cells for record in candidate.records]
     if found.width < 2 or (len(rows[0]) < 2 and not found.top):
         return False
@@ -370,7 +370,7 @@ def _is_usable(candidate: _Candidate) -> bool:
 
 
 def _is_aligned(candidate: _Candidate) -> bool:
-    """Whether blanks separate columns rather than words: rows regular and numeric."""
+    """Tell whether blanks separate columns, not words: regular rows, mostly values."""
     found, rows = candidate.found, [record.cells for record in candidate.records]
     body = rows[found.first :]
     if not body or candidate.score < 0.9:
@@ -383,7 +383,7 @@ def _is_aligned(candidate: _Candidate) -> bool:
 
 
 def _named_by_comment(best: _Candidate, comment: str) -> Header:
-    """The names in the last comment above a table that has no header itself."""
+    """Take the names from the last comment above a table without a header itself."""
     found = best.found
     below = [record.cells for record in best.records[found.first :]]
     first = best.records[found.top].cells
@@ -403,7 +403,7 @@ def _named_by_comment(best: _Candidate, comment: str) -> Header:
 
 
 def _start(records: list[_Record], found: Header) -> tuple[int, int]:
-    """Where the rows of data begin: characters and line number."""
+    """Find where the rows of data begin: character offset and line number."""
     if not found.named:
         return records[found.first].at, records[found.first].line
     above = records[found.first - 1]

@@ -31,7 +31,7 @@ _BESIDE_TOTAL = re.compile(
 def without_footer(
     blocks: Iterable[pa.RecordBatch], notes: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield rows of text without what stands below the table and is no row of it.
+    """Yield rows of text without the footer below the table.
 
     What is left out is added to `notes` when the end was reached.
     """
@@ -51,7 +51,7 @@ def without_footer(
 
 
 def _kept(tail: pa.RecordBatch, notes: list[str], whole: bool) -> int:
-    """How many rows of the tail belong to the table."""
+    """Count the rows of the tail that belong to the table."""
     end = tail.num_rows
     if tail.num_columns < 2:
         return end
@@ -79,7 +79,7 @@ def _kept(tail: pa.RecordBatch, notes: list[str], whole: bool) -> int:
 
 
 def second_table(names: str) -> str:
-    """Return what is said of another table below the first."""
+    """Write the note on another table below the first."""
     return (
         f"another table below the first one ({names}) is not read; save it as a file "
         "of its own if it matters"
@@ -93,7 +93,7 @@ def _above_empty(tail: pa.RecordBatch, end: int, first: int) -> int:
 
 
 def _footnotes(tail: pa.RecordBatch, end: int, first: int) -> int:
-    """How many rows at the end have one cell of text and stand below an empty row."""
+    """Count the rows at the end that hold one cell of text each, below an empty row."""
     row = end
     while row > first and end - row < 20:
         cells = _cells(tail, row - 1, 2)
@@ -106,7 +106,7 @@ def _footnotes(tail: pa.RecordBatch, end: int, first: int) -> int:
 
 
 def _second_table(tail: pa.RecordBatch, end: int, first: int) -> int:
-    """How many rows at the end are another, narrower table below an empty row."""
+    """Count the rows at the end that form a narrower table below an empty row."""
     rows: list[list[str]] = []
     for i in range(end - 1, first - 1, -1):
         cells = _cells(tail, i, tail.num_columns)
@@ -127,7 +127,7 @@ def _second_table(tail: pa.RecordBatch, end: int, first: int) -> int:
 
 
 def _totals(tail: pa.RecordBatch, end: int, first: int) -> int:
-    """How many rows at the end begin with a word for totals that no other row has."""
+    """Count the last rows that begin with a word for totals that no other row has."""
     row, certain = end, False
     while row > max(first, end - _MOST_TOTALS):
         cells = _cells(tail, row - 1, tail.num_columns)
@@ -145,7 +145,7 @@ def _totals(tail: pa.RecordBatch, end: int, first: int) -> int:
 
 
 def _sums(tail: pa.RecordBatch, end: int) -> int:
-    """1 if the last row has no name and the sums of the rows above it, else 0."""
+    """Return 1 if the last row is unnamed and sums up the rows above it, else 0."""
     cells = dict(_cells(tail, end - 1, tail.num_columns)) if end > 3 else {}
     if not cells or all(j in cells for j in range(tail.num_columns)):
         return 0
@@ -163,7 +163,7 @@ def _sums(tail: pa.RecordBatch, end: int) -> int:
 
 
 def _cells(tail: pa.RecordBatch, row: int, most: int) -> list[tuple[int, str]]:
-    """The first cells of a row that are not empty, with their columns."""
+    """Return the first cells of a row that are not empty, with their columns."""
     found: list[tuple[int, str]] = []
     for j, column in enumerate(tail.columns):
         cell = column[row]

@@ -51,7 +51,7 @@ class Header:
 
     @property
     def named(self) -> bool:
-        """Whether the file names the columns."""
+        """Tell whether the file names the columns."""
         return self.first > self.top
 
 
@@ -115,12 +115,12 @@ def _common_width(rows: Sequence[Row]) -> int:
 
 
 def _filled(row: Row) -> int:
-    """Cells up to the last one that is not empty."""
+    """Count the cells up to the last one that is not empty."""
     return next((j for j in range(len(row), 0, -1) if row[j - 1].strip()), 0)
 
 
 def _blank(raw: Row, below: Sequence[Row]) -> int:
-    """How many of the last columns have no name and no cell."""
+    """Count the last columns that have neither a name nor a cell."""
     used = max([_filled(raw), *(_filled(row[: len(raw)]) for row in below), 1])
     return len(raw) - used
 
@@ -129,7 +129,7 @@ def _blank(raw: Row, below: Sequence[Row]) -> int:
 
 
 def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
-    """The index of the row in which the table begins; 0 unless there are titles."""
+    """Find the index of the row where the table begins; 0 unless there are titles."""
     filled = max(_filled(row) for row in rows if len(row) == width)
     if filled < 2:
         return 0
@@ -153,9 +153,9 @@ def _top(rows: Sequence[Row], width: int, gaps: Collection[int]) -> int:
 
 
 def _last_words(rows: Sequence[Row], filled: int, gaps: Collection[int]) -> int:
-    """The index of the last row of words above columns of values, or 0.
+    """Find the index of the last row of words above columns of values, or 0.
 
-    There are titles above it: rows that are no names, as `Serial:,1234`. Units, and
+    Above it are titles: rows that are not names, such as `Serial:,1234`. Units, and
     names below names of groups, belong to the names above them.
     """
     columns = typed(rows[len(rows) // 2 :], filled)
@@ -190,7 +190,7 @@ def typed(rows: Sequence[Row], width: int) -> list[int]:
 
 
 def _are_words(row: Row, kinds: Sequence[str], filled: int) -> bool:
-    """Whether a row has different words in all columns, or in those of these kinds."""
+    """Tell whether a row's cells are distinct and all words (by `kinds` if given)."""
     cells = [cell.strip() for cell in row[: _filled(row)]]
     kinds = kinds or [kind_of(cell) for cell in cells]
     whole = len(cells) >= filled and len(set(cells)) == len(cells)
@@ -198,7 +198,7 @@ def _are_words(row: Row, kinds: Sequence[str], filled: int) -> bool:
 
 
 def _below_titles(rows: Sequence[Row], filled: int) -> int:
-    """The index of a row of names below titles that hold the separator too, or 0."""
+    """Find the index of a row of names below titles with separators, or 0."""
     for place in range(1, min(len(rows), _MOST_DIVIDED + 1)):
         row, titles = rows[place], rows[:place]
         if all(_is_divided_title(title, row) for title in titles):
@@ -209,7 +209,7 @@ def _below_titles(rows: Sequence[Row], filled: int) -> int:
 
 
 def _is_divided_title(title: Row, names: Row) -> bool:
-    """Whether a row is a title above these names: shorter, or in more words."""
+    """Tell whether a row is a title above these names: shorter, or in more words."""
     end = _filled(title)
     cells = {cell.strip().casefold() for cell in title[:end]}
     if "" in cells or cells.intersection(cell.strip().casefold() for cell in names):
@@ -221,7 +221,7 @@ def _is_divided_title(title: Row, names: Row) -> bool:
 
 
 def _is_spaced(title: Row, names: Row) -> bool:
-    """Whether a blank follows a separator, as in a sentence, and not among names."""
+    """Tell whether blanks follow separators in the title, as in prose, not in names."""
     found = [any(cell[:1] == " " for cell in row[1:]) for row in (title, names)]
     return found == [True, False]
 
@@ -229,7 +229,7 @@ def _is_spaced(title: Row, names: Row) -> bool:
 def _is_new_header(
     row: Row, below: Sequence[Row], filled: int, *, spaced: bool
 ) -> bool:
-    """Whether a row has a name for every column, none of which occurs below it."""
+    """Tell whether a row has a name for every column, none of which occurs below it."""
     names = [cell.strip() for cell in row[: _filled(row)]]
     if len(names) < filled or len(set(names)) < len(names) or len(below) < 2:
         return False
@@ -243,7 +243,7 @@ def _is_new_header(
 
 
 def _is_title(row: Row, width: int, filled: int) -> bool:
-    """Whether a row is narrower than the table, or has cells only at its left."""
+    """Tell whether a row is narrower than the table, or has cells only at its left."""
     end = _filled(row)
     if len(row) > width:
         return end > width
@@ -267,7 +267,7 @@ def _titles(rows: Sequence[Row], lines: Sequence[int], top: int) -> list[str]:
 
 
 def _kinds(rows: Sequence[Row], width: int) -> list[str]:
-    """What most cells of each column look like."""
+    """Return what most cells of each column look like."""
     counts: list[Counter[str]] = [Counter() for _ in range(width)]
     for row in rows:
         for cell, count in zip(row, counts, strict=False):
@@ -281,7 +281,7 @@ def _common(count: Counter[str]) -> str:
 
 
 def _has_header(table: Sequence[Row]) -> tuple[bool, list[str]]:
-    """Whether the first row holds names, judged by the rows below; and a note."""
+    """Judge by the rows below whether the first row holds names; return notes, too."""
     first = table[0]
     own = [kind_of(cell) for cell in first]
     values = sum(kind in VALUES for kind in own)
@@ -313,7 +313,7 @@ def _doubt(first: Row, values: int) -> list[str]:
 
 
 def _are_names(first: Row, below: Sequence[Row], where: Sequence[int]) -> bool:
-    """Whether numbers count columns or years: 0, 1, 2 or 2019, 2020, 2021."""
+    """Tell whether numbers count columns or years: 0, 1, 2 or 2019, 2020, 2021."""
     try:
         numbers = [float(first[j]) for j in where]
     except ValueError:
@@ -346,7 +346,7 @@ def _without_header(
 
 
 def _header(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
-    """The row of names, as wide as the rows below it; and a note."""
+    """Return the row of names, as wide as the rows below it, and a note."""
     raw = list(table[0])
     body = [row for row in table[1:] if len(row) == width]
     if len(raw) == width - 1 and body and len(raw) > 0:
@@ -362,7 +362,7 @@ def _header(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
 
 
 def _is_second_header(table: Sequence[Row], raw: Row) -> bool:
-    """Whether the second row holds names too, below names of groups of columns."""
+    """Tell whether the second row holds names, too, below names of column groups."""
     if len(table) < 3 or len(raw) < 3:
         return False
     groups, second = [cell.strip() for cell in raw], table[1]
@@ -384,7 +384,7 @@ def _is_second_header(table: Sequence[Row], raw: Row) -> bool:
 
 
 def _combined(groups: Row, names: Row) -> list[str]:
-    """Names of groups before names of columns; a group holds until the next one."""
+    """Put names of groups before those of columns; a group holds until the next one."""
     result, group = [], ""
     for over, name in zip(groups, names, strict=True):
         group = over.strip() or group
@@ -393,7 +393,7 @@ def _combined(groups: Row, names: Row) -> list[str]:
 
 
 def _is_rule(row: Row) -> bool:
-    """Whether a row is a line between names and rows, as in Markdown: `---|---`."""
+    """Tell whether a row is a rule below the names, as in Markdown: `---|---`."""
     cells = [cell.strip() for cell in row if cell.strip()]
     return bool(cells) and all(_RULE.fullmatch(cell) for cell in cells)
 
@@ -402,7 +402,7 @@ def _is_rule(row: Row) -> bool:
 
 
 def _is_units(row: Row, below: Sequence[Row], width: int) -> bool:
-    """Whether a row has units where the rows below it have numbers."""
+    """Tell whether a row has units where the rows below it have numbers."""
     if not below or len(row) < width:
         return False
     kinds = _kinds(below, width)

@@ -132,7 +132,7 @@ def _reason(error: Exception) -> str:
 
 
 def _one_object(file: Bytes, text: Text) -> Record | None:
-    """The one object over several lines that a file holds, or None."""
+    """Read the single object that a file holds over several lines; None otherwise."""
     try:
         found = _loaded(file, text)
     except DataError:
@@ -163,7 +163,7 @@ def _loaded(file: Bytes, text: Text) -> Any:
 
 
 def _array_lines(whole: str) -> list[Any] | None:
-    """The arrays of a text with one array in each line."""
+    """Parse a text with one array in each line; return None for other texts."""
     found = []
     try:
         for line in filter(str.strip, whole.splitlines()):
@@ -176,7 +176,7 @@ def _array_lines(whole: str) -> list[Any] | None:
 
 
 def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
-    """One value that holds a table, or one array in each line."""
+    """Read one value that holds a table, or one array in each line."""
     value = _loaded(file, text)
     found = records_in(value)
     if found is None:
@@ -205,7 +205,7 @@ def _whole(file: Bytes, path: Path, text: Text) -> TableFile:
 
 
 def _flat(file: Bytes, where: str, record: Record) -> Record:
-    """Nested objects as names with dots."""
+    """Flatten nested objects to names with dots."""
     found: Record = {}
     waiting = list(reversed(record.items()))
     while waiting:

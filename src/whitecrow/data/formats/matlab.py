@@ -28,7 +28,7 @@ _LARGEST, _RATIO = 1 << 28, 200
 
 
 def load(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays of numbers and texts by name; cells, structures and objects are left out.
+    """Read arrays of numbers and texts by name; skip cells, structures and objects.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def _solid(value: Any) -> NDArray[Any]:
 
 
 def _names(content: bytes) -> Iterator[str]:
-    """Names of the matrices of numbers and texts."""
+    """Yield the names of the matrices of numbers and texts."""
     order = "<" if content[126:128] == b"IM" else ">"
     for kind, element in _elements(memoryview(content)[128:], order):
         data = element

@@ -12,7 +12,7 @@ _SHOWN = 5
 def unique(
     raw: Sequence[str], *, first: int = 1
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return names without blanks around them, gaps and doubles, and what was changed.
+    """Strip blanks off names, fill gaps and rename doubles; describe the changes.
 
     Parameters
     ----------

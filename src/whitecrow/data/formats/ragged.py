@@ -48,7 +48,7 @@ class Fixes:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was done, one sentence each."""
+        """Describe what was done, one sentence each."""
         found = []
         if self.filled:
             found.append(
@@ -148,26 +148,26 @@ def _parted(rows: list[Record], end: list[Record]) -> tuple[list[Record], list[R
 
 
 def _is_comment(row: list[str], width: int, whole: list[list[str]]) -> bool:
-    """Whether a row that does not fit begins with a sign that others do not."""
+    """Tell whether a row of the wrong width begins with `#`, as no other row does."""
     marked = len(row) != width and row[0].lstrip().startswith("#")
     return marked and not any(other[0].startswith("#") for other in whole[:1])
 
 
 def _is_row(row: list[str], dialect: Dialect) -> bool:
-    """Whether a row has a cell, and is not the header once more."""
+    """Tell whether a row has a cell, and is not the header once more."""
     cells = tuple(cell.strip() for cell in row)
     return any(cells) and cells not in dialect.heads
 
 
 def _is_table(rows: list[Record]) -> bool:
-    """Whether rows that are too short are another table: names, and rows as wide."""
+    """Tell whether rows that are too short form a table: names, and rows as wide."""
     widths = [len(row) for _, row in rows]
     words = rows and all(kind_of(cell) == "text" for cell in rows[0][1])
     return bool(words) and len(rows) > 1 and 2 <= widths[0] == max(widths)
 
 
 def _numeric(whole: list[list[str]], width: int) -> list[int]:
-    """Columns with a number in every row; the rows are those seen before any gap."""
+    """Find the columns with a number in every row seen before any gap."""
     columns = list(range(width))
     for row in whole:
         columns = [j for j in columns if kind_of(row[j]) in ("number", "moment")]
@@ -186,7 +186,7 @@ def _fill(
 
 
 def _footnotes(waiting: list[Record], separator: str) -> list[Record]:
-    """Records at the end of a file with one cell of text."""
+    """Find the records at the end of a file that have one cell of text."""
     notes: list[Record] = []
     for line, row in reversed(waiting[-_FOOTNOTES:]):
         cells = [cell for cell in row if cell.strip()]

@@ -54,7 +54,7 @@ def _in_array(value: list[Any]) -> tuple[list[Record], str] | None:
 
 
 def _in_columns(value: Record) -> tuple[list[Record], str] | None:
-    """Rows of columns: arrays of one length, or objects with the same keys."""
+    """Turn columns into rows: arrays of one length, or objects with the same keys."""
     columns = list(value.values())
     if columns and all(_are(column, _SCALAR) for column in columns):
         lengths = {len(column) for column in columns}
@@ -79,7 +79,7 @@ def _counted(keys: Iterable[str]) -> bool:
 
 
 def _keyed(keys: Iterable[str], rows: list[Record]) -> list[Record]:
-    """Rows with their keys, unless these are numbers."""
+    """Add its key to each row, unless the keys are numbers."""
     if _counted(keys) or "key" in rows[0]:
         return rows
     return [{"key": key, **row} for key, row in zip(keys, rows, strict=True)]
@@ -89,7 +89,7 @@ _SCALAR = (str, int, float, bool, type(None))
 
 
 def _are(values: Any, kind: type | tuple[type, ...]) -> bool:
-    """Whether it is a list, not empty, of such things alone."""
+    """Tell whether a value is a list, not empty, of items of this type alone."""
     return (
         isinstance(values, list)
         and bool(values)

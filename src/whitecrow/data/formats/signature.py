@@ -172,7 +172,7 @@ def _kind_of_zip(file: Bytes, expected: str) -> str:
 
 
 def _kind_of_text(file: Bytes, head: bytes, expected: str) -> str:
-    """JSON or delimited text; whether it is text at all, its reader finds out."""
+    """Tell JSON from delimited text; its reader checks whether it is text at all."""
     start = head.removeprefix(_MARK).lstrip()
     if expected == "jsonl":
         if start[:1] not in (b"{", b"[", b"") and not _is_wide(head):

@@ -206,11 +206,11 @@ class Text:
 
 
 def read_text(file: Bytes) -> tuple[Bytes, Text]:
-    """Find the encoding of a file from all its bytes, and mend what is no text.
+    """Find the encoding of a file from all its bytes, and repair what is not text.
 
-    UTF-8, UTF-16 or UTF-32. Of a file that is not: UTF-8 with single bytes that are
-    broken, or what the letters say, or Windows-1252, or Latin-1. NUL at the end of a
-    file is left out.
+    It is UTF-8, UTF-16 or UTF-32 or, in a file that is none of these, UTF-8 with a few
+    broken bytes, the encoding that the letters suggest, Windows-1252, or Latin-1. NULs
+    at the end of a file are left out.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def read_text(file: Bytes) -> tuple[Bytes, Text]:
 
 
 def marked(head: bytes) -> tuple[str, int]:
-    """Return the encoding by a mark or by where NULs are, and the mark's length."""
+    """Find the encoding by a byte order mark or by NULs, and the length of the mark."""
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding, len(mark)
@@ -262,7 +262,7 @@ def marked(head: bytes) -> tuple[str, int]:
 
 
 def _unmarked(head: bytes) -> str:
-    """UTF-16 if nearly every second byte is NUL, else UTF-8."""
+    """Return UTF-16 if nearly every second byte is NUL, else UTF-8."""
     for place, encoding in enumerate(("utf-16-be", "utf-16-le")):
         every, others = head[place::2], head[1 - place :: 2]
         if 0 not in others and every.count(0) > 0.5 * len(every) > 1:
@@ -271,9 +271,9 @@ def _unmarked(head: bytes) -> str:
 
 
 def _feed(decoder: Any, block: bytes) -> bool:
-    """Whether the bytes are valid, of which none are the end of the file.
+    """Decode a block and tell whether it is valid; an empty one ends the file.
 
-    Those of ASCII alone need not be decoded.
+    Blocks of ASCII alone need not be decoded.
     """
     if block and block.isascii() and not decoder.getstate()[0]:
         return True
@@ -285,7 +285,7 @@ def _feed(decoder: Any, block: bytes) -> bool:
 
 
 def _not_utf8(file: Bytes, western: str) -> tuple[Bytes, str, tuple[str, ...]]:
-    """What a file is that is not valid UTF-8: the file, its encoding, and notes."""
+    """Decide how to read a file that is not UTF-8: the file, its encoding, notes."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     broken = wide = lines = first = 0
     sample: list[bytes] = []
@@ -320,7 +320,7 @@ _FEWEST = 6
 
 
 def _by_letters(sample: bytes) -> str | None:
-    """The encoding of letters that are not Latin, "" if unknown; None for Latin."""
+    """Detect a non-Latin encoding by its letters; "" if unknown, None for Latin."""
     import charset_normalizer
 
     words = list(dict.fromkeys(_WORD.findall(sample)))

@@ -66,16 +66,16 @@ class TableFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found out, one sentence each."""
+        """Return what was found out, one sentence each."""
         return self._early + self._late
 
     def add_note(self, note: str) -> None:
-        """Put a note behind the others."""
+        """Append a note."""
         self._early = (*self._early, note)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all columns, in the order of the file."""
+        """Return the names of all columns, in the order of the file."""
         return tuple(self.schema.names)
 
     def batches(self, batch_rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
@@ -179,7 +179,7 @@ class Stacked(TableFile):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which files there are, from which row on, and what each note says."""
+        """List the files, the row at which each begins, and the notes of all."""
         shown = [part.path.name for part in self.parts[:5]]
         if len(self._starts) == len(self.parts):
             starts = self._starts
@@ -222,7 +222,7 @@ class Stacked(TableFile):
 
 
 def without_rows(name: str) -> Loud:
-    """Return what is said of a file of a pattern that has no row."""
+    """Write the note on a file of a pattern that has no row."""
     return Loud(f"{name} has no row of data and is left out")
 
 
@@ -265,7 +265,7 @@ def _check_columns(first: TableFile, other: TableFile) -> None:
 
 
 def _common_schema(parts: Sequence[TableFile]) -> pa.Schema:
-    """Equal types stay, numbers become wide enough for all, else text."""
+    """Merge the schemas: equal types stay, numbers are widened, all else is text."""
     fields = []
     for name in parts[0].names:
         schemas = [pa.schema([part.schema.field(name)]) for part in parts]

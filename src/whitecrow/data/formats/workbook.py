@@ -102,7 +102,7 @@ def _check(file: Bytes) -> None:
 
 
 def _extent(blocks: Iterable[bytes]) -> tuple[int, int]:
-    """Rows and columns up to the last cell, from the last cell of each row."""
+    """Count rows and columns up to the last cell, by the last cell of each row."""
     rows, columns, rest = 0, 0, b""
     for block in blocks:
         *whole, rest = (rest + block).split(b"</row>")
@@ -118,7 +118,7 @@ def _number_of(letters: bytes) -> int:
 
 
 def _opened(file: Bytes) -> tuple[Any, list[str]]:
-    """The workbook, and its sheets: hidden ones last."""
+    """Open the workbook; return it and the names of its sheets, hidden ones last."""
     import python_calamine as calamine
 
     try:
@@ -185,7 +185,7 @@ class Sheet(NamedTuple):
 
 
 def _found(file: Bytes, book: Any, names: Sequence[str]) -> Sheet | None:
-    """The first sheet with a column of values, or the first with a table of words."""
+    """Find the first sheet with a column of values, else the first table of words."""
     words = None
     for name in names:
         sheet = _rows(file, book, name)
@@ -208,12 +208,12 @@ def _rows(file: Bytes, book: Any, name: str) -> Sheet:
 
 
 def _last(row: Row) -> int:
-    """Cells up to the last one that is not empty."""
+    """Count the cells up to the last one that is not empty."""
     return next((j for j in range(len(row), 0, -1) if _text(row[j - 1]).strip()), 0)
 
 
 def _is_table(rows: list[Row]) -> bool:
-    """Whether a sheet holds rows below names, or numbers, rather than a cover."""
+    """Tell whether a sheet holds rows below names, or numbers, rather than a cover."""
     sample = [[_text(cell) for cell in row] for row in rows[:200]]
     found = header.find(sample, range(1, len(sample) + 1))
     return found.first < len(sample) and (
@@ -263,7 +263,7 @@ _FORMULAS = (
 
 
 def _without_values(file: Bytes, left: int, frame: pa.Table) -> list[str]:
-    """What is said of empty columns that are formulas which nobody has computed."""
+    """Warn of empty columns whose formulas nobody has computed."""
     columns = frame.columns
     empty = {j for j, c in enumerate(columns) if c.null_count == frame.num_rows}
     found = empty and empty.intersection(j - left for j in _formulas(file))
@@ -274,7 +274,7 @@ def _without_values(file: Bytes, left: int, frame: pa.Table) -> list[str]:
 
 
 def _formulas(file: Bytes) -> set[int]:
-    """Columns, from 0, with a formula without a value, in any sheet."""
+    """Find the columns, from 0, with a formula without a value, in any sheet."""
     found: set[bytes] = set()
     if not zipfile.is_zipfile(file.path):
         return set()
@@ -295,7 +295,7 @@ def _between(sample: Sequence[Sequence[str]], found: Header) -> Between:
 
 
 def _footer(rows: list[Row], lines: list[int], notes: list[str]) -> int:
-    """How many rows at the end are footnotes; empty rows count again for that."""
+    """Count the footnote rows at the end; empty rows are put back to tell them."""
     tail: list[list[str | None]] = []
     for row, line, before in zip(
         rows[-TAIL:], lines[-TAIL:], [0, *lines][-TAIL - 1 : -1], strict=False
@@ -315,7 +315,7 @@ def _footer(rows: list[Row], lines: list[int], notes: list[str]) -> int:
 
 
 def _column(cells: list[Any]) -> pa.Array:
-    """A column of one type if all its cells have it, else of text."""
+    """Build a column of one type if all its cells have it, else of text."""
     filled = [cell for cell in cells if cell != "" and cell is not None]
     kinds = {type(cell) for cell in filled}
     empty = [None if cell == "" else cell for cell in cells]
@@ -343,7 +343,7 @@ def _moment(cell: date | datetime | None) -> datetime | None:
 
 
 def _text(cell: Any) -> str:
-    """A cell as a person would write it."""
+    """Format a cell as a person would write it."""
     if isinstance(cell, str):
         return cell
     if cell is None:

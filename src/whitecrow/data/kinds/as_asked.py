@@ -37,7 +37,7 @@ _DECIMALS = {"number": "", "decimal-comma": ",", "decimal-point": "."}
 
 
 def plan_as_asked(task: Task, array: pa.Array) -> Plan:
-    """Plan as `task.how` says.
+    """Plan for a column as `task.how` says.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _cannot(task: Task, array: pa.Array) -> ParameterError:
 
 
 def _tolerantly(plan: Plan) -> Plan:
-    """What was asked for holds for new rows too: others count as missing."""
+    """Make a plan tolerant: cells of new rows that do not fit count as missing."""
     settings = plan.settings | ({"tolerant": True} if plan.features else {})
     return replace(plan, settings=settings, remedy="")
 
@@ -125,7 +125,7 @@ def _asked_durations(task: Task, array: pa.Array) -> Plan:
 
 
 def _asked_truth(task: Task, array: pa.Array) -> Plan:
-    """Two different cells, whatever they are."""
+    """Plan for any two different cells as true and false."""
     if family_of(array.type) == "boolean":
         return plan_truths(task, array)
     text = distinct(as_text(array))

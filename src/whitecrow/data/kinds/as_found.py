@@ -74,7 +74,7 @@ def _plan_numbers(task: Task, array: pa.Array) -> Plan:
 def _plan_values(
     task: Task, array: pa.Array, values: Values, *, whole: bool = False
 ) -> Plan:
-    """The plan for numbers as programs write them, which may be dates."""
+    """Plan for numbers as programs write them, which may be dates."""
     style = PLAIN | absent_numbers(task)
     values = without_absent(values, style)
     if are_dates(values):
@@ -89,7 +89,7 @@ def _plan_values(
 
 
 def absent_numbers(task: Task) -> dict[str, Any]:
-    """Give the values that mean "no value" as numbers, as part of a style."""
+    """Return the numbers that mean "no value", as part of a style."""
     found = [plain(pa.array([word])) for word in task.absent]
     values = [float(one[0]) for one in found if one is not None]
     return {"absent": values} if values else {}
@@ -135,7 +135,7 @@ def _plan_nothing(task: Task, array: pa.Array) -> Plan:
 
 
 def _plan_text(task: Task, array: pa.Array) -> Plan:
-    """Text may hold truths, numbers, moments or durations; else it is a category."""
+    """Plan for text: truths, numbers, moments or durations, else a category."""
     fast = _plan_plain_numbers(task, array)
     if fast is not None:
         return fast
@@ -151,7 +151,7 @@ def _plan_text(task: Task, array: pa.Array) -> Plan:
 
 
 def _plan_plain_numbers(task: Task, array: pa.Array) -> Plan | None:
-    """The plan for text that programs wrote as numbers; None if it needs a look."""
+    """Plan for text that programs wrote as numbers; None if it needs a closer look."""
     values = plain(array)
     if values is None or np.isnan(values).all():
         return None
@@ -166,7 +166,7 @@ _THREE = r"^[-+]?[1-9]\d{0,2}\.\d{3}$"
 
 
 def _may_be_grouped(array: pa.Array, values: Values) -> bool:
-    """Whether every point stands before three digits, as a mark of thousands does."""
+    """Tell whether every point precedes three digits, as a thousands separator does."""
     finite = np.abs(values[np.isfinite(values)])
     if len(finite) == 0 or finite.max() >= 1000 or finite.max() < 1:
         return False
@@ -180,7 +180,7 @@ def _may_be_grouped(array: pa.Array, values: Values) -> bool:
 
 
 def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
-    """Numbers, moments, times of day or durations, whichever the cells are."""
+    """Plan for numbers, moments, times of day or durations, whichever the cells are."""
     digits = moment.find_digits(text)
     if digits is not None:
         return plan_reading(task, text, digits)
@@ -213,7 +213,7 @@ def _best_reading(task: Task, array: pa.Array, text: Text) -> Plan:
 
 
 def _other_readings(task: Task, text: Text) -> list[Reading]:
-    """Dates, times of day and durations, as far as the column can be them."""
+    """Try to read the column as dates, times of day and durations."""
     when, clock = moment.find(text), moment.find_clock(text)
     lasting = duration.find(text)
     if clock is not None and lasting is not None:
@@ -225,7 +225,7 @@ def _other_readings(task: Task, text: Text) -> list[Reading]:
 
 
 def plan_reading(task: Task, text: Text, found: Reading) -> Plan:
-    """Plan for text that was read as something."""
+    """Plan for text by the reading that was found for it."""
     notes = (*found.notes, *found.verdict.notes)
     remedy = _if_wrong(task.name, found.doubt) if found.doubt else ""
     known = Known(notes, remedy, 1, unread=found.verdict.bad)
@@ -248,7 +248,7 @@ def plan_reading(task: Task, text: Text, found: Reading) -> Plan:
 
 
 def _plan_codes(task: Task, array: pa.Array) -> Plan:
-    """Digits with leading zeros name things, as postal codes do."""
+    """Plan for digits with leading zeros, which name things, as postal codes do."""
     plan = category.plan_category(task.name, clean_text(array))
     if plan.kind == "constant":
         return plan
@@ -258,7 +258,7 @@ def _plan_codes(task: Task, array: pa.Array) -> Plan:
 
 
 def _unread(plan: Plan, found: Reading) -> Plan:
-    """A column that is mostly something, but not as a whole."""
+    """Add to a plan what the column mostly looks like, but not as a whole."""
     looks, verdict = found.looks, found.verdict
     note = f"looks like {looks}"
     if "several" in looks:

@@ -68,7 +68,7 @@ class _Written:
 
     @property
     def text(self) -> Text:
-        """The cells that are kept."""
+        """Return the cells that are kept."""
         cells = [item for alike in self._shapes.values() for item in alike.items()]
         levels = pa.array([level for level, _ in cells], pa.string())
         counts = np.array([count for _, count in cells], dtype=np.int64)
@@ -76,7 +76,7 @@ class _Written:
 
 
 def texts_of(frames: Iterable[pa.Table]) -> tuple[dict[str, Text], str]:
-    """The cells of all columns of text, and what separates them in their file."""
+    """Collect the cells of all text columns, and what separates them in their file."""
     found: dict[str, _Written] = {}
     separator = ""
     for frame in frames:
@@ -94,7 +94,7 @@ def texts_of(frames: Iterable[pa.Table]) -> tuple[dict[str, Text], str]:
 def as_written(
     plans: Sequence[Plan], texts: dict[str, Text], separator: str
 ) -> tuple[list[Plan], list[str]]:
-    """The plans as new rows are written, and what is said about that."""
+    """Adapt the plans to how new rows are written; return notes on it as well."""
 
     @cache
     def marks() -> str:
@@ -117,7 +117,7 @@ def as_written(
 def _marked(
     plan: Plan, text: Text, marks: Callable[[], str], separator: str
 ) -> tuple[Plan, list[str]]:
-    """The plan with the decimal mark of the new rows."""
+    """Adapt a plan to the decimal mark of the new rows."""
     style = plan.settings.get("style")
     if style is None or style.get("duration"):
         return plan, []
@@ -132,7 +132,7 @@ def _marked(
 def decimal_marks(
     frames: Iterable[pa.Table],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The decimal marks of columns of which nothing is known from training, and notes.
+    """Find the decimal marks of columns unknown from training; return notes as well.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _decimal(
     style: Style,
     summary: dict[str, Any] | None = None,
 ) -> tuple[str, list[str]]:
-    """The decimal mark of a column, and what is said of it if nothing tells it."""
+    """Find the decimal mark of a column, with a note if nothing tells it."""
     found = number_style.find(text, marks, separator=separator)
     if found is None:
         return style["decimal"], []
@@ -182,14 +182,14 @@ def _decimal(
 
 
 def _away(values: Any, summary: dict[str, Any]) -> float:
-    """How far numbers are from the range of the training rows."""
+    """Measure how far numbers are from the range of the training rows."""
     values = values[np.isfinite(values)]
     outside = np.abs(values - np.clip(values, summary["min"], summary["max"]))
     return float(np.median(outside)) if len(outside) else math.inf
 
 
 def _tolerant(plan: Plan, text: Text) -> tuple[Plan, list[str]]:
-    """The plan by which a few cells that cannot be read count as missing."""
+    """Let a plan count a few unreadable cells as missing."""
     if plan.settings.get("tolerant", True) or plan.kind not in _PARSERS:
         return plan, []
     if "unknown" in plan.settings:  # neither true nor false: the oddest level

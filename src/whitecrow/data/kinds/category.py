@@ -145,9 +145,9 @@ def _names_rows(known: list[tuple[str, int]], present: int) -> bool:
 
 
 def _levels(text: pa.Array) -> tuple[list[Any], list[int]]:
-    """Distinct texts and, if some are missing, None, the most frequent first.
+    """Count the distinct texts, None for missing ones, the most frequent first.
 
-    Equals are in order of the alphabet, so that the order of the rows is no matter.
+    Ties are in alphabetical order, so that the order of the rows does not matter.
     """
     counted = pc.value_counts(text)
     pairs = zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True)
@@ -171,7 +171,7 @@ def _detail(summary: dict[str, Any], settings: dict[str, Any]) -> str:
 
 
 def rarity(counts: Sequence[int]) -> Values:
-    """How rare each level is, in bits, and last a level never seen.
+    """Return the rarity of each level in bits, then that of a level never seen.
 
     Parameters
     ----------
@@ -199,9 +199,9 @@ def rarity(counts: Sequence[int]) -> Values:
 
 
 def _signs(counts: list[int]) -> list[list[int]]:
-    """For each column that tells common levels apart, -1 or 1 for each of these.
+    """Return columns of -1 and 1 that tell the common levels apart.
 
-    Of two levels in all, the rarity tells which it is, unless they are equal.
+    Two levels alone need no column unless equally frequent: their rarity tells them.
     """
     common = _common(counts)
     if len(counts) == 2 and counts[0] != counts[1]:
@@ -215,7 +215,7 @@ def _signs(counts: list[int]) -> list[list[int]]:
 
 
 def _common(counts: list[int]) -> int:
-    """How many levels are common: the longest run of the most frequent ones."""
+    """Count the common levels: the longest run of the most frequent ones."""
     n = sum(counts)
     found, rarer = 0, n
     for i, count in enumerate(counts[:MOST_COMMON]):
@@ -228,9 +228,9 @@ def _common(counts: list[int]) -> int:
 def _halved(
     groups: list[list[int]], counts: list[int]
 ) -> tuple[dict[int, int], list[list[int]]]:
-    """A sign for each level, such that each group and all rows are cut in half.
+    """Assign each level a sign that cuts each group, and all rows, in half.
 
-    Halves of a group differ by no more than one level, so that few columns suffice.
+    Halves of a group differ by at most one level, so that few columns suffice.
     """
     signs: dict[int, int] = {}
     halves: list[list[int]] = []
@@ -274,7 +274,7 @@ def encode_category(plan: Plan, array: pa.Array, first_row: int) -> list[Values]
 
 
 def _codes(plan: Plan, array: pa.Array) -> NDArray[np.int64]:
-    """The place of each cell among the levels of the plan, or their number."""
+    """Return the index of each cell's level in the plan, or len(levels) if unseen."""
     levels = plan.settings["levels"]
     text = _as_text(plan, array)
     # A missing cell is found where None is a level.
@@ -347,7 +347,7 @@ def missing(array: pa.Array) -> int:
 
 
 def notes(plan: Plan, array: pa.Array) -> list[str]:
-    """Say in how many rows there is a level that training never had."""
+    """Say how many rows have a level that training never had."""
     cells = clean_text(array) if family_of(array.type) == "text" else array
     count = int(never_seen(plan, cells).sum())
     if not count:

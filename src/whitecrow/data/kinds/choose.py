@@ -140,13 +140,13 @@ def encode_column(plan: Plan, column: Column, first_row: int = 0) -> list[Values
 
 
 def plain_cells(plan: Plan, column: Column) -> pa.Array:
-    """The cells of a column without the words that mean "no value" as asked for."""
+    """Return the cells of a column, null where a given word means "no value"."""
     array = flat(plan.column, column)
     return _without(plan.column, array, tuple(plan.settings.get("absent_words", ())))
 
 
 def _without(name: str, array: pa.Array, words: tuple[str, ...]) -> pa.Array:
-    """Text or dates of which some words are null; numbers are told by their style."""
+    """Replace some words by null in text or dates; numbers are told by their style."""
     family = family_of(array.type)
     if words and family == "date":
         return moment.without_absent(name, array, words)

@@ -38,7 +38,7 @@ def is_watched(plan: Plan) -> bool:
 
 
 def always(plan: Plan) -> str:
-    """Give the value that a watched column had, as a person reads it."""
+    """Format the value that a watched column had, as a person reads it."""
     summary = plan.summary
     if plan.kind == "missing":
         return "missing"
@@ -66,12 +66,12 @@ def differs(plan: Plan, array: pa.Array) -> Mask:
 
 
 def _level(plan: Plan) -> str:
-    """Give the one level of a category, uncut."""
+    """Return the one level of a category, uncut."""
     return str(next(iter(plan.summary["shares"])))
 
 
 def _of(plan: Plan) -> str:
-    """Give the kind of the cells of a constant column."""
+    """Return the kind of the cells of a constant column."""
     summary = plan.summary
     if "shares" in summary:
         return "category" if len(summary["shares"]) == 1 else "boolean"

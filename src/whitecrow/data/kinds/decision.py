@@ -61,7 +61,7 @@ class Decision:
 
     @property
     def noun(self) -> str:
-        """The kind with its article, such as "a number"."""
+        """Return the kind with its article, such as "a number"."""
         return NOUNS[self.kind][0]
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class Decision:
 
 
 def decision_of(plan: Plan) -> Decision:
-    """Take from a plan what is said of it."""
+    """Extract from a plan the decision to report."""
     kind = "clock" if plan.settings.get("clock") else plan.kind
     return Decision(
         plan.column, kind, plan.action, plan.detail, plan.remedy, plan.level
@@ -79,7 +79,7 @@ def decision_of(plan: Plan) -> Decision:
 
 
 def grouped(decisions: Iterable[Decision]) -> list[str]:
-    """Say decisions in sentences, one for all columns that are treated alike.
+    """Describe decisions in sentences, one for all columns that are treated alike.
 
     The loudest come first.
 

@@ -61,12 +61,12 @@ _NAMED = re.compile(
 
 
 def named(column: str) -> bool:
-    """Whether the name of a column says that it holds durations."""
+    """Tell whether the name of a column says that it holds durations."""
     return _NAMED.search(column) is not None
 
 
 def read(levels: pa.Array, style: dict[str, Any]) -> tuple[Values, Mask]:
-    """Different texts as seconds, and which of them are durations.
+    """Read distinct texts as seconds, and tell which of them are durations.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _of_words(fields: pa.Array) -> Values:
 
 
 def _seconds(parts: str) -> float:
-    """The sum of parts such as "2h 15m"; digits at the end are of the next unit."""
+    """Add up parts such as "2h 15m"; digits at the end are of the next unit."""
     total, last = 0.0, 1.0
     found = _EACH.findall(parts)
     for digits, word in found:

@@ -18,7 +18,7 @@ Frame = Any  # a pyarrow Table or RecordBatch, or whatever pyarrow.table() takes
 
 
 def as_table(frame: Frame) -> pa.Table:
-    """Give a frame of any library as an Arrow table with one cell a column and row.
+    """Convert a frame of any library to an Arrow table, one cell per column and row.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def as_table(frame: Frame) -> pa.Table:
 
 
 def spelling(names: Iterable[str]) -> Callable[[str], str]:
-    """Give what finds a name in a list, however letters with accents are typed.
+    """Return a function that finds a name in a list, however its accents are typed.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def spelling(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def spelt_as(frame: pa.Table, names: Iterable[str]) -> pa.Table:
-    """Name the columns of new rows as in training, where only the typing differs."""
+    """Rename the columns of new rows as in training where only the typing differs."""
     absent = spelling(name for name in names if name not in frame.column_names)
     renamed = frame.rename_columns([absent(name) for name in frame.column_names])
     return renamed.replace_schema_metadata(frame.schema.metadata)
@@ -102,7 +102,7 @@ def _to_arrow(frame: Frame) -> pa.Table:
 
 
 def _column_by_column(frame: Any) -> pa.Table:
-    """A frame of which a column has cells of several types; these become text."""
+    """Convert a frame with columns of mixed types, which become text."""
     names = [str(name) for name in frame]
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)

@@ -63,7 +63,7 @@ def warned(plan: Plan, array: pa.Array) -> Plan:
 
 
 def _few_values(plan: Plan, array: pa.Array) -> dict[str, float]:
-    """The different cells of a column that has few, and how frequent they are."""
+    """Return the different cells of a column that has few, with their frequencies."""
     summary = plan.summary
     if plan.kind == "boolean":
         if family_of(array.type) == "text":

@@ -81,7 +81,7 @@ ORDERS = {"dmy": "day-first", "mdy": "month-first", "ymd": "year-first"}
 
 
 def instants(name: str, array: pa.Array) -> pa.Array:
-    """Date, timestamp and time columns as int64 microseconds, null where missing.
+    """Convert dates, timestamps and times to int64 microseconds, null where missing.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def instants(name: str, array: pa.Array) -> pa.Array:
 
 
 def without_absent(name: str, array: pa.Array, words: Iterable[str]) -> pa.Array:
-    """Dates of which some mean "no value", as asked for."""
+    """Replace by null the dates that are said to mean "no value"."""
     wanted, right = read(pa.array(list(words), pa.string()), "")
     known = pc.is_in(instants(name, array), value_set=pa.array(wanted[right]))
     return pc.if_else(known, pa.scalar(None, array.type), array)
@@ -114,7 +114,7 @@ def without_absent(name: str, array: pa.Array, words: Iterable[str]) -> pa.Array
 
 
 def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[pa.Array, Mask]:
-    """Raw text as microseconds (null where missing), and which cells were not read."""
+    """Parse text as microseconds (null where missing), and tell which cells failed."""
     clock = settings["clock"]
     if not clock and (fast := iso(array)) is not None:
         return fast, np.zeros(len(array), bool)
@@ -139,7 +139,7 @@ def _spread(text: Text, micros: Micros, right: Mask) -> pa.Array:
 
 
 def find(text: Text, order: str = "") -> Reading | None:
-    """The dates of a text column; None if it hardly has any.
+    """Read a text column as dates; None if it hardly has any.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def find(text: Text, order: str = "") -> Reading | None:
 
 
 def find_clock(text: Text) -> Reading | None:
-    """The times of day of a text column; None if it has none."""
+    """Read a text column as times of day; None if it has none."""
     tried = sample(text)
     if tried is not text.levels and read_clock(tried)[1].mean() < 0.25:
         return None
@@ -195,9 +195,9 @@ _DIGITS = {
 
 
 def find_digits(text: Text) -> Reading | None:
-    """Moments that are digits such as 0312, 031209, 05012024 or 01.2024; None if not.
+    """Read digits such as 0312, 031209, 05012024 or 01.2024 as moments; None if not.
 
-    Codes can look so too: nearly all must be moments, and use the whole hour.
+    Codes can look the same: nearly all must be moments, and use the whole hour.
     """
     for form, new in _DIGITS.items():
         if matches(text.levels, form).mean() < 0.9:
@@ -224,7 +224,7 @@ def find_digits(text: Text) -> Reading | None:
 
 
 def looks_alike(text: Text) -> bool:
-    """Whether texts that were not read look like moments all the same."""
+    """Tell whether texts that were not read look like moments all the same."""
     levels = pc.utf8_lower(sample(text))
     marked = matches(levels, r"(^|[ t])\d{1,2}[:hg]\d{2}(\D|$)")
     words = pc.struct_field(pc.extract_regex(levels, r"(?P<word>\p{L}{3,})"), "word")
@@ -240,13 +240,13 @@ _CLOCK_NOTES = {
 
 
 def _digits_and_marks(levels: pa.Array) -> bool:
-    """Whether many texts have digits, and something between them."""
+    """Tell whether many texts have digits, and something between them."""
     forms = (r"\d.*[-/.: ,].*\d|^\d{8}", r"\d\D+\d|\p{L}[- ]\d")
     return any(matches(levels, form).mean() > 0.25 for form in forms)
 
 
 def _choose_order(text: Text) -> tuple[str, str]:
-    """The order in which most cells are dates, and another one that fits as well."""
+    """Choose the order in which most cells are dates; name another that fits, too."""
     if iso(text.levels) is not None:
         return "", ""
     parts, n = split(text.levels), len(text.levels)
@@ -265,7 +265,7 @@ def _choose_order(text: Text) -> tuple[str, str]:
 def _in_order(
     text: Text, best: list[str], readings: dict[str, tuple[Micros, Mask]]
 ) -> tuple[str, str]:
-    """Of several orders, the one by which rows follow each other more evenly."""
+    """Choose the order by which rows follow each other more evenly."""
     shape = {one: _evenness(text, *readings[one]) for one in best}
     ordered = max(share for share, _ in shape.values())
     slash = as_mask(pc.match_substring(text.levels, "/")).mean() > 0.5
@@ -284,7 +284,7 @@ def _in_order(
 
 
 def _evenness(text: Text, micros: Micros, right: Mask) -> tuple[float, float]:
-    """How much the rows are in order, and how uneven their steps are."""
+    """Measure how much the rows are in order, and how uneven their steps are."""
     cells = text.spread(micros, 0)[text.spread(right, False)]
     steps = np.diff(cells).astype(np.float64)
     if len(steps) == 0:
@@ -400,7 +400,7 @@ def _cycles(near: Micros, *, clock: bool) -> list[str]:
 
 
 def _are_months(near: Micros) -> bool:
-    """Whether all are first days of months: periods, whose weekday says nothing."""
+    """Tell whether all are first days of months, so that weekdays say nothing."""
     days = near.astype("datetime64[us]")
     return bool((days == days.astype("datetime64[M]")).all())
 
@@ -411,7 +411,7 @@ def _counts(near: Micros, cycle: str) -> list[int]:
 
 
 def _phase(micros: Micros, cycle: str) -> Values:
-    """Where in its cycle an instant is, in [0, 1)."""
+    """Locate an instant in its cycle, in [0, 1)."""
     if cycle == "hour":
         return (micros % DAY) / DAY
     return place(micros, cycle) / PLACES[cycle]
@@ -435,7 +435,7 @@ def _why_none(near: Micros) -> str:
 
 
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
-    """Sine and cosine of each cycle of the plan, and the mark for missing cells.
+    """Encode as sine and cosine of each cycle of the plan, and mark missing cells.
 
     Raises
     ------
@@ -460,7 +460,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
 
 
 def _cells(plan: Plan, array: pa.Array) -> tuple[pa.Array, Mask]:
-    """Cells of any type as microseconds, and which were not read."""
+    """Convert cells of any type to microseconds, and tell which were not read."""
     clock = plan.settings["clock"]
     family = family_of(array.type)
     nothing = np.zeros(len(array), bool)
@@ -478,7 +478,7 @@ def _cells(plan: Plan, array: pa.Array) -> tuple[pa.Array, Mask]:
 
 
 def chart(plan: Plan, array: pa.Array) -> Values:
-    """Seconds since 1970, or since midnight; NaN where missing.
+    """Convert cells to seconds since 1970, or since midnight; NaN where missing.
 
     Raises
     ------
@@ -506,7 +506,7 @@ def notes(plan: Plan, array: pa.Array) -> list[str]:
 
 
 def usual(plan: Plan, value: Any) -> Usual:
-    """A moment beside the training rows: far off, at a rare hour, or in their span."""
+    """Compare a moment with training rows: far off, at a rare hour, or within."""
     if is_missing(value):
         return missing_usual(plan.summary)
     said = f"training rows from {span(plan.summary)}"

@@ -40,7 +40,7 @@ _NO_DATES = np.array(
 
 
 def bulk(ordered: Micros) -> tuple[int, int]:
-    """First and last of the dates without those that lie far from all others.
+    """Find the first and last of the dates, leaving out those far from all others.
 
     Examples
     --------
@@ -68,10 +68,10 @@ def bulk(ordered: Micros) -> tuple[int, int]:
 
 
 def margins(ordered: Micros, first: int, last: int) -> list[float]:
-    """How far before and after the bulk a date is still near.
+    """Return how far before and after the bulk a date is still near.
 
-    One span of it, and at least a year: rows of the next months are no anomalies. Only
-    where training rows lie far off on that side, it is no more than the span.
+    That is the span of the bulk, and at least a year: rows of the next months are not
+    anomalies. On a side where training rows lie far off, it is just the span.
     """
     span = float(max(last - first, DAY))
     beside = (int(ordered[0]) < first, int(ordered[-1]) > last)
@@ -79,7 +79,7 @@ def margins(ordered: Micros, first: int, last: int) -> list[float]:
 
 
 def beyond(settings: dict[str, Any], micros: Micros) -> Values:
-    """Doublings of the margin that a date lies beyond the bulk; 0 within the margin."""
+    """Measure how far past the bulk dates lie, in doublings of the margin; 0 within."""
     (first, last), (before, after) = settings["bulk"], settings["margins"]
     at = micros.astype(np.float64)
     return np.log2(
@@ -88,7 +88,7 @@ def beyond(settings: dict[str, Any], micros: Micros) -> Values:
 
 
 def warned(plan: Plan, micros: pa.Array, first: int, last: int) -> Plan:
-    """The plan with loud notes about dates outside of the bulk."""
+    """Add loud notes to a plan about dates outside the bulk."""
     cells = micros.fill_null(first).to_numpy()
     rows = np.flatnonzero((cells < first) | (cells > last))
     moments, counts = np.unique(cells[rows], return_counts=True)

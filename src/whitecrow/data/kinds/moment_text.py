@@ -77,7 +77,7 @@ Parts = list[tuple[NDArray[np.intp], pa.Array]]  # where, and the parts of the t
 
 
 def read(levels: pa.Array, order: str) -> tuple[Micros, Mask]:
-    """Different texts as microseconds, and which of them are dates.
+    """Read distinct texts as microseconds, and tell which of them are dates.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def put_together(parts: Parts, n: int, order: str) -> tuple[Micros, Mask]:
 
 
 def iso(levels: pa.Array) -> pa.Array | None:
-    """Give microseconds of all texts at once, if all have the ISO form."""
+    """Read all texts as microseconds at once, if all have the ISO form."""
     for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
         found = cast(levels, kind)  # with and without a zone
         if found is not None:
@@ -156,21 +156,21 @@ def _whole(fields: pa.Array, name: str, default: int = 0) -> Ints:
 
 
 def _years(fields: pa.Array, name: str) -> Ints:
-    """Years; those of two digits are 1970 to 2069."""
+    """Read years; those of two digits are 1970 to 2069."""
     year = _whole(fields, name)
     short = as_mask(pc.less(pc.utf8_length(pc.struct_field(fields, name)), 3))
     return np.where(short, year + np.where(year < 70, 2000, 1900), year)
 
 
 def _mapped(fields: pa.Array, name: str, meaning: Callable[[str], int]) -> Ints:
-    """What a function says of each different text of a field."""
+    """Map each distinct text of a field by a function."""
     coded = pc.struct_field(fields, name).fill_null("").dictionary_encode()
     values = np.array([meaning(one) for one in coded.dictionary.to_pylist()], np.int64)
     return values[coded.indices.to_numpy(zero_copy_only=False)]
 
 
 def _ordered(fields: pa.Array, order: str) -> tuple[Ints, Ints, Ints, Mask]:
-    """Year, month and day of three groups of digits."""
+    """Read year, month and day from three groups of digits."""
     first, second, third = (_whole(fields, name) for name in "abc")
     mark = pc.struct_field(fields, "p")
     same = as_mask(pc.equal(mark, pc.struct_field(fields, "q")))
@@ -193,7 +193,7 @@ def _ordered(fields: pa.Array, order: str) -> tuple[Ints, Ints, Ints, Mask]:
 
 
 def _assembled(year: Ints, month: Ints, day: Ints) -> tuple[Micros, Mask]:
-    """Days of the calendar as microseconds, and which exist."""
+    """Convert days of the calendar to microseconds, and tell which exist."""
     fine = (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1) & (year <= 9999)
     months = np.where(fine, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
     first = months.astype("datetime64[D]").astype(np.int64)
@@ -203,7 +203,7 @@ def _assembled(year: Ints, month: Ints, day: Ints) -> tuple[Micros, Mask]:
 
 
 def _mondays(years: Micros, week: Ints) -> tuple[Micros, Mask]:
-    """First days of the weeks of years (ISO: the first has the fourth of January)."""
+    """Find the Monday of each week (ISO: week 1 has January 4), and which exist."""
     fourth = years // DAY + 3
     monday = fourth - (fourth + 3) % 7 + 7 * (week - 1)
     thursday = (monday + 3).astype("datetime64[D]").astype("datetime64[Y]")
@@ -212,7 +212,7 @@ def _mondays(years: Micros, week: Ints) -> tuple[Micros, Mask]:
 
 
 def _time_of(fields: pa.Array, *, wall: bool = False) -> tuple[Micros, Mask]:
-    """Times of day, on the wall or in Greenwich, and which exist."""
+    """Read times of day, by the wall clock or in UTC, and tell which exist."""
     names = {field.name for field in fields.type}
     hour, minute, second = (_whole(fields, name) for name in "his")
     fine = (hour <= 23) & (minute <= 59) & (second <= 59)
@@ -238,7 +238,7 @@ _ZONES |= {"pst": -8, "pdt": -7}
 
 
 def _offset(zone: str) -> int:
-    """Seconds east of Greenwich; more than a day for a zone that is not known."""
+    """Read the offset of a zone from UTC in seconds; more than a day if unknown."""
     name = "".join(sign for sign in zone if sign.isalpha())
     digits = "".join(sign for sign in zone if sign.isdigit())
     seconds = int(digits[:2] or 0) * 3600 + int(digits[2:] or 0) * 60
@@ -248,13 +248,13 @@ def _offset(zone: str) -> int:
 
 
 def read_clock(levels: pa.Array, *, wall: bool = True) -> tuple[Micros, Mask]:
-    """Different texts as microseconds since midnight, and which are times of day.
+    """Read distinct texts as microseconds since midnight, and tell which are times.
 
     Parameters
     ----------
     levels : pyarrow.Array of text
     wall : bool
-        Offsets do not count, and 24:00 is midnight; models of before did otherwise.
+        Ignore offsets and read 24:00 as midnight; earlier models did otherwise.
     """
     matched, fields = matching(tidy(levels), _CLOCK)
     micros, right = np.zeros(len(levels), np.int64), matched.copy()
@@ -271,7 +271,7 @@ def read_clock(levels: pa.Array, *, wall: bool = True) -> tuple[Micros, Mask]:
 
 
 def from_digits(values: Values) -> tuple[Micros, Mask]:
-    """Whole numbers such as 20240105 or 20240105101500 as microseconds.
+    """Read whole numbers such as 20240105 or 20240105101500 as microseconds.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def from_digits(values: Values) -> tuple[Micros, Mask]:
 
 
 def _clock_digits(digits: Ints) -> int:
-    """How many digits after those of the day say the time: 0, 4 or 6."""
+    """Count the digits after those of the day that say the time: 0, 4 or 6."""
     for width in (4, 6):
         fewest = 10 ** (7 + width)
         if len(digits) and digits.min() >= fewest and digits.max() < 10 * fewest:
@@ -302,7 +302,7 @@ def _clock_digits(digits: Ints) -> int:
 
 
 def are_dates(values: Values) -> bool:
-    """Whether whole numbers can only be dates written without marks."""
+    """Tell whether whole numbers can only be dates written without separators."""
     finite = values[~np.isnan(values)]
     if len(finite) == 0 or finite.min() < 19_000_101:
         return False

@@ -39,7 +39,7 @@ _WEEKDAY = (
 
 
 def tidy(levels: pa.Array) -> pa.Array:
-    """Small letters, no brackets, no day of the week, marks as in Europe.
+    """Tidy texts: lower case, no brackets, no day of the week, marks as in Europe.
 
     Examples
     --------
@@ -97,7 +97,7 @@ agustus september oktober november desember
 
 @lru_cache(maxsize=4096)
 def month_of(name: str) -> int:
-    """The month of a name or its beginning in fifteen languages; 0 if none.
+    """Find a month by its name, or the start of it, in fifteen languages; 0 if none.
 
     Examples
     --------

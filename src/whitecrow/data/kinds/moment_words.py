@@ -33,7 +33,7 @@ MOST_HOURS = 18
 
 
 def iso_text(micros: int, *, clock: bool = False) -> str:
-    """A moment in ISO form."""
+    """Format a moment in ISO form."""
     try:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
     except OverflowError:  # beyond the year 9999
@@ -43,12 +43,12 @@ def iso_text(micros: int, *, clock: bool = False) -> str:
 
 
 def day_or_moment(micros: int) -> str:
-    """A moment in ISO form, without the time if that is midnight."""
+    """Format a moment in ISO form, without the time if that is midnight."""
     return iso_text(micros).removesuffix(" 00:00:00")
 
 
 def listed(words: list[str]) -> str:
-    """Words as in a sentence.
+    """Join words as in a sentence.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def listed(words: list[str]) -> str:
 
 
 def span(summary: Mapping[str, Any]) -> str:
-    """From when to when the training rows are, without zeros that all of them have.
+    """Format the span of the training rows, without zeros that all of them have.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def span(summary: Mapping[str, Any]) -> str:
 
 
 def place(micros: NDArray[np.int64], cycle: str) -> NDArray[np.int64]:
-    """Which hour, weekday or month an instant is in, from 0."""
+    """Return the hour, weekday or month that an instant is in, counted from 0."""
     if cycle == "hour":
         return micros % DAY // (DAY // 24)
     if cycle == "weekday":  # the first of January 1970 was a Thursday
@@ -108,7 +108,7 @@ def odd_parts(summary: dict[str, Any], micros: int) -> list[str]:
 
 
 def _usual_hours(counts: list[int]) -> tuple[int, int]:
-    """First hour and length of the shortest part of the day with nearly all rows."""
+    """Find the shortest part of the day with nearly all rows: first hour and length."""
     twice = np.concatenate([[0], np.cumsum(counts * 2)])
     for width in range(1, MOST_HOURS + 1):
         within = twice[width : width + 24] - twice[:24]

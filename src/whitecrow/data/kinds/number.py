@@ -151,7 +151,7 @@ _CODE_NAME = re.compile(
 
 
 def _words(name: str) -> str:
-    """The words of a name, small and with a line between them."""
+    """Split a name into lower-case words, joined by underscores."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[\W_]+", "_", split).lower()
 
@@ -165,7 +165,7 @@ _ID_NAME = re.compile(
 def _row_number(
     name: str, ordered: Values, whole: bool, different: Callable[[], int] | None
 ) -> str:
-    """Why a column without gaps only says which row it is; empty if it does not."""
+    """Say why a column without gaps only says which row it is; "" if it does not."""
     n = len(ordered)
     if not whole or n < FEWEST_IDS:
         return ""
@@ -185,7 +185,7 @@ def _row_number(
 
 
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
-    """The numbers and the mark for missing cells.
+    """Encode the numbers, and the mark for missing cells.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
 
 
 def _not_read(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataError:
-    """The error for a cell that is no number, or one in another unit."""
+    """Return the error for a cell that is not a number, or is one in another unit."""
     cells = apart(array.slice(row, 1))
     if not readings(cells).either[0]:
         return bad_cell(plan, array, row, first_row)
@@ -221,7 +221,7 @@ def _not_read(plan: Plan, array: pa.Array, row: int, first_row: int) -> DataErro
 
 
 def _style_of(plan: Plan, array: pa.Array) -> Style:
-    """How text is read; models of format 1 know the range only, and it tells."""
+    """Return the style to read text by; for models of format 1 the range tells it."""
     known = plan.settings.get("style")
     if known is not None:
         return dict(known)
@@ -248,7 +248,7 @@ def _typed(plan: Plan, array: pa.Array) -> Values:
 
 
 def filled(plan: Plan, values: Values, unread: Mask) -> list[Values]:
-    """Values with the fill where they are missing, within bounds, and the marks."""
+    """Fill missing values, clip all to the bounds, and append the marks."""
     settings = plan.settings
     # Models of format 1 have no bounds: infinite cells count as missing there.
     missing = np.isnan(values) if "low" in settings else ~np.isfinite(values)
@@ -273,7 +273,7 @@ def _within(values: Values, settings: dict[str, Any]) -> Values:
 
 
 def chart(plan: Plan, array: pa.Array) -> Values:
-    """Numbers in the column's unit, NaN where missing; huge ones at the bounds."""
+    """Return numbers in the column's unit, clipped to the bounds; NaN where missing."""
     family = family_of(array.type)
     if family == "text":
         values = parse(array, _style_of(plan, array))[0]
@@ -287,7 +287,7 @@ def chart(plan: Plan, array: pa.Array) -> Values:
 
 
 def usual(plan: Plan, value: Any) -> Usual:
-    """A number beside the range of the training rows."""
+    """Compare a number with the range of the training rows."""
     summary = plan.summary
     style = plan.settings.get("style", PLAIN)
     if isinstance(value, str):
@@ -345,7 +345,7 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
 
 
 def _amount(value: float, spread: float, summary: Mapping[str, Any]) -> str:
-    """A number; money with marks of thousands, as its decimal mark asks for."""
+    """Format a number; money with thousands separators that suit its decimal mark."""
     if summary.get("lasting"):
         return lasting_text(value, spread)
     text = number_text(value, spread)
@@ -357,7 +357,7 @@ def _amount(value: float, spread: float, summary: Mapping[str, Any]) -> str:
 
 
 def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:
-    """A number where all training rows but a few have the same one."""
+    """Compare a number with training rows that nearly all have the same one."""
     summary = plan.summary
     median, rows = number_text(summary["median"]), summary["rows"]
     present = 1 - summary["missing"]
@@ -375,7 +375,7 @@ _BEFORE = "$\N{POUND SIGN}\N{YEN SIGN}"
 
 
 def _number_of(value: Any, style: Style) -> float | None:
-    """The number in a cell: NaN if it is missing, None if it is something else."""
+    """Read the number in a cell: NaN if it is missing, None if it is something else."""
     if isinstance(value, str):
         values, unread = parse(pa.array([value]), style)
         return None if unread[0] else float(values[0])
@@ -389,7 +389,7 @@ def _number_of(value: Any, style: Style) -> float | None:
 
 
 def _shown(value: Any, number: float, spread: float) -> str:
-    """The cell as in the file, unless a program wrote all its digits."""
+    """Show the cell as in the file, unless a program wrote all its digits."""
     if isinstance(value, str) and (
         len(value.strip()) <= 12 or not _PROGRAM.match(value)
     ):

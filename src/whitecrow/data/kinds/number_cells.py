@@ -39,7 +39,7 @@ PLAIN: Style = {"decimal": ".", "units": {"": 1.0}}
 
 
 def plain(array: pa.Array) -> Values | None:
-    """Text that is nothing but numbers with decimal points or gaps; None if it is not.
+    """Cast text that is nothing but numbers with decimal points or gaps; None if not.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def read_plain(
 
 
 def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
-    """Clean or raw text as numbers in the column's unit.
+    """Parse clean or raw text as numbers in the column's unit.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def parse(array: pa.Array, style: Style) -> tuple[Values, Mask]:
 def _with_durations(
     levels: pa.Array, style: Style, values: Values, right: Mask
 ) -> None:
-    """Read also 2m13s, where the numbers are in a unit of time."""
+    """Read durations such as 2m13s as well, if the numbers are in a unit of time."""
     for unit, by in style["units"].items():
         if unit and (seconds := units.seconds(unit)) and not right.all():
             others = np.flatnonzero(~right)
@@ -141,7 +141,7 @@ def _with_durations(
 
 
 def _fast(array: pa.Array, style: Style) -> Values | None:
-    """The column in one cast, if its style allows it."""
+    """Cast the whole column at once, if its style allows it."""
     if style.get("duration") or style["units"].get("") != 1.0:
         return None
     if style["decimal"] == ".":
@@ -152,7 +152,7 @@ def _fast(array: pa.Array, style: Style) -> Values | None:
 
 
 def without_absent(values: Values, style: Style) -> Values:
-    """Numbers of which some mean "no value", as asked for."""
+    """Replace by NaN the numbers that are said to mean "no value"."""
     absent = style.get("absent")
     return np.where(np.isin(values, absent), np.nan, values) if absent else values
 
@@ -191,7 +191,7 @@ _INFINITE = ("inf", "infinity", "infinite", "\u221e")
 
 
 def _alike(levels: pa.Array) -> pa.Array:
-    """Levels with one kind of minus, apostrophe, blank, digit and power of ten."""
+    """Unify the ways to write minus, apostrophe, blank, digits and powers of ten."""
     for form, written in _POWERS:
         levels = pc.replace_substring_regex(levels, form, written)
     if pc.all(pc.string_is_ascii(levels)).as_py() is not False:
@@ -203,7 +203,7 @@ def _alike(levels: pa.Array) -> pa.Array:
 
 
 def apart(levels: pa.Array) -> Cells:
-    """Take different texts apart."""
+    """Split distinct texts into the parts of a number."""
     levels = _alike(levels)
     fields = pc.extract_regex(levels, _APART)
     core = pc.struct_field(fields, "core")
@@ -221,7 +221,7 @@ def apart(levels: pa.Array) -> Cells:
 
 
 def _with_infinite(levels: pa.Array, cells: Cells) -> Cells:
-    """Words for infinity become a number too large for any float."""
+    """Turn words for infinity into a number too large for any float."""
     bare = pc.utf8_ltrim(pc.utf8_lower(levels), "+-")
     words = as_mask(pc.is_in(bare, value_set=pa.array(_INFINITE, bare.type)))
     if not words.any():
@@ -240,7 +240,7 @@ def _with_infinite(levels: pa.Array, cells: Cells) -> Cells:
 def _affixes(
     pre: pa.Array, post: pa.Array
 ) -> tuple[list[units.Affix], NDArray[np.int64]]:
-    """The different pairs around the digits, and which pair each level has."""
+    """Find the distinct pairs around the digits, and which pair each level has."""
     before, behind = pre.dictionary_encode(), post.dictionary_encode()
     first, second = (
         coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -260,7 +260,7 @@ def _affixes(
 
 
 def _pattern(group: str, decimal: str) -> str:
-    """Digits in groups of three, or in the Indian way, and decimals."""
+    """Build a pattern of digits in groups of three, or the Indian way, and decimals."""
     forms = [
         rf"[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})+"
         for mark in (group, " ", "'", "_")
@@ -282,11 +282,11 @@ class Readings(NamedTuple):
 
     @property
     def either(self) -> Mask:
-        """Which levels are numbers by one mark or the other."""
+        """Tell which levels are numbers by one decimal mark or the other."""
         return self.point | self.comma
 
     def by(self, decimal: str) -> tuple[Mask, Mask]:
-        """Give the readings with this decimal mark, and with the other one."""
+        """Return the readings with this decimal mark, and with the other one."""
         comma = decimal == ","
         return (self.comma, self.point) if comma else (self.point, self.comma)
 
@@ -304,7 +304,7 @@ def readings(cells: Cells) -> Readings:
 
 
 def read(cells: Cells, style: Style) -> tuple[Values, Mask]:
-    """Levels as numbers, and which were read."""
+    """Convert levels to numbers, and tell which were read."""
     factors = _factors(cells.unit, style)
     first, second = readings(cells).by(style["decimal"])
     known = ~np.isnan(factors)
@@ -322,12 +322,12 @@ def read(cells: Cells, style: Style) -> tuple[Values, Mask]:
 
 
 def other_mark(mark: str) -> str:
-    """Give the other decimal mark."""
+    """Return the other decimal mark."""
     return "." if mark == "," else ","
 
 
 def to_floats(cells: Cells, some: NDArray[np.intp], decimal: str) -> Values:
-    """Give some levels as numbers without sign and unit."""
+    """Convert some levels to numbers, without sign and unit."""
     place = pa.array(some)
     core = cells.core.take(place)
     for mark in (other_mark(decimal), " ", "'", "_"):
@@ -341,7 +341,7 @@ def to_floats(cells: Cells, some: NDArray[np.intp], decimal: str) -> Values:
 
 
 def _factors(unit: NDArray[Any], style: Style) -> Values:
-    """By what the numbers of each unit are multiplied; NaN where it is another unit."""
+    """Return the factor of each number's unit; NaN where it is another unit."""
     names, place = np.unique(unit.astype(str), return_inverse=True)
     return np.array([_factor(str(name), style) for name in names])[place]
 

@@ -25,10 +25,10 @@ LARGEST = 1e150
 
 
 def bounds(values: Values, ordered: Values) -> tuple[float, float]:
-    """Find where cells are cut off.
+    """Find the bounds at which cells are clipped.
 
-    Ordinary cells are far within, so that they keep their values to the bit. If no
-    training row is beyond, a new one may be as far as squares allow.
+    Ordinary cells are far within them, so that they keep their values to the bit. If no
+    training row is beyond, a new one may be as large as can be squared.
     """
     low, high = _far(ordered)
     usual = ordered[(ordered >= low) & (ordered <= high)]
@@ -90,7 +90,7 @@ class _Sentinel(NamedTuple):
 
 
 def _sentinels(ordered: Values) -> list[_Sentinel]:
-    """Repeated values at an end, far from the rest, as -999 for "no value"."""
+    """Find repeated values at an end, far from the rest, as -999 for "no value"."""
     found: list[_Sentinel] = []
     rest = ordered
     while len(found) < 3 and (one := _sentinel(rest)) is not None:
@@ -100,7 +100,7 @@ def _sentinels(ordered: Values) -> list[_Sentinel]:
 
 
 def _fills(huge: Values, usual: Values) -> list[_Sentinel]:
-    """Repeated huge values that programs write for "no value"."""
+    """Find repeated huge values that programs write for "no value"."""
     values, counts = np.unique(huge, return_counts=True)
     ends = float(usual[0]), float(usual[-1])
     pairs = zip(values.tolist(), counts.tolist(), strict=True)
@@ -108,7 +108,7 @@ def _fills(huge: Values, usual: Values) -> list[_Sentinel]:
 
 
 def _in_full(value: float) -> str:
-    """A number with all its digits."""
+    """Format a number with all its digits."""
     text = number_text(value)
     return text if float(text) == value else repr(value)
 
@@ -133,7 +133,7 @@ _LOGGED = (999.25, 9999.25)  # of logs of boreholes, negative
 
 
 def _is_fill(value: float) -> bool:
-    """Whether programs write a number that is not whole, or huge, for "no value"."""
+    """Tell whether programs write a fractional or huge number for "no value"."""
     digits = number_text(abs(value))
     if len(digits) >= 4 and "." in digits and set(digits) == {"9", "."}:
         return True
@@ -158,7 +158,7 @@ def _stands_apart(value: float, count: int, rest: Values) -> bool:
 
 
 def _several(rest: Values) -> bool:
-    """Whether there are five different values or more."""
+    """Tell whether there are five different values or more."""
     return int(np.count_nonzero(rest[1:] != rest[:-1])) >= 4
 
 

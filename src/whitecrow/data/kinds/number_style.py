@@ -39,7 +39,7 @@ Marks = Callable[[], str]
 def find(
     text: Text, marks: Marks, decimal: str = "", *, separator: str = ""
 ) -> Reading | None:
-    """The style in which a text column holds numbers; None if it hardly has any.
+    """Find the style in which a text column holds numbers; None if it hardly has any.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def find(
 def _sizes(
     text: Text, cells: Cells, number: Mask, mark: str
 ) -> tuple[dict[str, float], bool]:
-    """How large the numbers of each unit are, and whether most have cents."""
+    """Measure how large the numbers of each unit are, and whether most have cents."""
     names = np.unique(cells.unit[number].astype(str)).tolist()
     alike: Style = {"decimal": mark, "units": dict.fromkeys(names, 1.0)}
     values = np.abs(read(cells, alike)[0])
@@ -105,7 +105,7 @@ def _sizes(
 
 
 def _ignored(text: Text, cells: Cells, right: Mask) -> tuple[str, ...]:
-    """What is said of footnotes and the like."""
+    """Describe the footnotes and other marks beside numbers that are ignored."""
     marked = right & (cells.mark != "")
     if not marked.any():
         return ()
@@ -117,7 +117,7 @@ def _ignored(text: Text, cells: Cells, right: Mask) -> tuple[str, ...]:
 
 
 def _mixed(text: Text, found: Readings, mark: str) -> tuple[str, ...]:
-    """What is said if some cells can only have the other decimal mark."""
+    """Report cells that can only have the other decimal mark."""
     first, second = found.by(mark)
     count = int(text.counts[second & ~first & ~text.absent()].sum())
     if not count or not (first & ~second).any():
@@ -131,7 +131,7 @@ _BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 
 
 def _are_addresses(levels: pa.Array) -> bool:
-    """Whether numbers with three points are addresses of the internet."""
+    """Tell whether numbers with three points are IP addresses."""
     form = rf"^{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}$"
     return bool(matches(levels, form).mean() > 0.5)
 
@@ -149,7 +149,7 @@ def _weights(unit: NDArray[Any], counts: NDArray[np.int64]) -> dict[str, int]:
 def _decimal(
     text: Text, cells: Cells, found: Readings, marks: Marks, separator: str
 ) -> tuple[str, str]:
-    """The decimal mark of a column, and another way to read it if that is open."""
+    """Choose the decimal mark of a column, and name another reading if that is open."""
     by_point = int(text.counts[found.point & ~found.comma].sum())
     by_comma = int(text.counts[found.comma & ~found.point].sum())
     if by_point or by_comma:
@@ -189,7 +189,7 @@ def _are_money(unit: NDArray[Any], counts: NDArray[np.int64]) -> bool:
 
 
 def table_mark(columns: Iterable[Text]) -> str:
-    """The decimal mark of most columns of text that tell it; "" if none does."""
+    """Find the decimal mark of most text columns that tell it; "" if none does."""
     votes = 0
     for text in columns:
         if not len(text.levels):
@@ -201,13 +201,13 @@ def table_mark(columns: Iterable[Text]) -> str:
 
 
 def tells(text: Text) -> bool:
-    """Whether a cell is a number by one decimal mark only."""
+    """Tell whether a cell is a number by one decimal mark only."""
     found = readings(apart(text.levels))
     return bool((found.point != found.comma).any())
 
 
 def _are_codes(text: Text, cells: Cells, right: Mask) -> bool:
-    """Whether whole numbers have leading zeros, often or all in the same width."""
+    """Tell whether whole numbers have leading zeros, often or all in the same width."""
     bare = right & (cells.unit == "") & (cells.sign == 1.0)
     digits = matches(cells.core, r"^\d+$")
     no_power = as_mask(pc.equal(cells.exponent, ""))
@@ -223,7 +223,7 @@ def _are_codes(text: Text, cells: Cells, right: Mask) -> bool:
 def _written(
     text: Text, cells: Cells, values: Values, right: Mask, decimal: str
 ) -> tuple[str, ...]:
-    """How cells are written, where it is not as programs write numbers."""
+    """Describe how cells are written, where programs write numbers differently."""
     core = cells.core
     mark = as_mask(pc.match_substring(core, other_mark(decimal)))
     grouped = matches(core, r"[ '_]|[.,].*[.,]")

@@ -58,7 +58,7 @@ def find(name: str, text: Text) -> Plan | None:
 
 
 def _read(levels: pa.Array, count: int) -> tuple[list[Values], Mask]:
-    """Each part of different texts as numbers, and which texts have so many."""
+    """Read the parts of distinct texts as numbers; tell which texts have so many."""
     parts = _BETWEEN.join(f"(?P<n{i}>{_PART})" for i in range(count))
     right, fields = matching(levels, rf"^\(?{parts} ?(?:[^\d/;*]{{0,8}})$")
     values = [np.full(len(levels), np.nan) for _ in range(count)]
@@ -94,7 +94,7 @@ def _parts(plan: Plan) -> list[Plan]:
 
 
 def _values(plan: Plan, array: pa.Array) -> tuple[list[Values], Mask]:
-    """The parts of each cell, and which cells were not read."""
+    """Read the parts of each cell, and tell which cells were not read."""
     count = len(plan.settings["parts"])
     if family_of(array.type) != "text":
         gaps = array.is_null().to_numpy(zero_copy_only=False)
@@ -106,7 +106,7 @@ def _values(plan: Plan, array: pa.Array) -> tuple[list[Values], Mask]:
 
 
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
-    """The number of each part, and the marks."""
+    """Encode the number of each part, and the marks."""
     values, unread = _values(plan, array)
     found = []
     for part, one in zip(_parts(plan), values, strict=True):
@@ -116,12 +116,12 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
 
 
 def chart(plan: Plan, array: pa.Array) -> Values:
-    """The first part of each cell, NaN where it is missing."""
+    """Return the first part of each cell, NaN where it is missing."""
     return _values(plan, array)[0][0]
 
 
 def usual(plan: Plan, value: Any) -> Usual:
-    """A cell beside the ranges of its parts in training."""
+    """Compare the parts of a cell with their ranges in training."""
     values, unread = _values(plan, pa.array([value]))
     if unread[0]:
         return unread_usual(plan, str(value))

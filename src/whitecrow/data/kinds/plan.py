@@ -74,7 +74,7 @@ class Plan:
 
     @cached_property
     def level_counts(self) -> dict[str, int]:
-        """Training rows with each level of a category; not all levels in format 1."""
+        """Count training rows by level of a category (not all levels in format 1)."""
         if "counts" in self.settings:
             known = zip(self.settings["levels"], self.settings["counts"], strict=True)
             return {level: count for level, count in known if level is not None}
@@ -107,7 +107,7 @@ class Usual(NamedTuple):
 
 
 def said(plan: Plan, notes: Sequence[str], *, level: int = 0, remedy: str = "") -> Plan:
-    """The plan with more notes in its detail; the louder level and remedy win."""
+    """Add notes to the detail of a plan; the louder level and remedy win."""
     detail = "; ".join([note for note in (*notes, plan.detail) if note])
     louder = level >= plan.level and remedy != ""
     return replace(
@@ -119,7 +119,7 @@ def said(plan: Plan, notes: Sequence[str], *, level: int = 0, remedy: str = "") 
 
 
 def read_as(name: str, how: str) -> str:
-    """The option that reads a column in another way.
+    """Write the option that reads a column in another way.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Known:
     unread: int = 0
 
     def with_note(self, note: str) -> Known:
-        """Add a note behind the others."""
+        """Append a note."""
         return replace(self, notes=(*self.notes, note))
 
 
@@ -197,8 +197,8 @@ def with_indicator(plan: Plan, fill: str, known: Known) -> Plan:
 def marks(plan: Plan, missing: Mask, unread: Mask) -> list[Values]:
     """Encode the marks of `with_indicator`.
 
-    That of a cell which was not read is how rare such a cell is: in the units of levels
-    of categories, among which such a cell would be one.
+    A cell that was not read is marked by the rarity of such cells, in the units of
+    levels of categories, as if it were one of these.
     """
     settings, found = plan.settings, []
     count = settings.get("unread", 0)  # models of before marked both in one column
@@ -211,9 +211,9 @@ def marks(plan: Plan, missing: Mask, unread: Mask) -> list[Values]:
 
 
 def bits(rows: int, cells: int) -> float:
-    """Tell how rare a cell is that so many of the rows have, in bits.
+    """Return the rarity, in bits, of a cell that so many of the rows have.
 
-    As `category.rarity` does; no cell at all is one never seen.
+    Much as `category.rarity`, but at least 1; 0 cells stand for one never seen.
     """
     if not cells:
         return math.log2(rows + 1)
@@ -233,7 +233,7 @@ def _too_few(missing: int, rows: int) -> bool:
 
 
 def all_missing(name: str, n: int) -> Plan:
-    """The plan for a column of n rows without any value."""
+    """Plan for a column of n rows without any value."""
     summary = {"rows": n, "missing": 1.0}
     return left_out(name, "missing", "no cell has a value", summary)
 
@@ -245,7 +245,7 @@ def left_out(
     summary: dict[str, Any],
     settings: dict[str, Any] | None = None,
 ) -> Plan:
-    """A plan without features; by its settings new cells are compared."""
+    """Plan for a column without features; its settings serve to compare new cells."""
     summary = summary | {"kind": kind}
     return Plan(
         name, kind, "left out", detail, settings=settings or {}, summary=summary
@@ -253,7 +253,7 @@ def left_out(
 
 
 def quantile(ordered: NDArray[np.float64], q: float) -> float:
-    """The quantile of sorted numbers, linear between neighbours."""
+    """Interpolate a quantile of sorted numbers linearly between neighbours."""
     place = q * (len(ordered) - 1)
     low = math.floor(place)
     share = place - low
@@ -265,7 +265,7 @@ def quantile(ordered: NDArray[np.float64], q: float) -> float:
 
 
 def deciles(ordered: NDArray[np.float64]) -> list[float]:
-    """Eleven numbers that cut sorted numbers into tenths, the ends among them."""
+    """Return eleven numbers that cut sorted numbers into tenths, ends included."""
     return [quantile(ordered, tenth / 10) for tenth in range(11)]
 
 
@@ -278,7 +278,7 @@ def bad_cell(
     held: str = "",
     remedy: str = "correct the cell or leave it empty",
 ) -> DataError:
-    """The error for a cell that does not fit, with its row and value."""
+    """Return the error for a cell that does not fit, with its row and value."""
     return DataError(
         f"column {plan.column!r} held {held or plural(plan)} in the training data, but "
         f"row {first_row + row} (from 0) holds {str(array[row].as_py())[:40]!r}; "
@@ -287,7 +287,7 @@ def bad_cell(
 
 
 def other_type(plan: Plan, array: pa.Array) -> DataError:
-    """The error for a column of a type that cannot be what it was in training."""
+    """Return the error for a column whose type cannot be what it was in training."""
     return DataError(
         f"column {plan.column!r} held {plural(plan)} in the training data and now "
         f"holds cells of type {array.type}; give it as in training, or fit again"
@@ -295,7 +295,7 @@ def other_type(plan: Plan, array: pa.Array) -> DataError:
 
 
 def plural(plan: Plan) -> str:
-    """What the cells of a column are."""
+    """Name what the cells of a column are."""
     return _CELLS["clock" if plan.settings.get("clock") else plan.kind][1]
 
 
@@ -314,7 +314,7 @@ _CELLS = {
 
 
 def missing_usual(summary: dict[str, Any]) -> Usual:
-    """What is said of a missing cell."""
+    """Describe a missing cell beside the training rows."""
     share = summary.get("missing", 0.0)
     known = f"like {percent(share)} of training rows"
     known = known if share else "which no training row was"
@@ -322,7 +322,7 @@ def missing_usual(summary: dict[str, Any]) -> Usual:
 
 
 def unread_usual(plan: Plan, value: str) -> Usual:
-    """What is said of a cell that could not be read."""
+    """Describe a cell that could not be read beside the training rows."""
     count, rows = plan.settings.get("unread", 0), plan.summary["rows"]
     seen = "never in training rows"
     if count:

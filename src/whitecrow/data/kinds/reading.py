@@ -87,7 +87,7 @@ class Reading:
 
     @property
     def likely(self) -> float:
-        """Share of the cells with a value that look like it."""
+        """Return the share of the cells with a value that look like it."""
         return self.verdict.share if self.likeness is None else self.likeness
 
 
@@ -127,7 +127,7 @@ def judge(text: Text, right: Mask, noun: str) -> Verdict:
 
 
 def _repeated(text: Text, wrong: Mask, *, mostly: bool) -> list[int]:
-    """The most frequent text that is not a number, if it is repeated, or several."""
+    """Find the most frequent unread text, if it is repeated, or several of them."""
     counts = np.where(wrong, text.counts, 0)
     order = np.argsort(-counts, kind="stable")[: MOST_WORDS + 1]
     several = [int(one) for one in order if counts[one] >= 2]

@@ -188,12 +188,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return result
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[Any]:
-        """Names of the encoded columns, as scikit-learn asks for them."""
+        """Return the names of the encoded columns, as scikit-learn asks for them."""
         self._fitted()
         return np.array(self.feature_names_, dtype=object)
 
     def notes(self, frame: Frame) -> tuple[str, ...]:
-        """What is unusual about the columns of new rows, one sentence each.
+        """Describe what is unusual about the columns of new rows, one sentence each.
 
         Columns that are ignored because training did not have them, levels of
         categories that training did not have, and missing cells where training had
@@ -213,7 +213,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return tuple(found)
 
     def usual(self, column: str, value: Any) -> Usual:
-        """A cell and what is usual in its column, both as a person reads them.
+        """Describe a cell and what is usual in its column, as a person reads them.
 
         Parameters
         ----------
@@ -235,7 +235,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return _usual(plan, value)
 
     def chart(self, column: str, cells: Any) -> Floats:
-        """The cells of a column as numbers for a chart.
+        """Convert the cells of a column to numbers for a chart.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @property
     def watched_(self) -> list[str]:
-        """Columns that had one value, or none, in all training rows."""
+        """Return the columns that had one value, or none, in all training rows."""
         return [p.column for p in self._fitted() if constant.is_watched(p)]
 
     def differs(self, column: str, cells: Any) -> NDArray[np.bool_]:
@@ -272,11 +272,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return constant.differs(plan, plain_cells(plan, cells))
 
     def always(self, column: str) -> str:
-        """Give what the cells of a watched column were in training."""
+        """Return what the cells of a watched column were in training."""
         return constant.always(self._plan_of(column))
 
     def as_written(self, frames: Iterable[Frame]) -> tuple[Self, tuple[str, ...]]:
-        """Settle on all new rows how their cells are written.
+        """Decide from all new rows how their cells are written.
 
         Parameters
         ----------
@@ -296,12 +296,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return encoder, tuple(notes)
 
     def levels(self, column: str, cells: Any) -> pa.Array:
-        """Give the cells of a category as its levels are written, null if missing."""
+        """Return the cells of a category as its levels are written, null if missing."""
         plan = self._plan_of(column)
         return clean_text(plain_cells(plan, cells).cast(pa.string()))
 
     def known_levels(self, column: str) -> set[str] | None:
-        """Give the levels that a category had in training; None if not all are kept."""
+        """Return the levels of a category in training; None if not all are kept."""
         plan = self._plan_of(column)
         levels = plan.settings.get("levels")
         if levels is None or len(levels) < plan.summary["distinct"]:
@@ -309,12 +309,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return {level for level in levels if level is not None}
 
     def to_dict(self) -> dict[str, Any]:
-        """The fitted encoder as plain JSON data."""
+        """Return the fitted encoder as plain JSON data."""
         return {"format": FORMAT, "columns": [asdict(plan) for plan in self._fitted()]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The encoder that `to_dict` described, after JSON or directly.
+        """Restore an encoder from what `to_dict` returned, directly or through JSON.
 
         Format 1, of earlier versions, encodes as it did then.
 
@@ -366,7 +366,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
 
 def _plan(table: pa.Table, hows: Mapping[str, str]) -> list[Plan]:
-    """A plan for each column; what one does not tell, the others may."""
+    """Plan each column; what one does not tell, the others may."""
     separator = (table.schema.metadata or {}).get(SEPARATOR, b"").decode()
 
     @cache
@@ -390,7 +390,7 @@ def _check_named(wanted: set[str], names: list[str], purpose: str) -> None:
 
 
 def _check_present(plans: list[Plan], names: list[str]) -> None:
-    """Refuse rows without a used column, which a new one may be by another name."""
+    """Refuse rows without a used column, which may be there by another name."""
     used, present = [plan for plan in plans if plan.features], set(names)
     absent = [plan.column for plan in used if plan.column not in present]
     if absent:
@@ -415,7 +415,7 @@ def _close(name: str, names: list[str], *, short: bool = False) -> str:
 
 
 def _with_unique_features(plans: list[Plan]) -> list[Plan]:
-    """Two columns may be named so that their features would be called the same."""
+    """Rename features of different columns that would have the same name."""
     taken: set[str] = set()
     result = []
     for plan in plans:
@@ -437,7 +437,7 @@ def _plan_from(record: Mapping[str, Any]) -> Plan:
 
 
 def _time_axis(plans: list[Plan]) -> str | None:
-    """The column of dates that goes with the order of the rows, or the first one."""
+    """Choose the date column that best follows the order of the rows, or the first."""
     dates = [p for p in plans if p.kind == "date" and not p.settings.get("clock")]
     best = max(dates, key=lambda plan: plan.summary.get("ordered", 0.0), default=None)
     return None if best is None else best.column
@@ -447,7 +447,7 @@ def _time_axis(plans: list[Plan]) -> str | None:
 
 
 def _interleave(columns: list[Floats], block: Floats) -> None:
-    """Columns into rows, a few thousand at once."""
+    """Copy columns into rows, a few thousand at once."""
     for start in range(0, len(block), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         for place, values in enumerate(columns):

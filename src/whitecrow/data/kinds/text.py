@@ -83,7 +83,7 @@ def says_nothing(word: str) -> bool:
 
 
 def family_of(kind: pa.DataType) -> str:
-    """The family of a type: number, duration, boolean, date, clock, text, empty, other.
+    """Classify a type: number, duration, boolean, date, clock, text, empty or other.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def family_of(kind: pa.DataType) -> str:
 
 
 def flat(name: str, column: Column) -> pa.Array:
-    """One contiguous array; dictionaries, views, runs and bytes become plain cells.
+    """Join a column into one array; decode dictionaries, views, runs and bytes.
 
     Raises
     ------
@@ -157,7 +157,7 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 def numbers(array: pa.Array) -> NDArray[np.float64]:
-    """Number, boolean and empty columns as floats; durations in seconds."""
+    """Convert number, boolean and empty columns to floats, durations to seconds."""
     kind = array.type
     if pa.types.is_null(kind):
         return np.full(len(array), np.nan)
@@ -177,10 +177,10 @@ def numbers(array: pa.Array) -> NDArray[np.float64]:
 
 
 def cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
-    """Text as another type; None where a cell is not of that type.
+    """Cast text to another type; None if a cell is not of that type.
 
-    The first cells are tried alone: a whole column that does not cast takes as long as
-    twenty that do.
+    The first cells are tried alone: a whole column that fails to cast takes as long as
+    twenty that do not.
     """
     try:
         array.slice(0, 256).cast(kind)
@@ -190,21 +190,21 @@ def cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
 
 
 def composed(array: pa.Array) -> pa.Array:
-    """Text of which letters with accents are one sign each, however they are typed."""
+    """Compose accents: one character for each accented letter, however it is typed."""
     if pc.all(pc.string_is_ascii(array)).as_py() is not False:
         return array
     return pc.utf8_normalize(array, "NFC")
 
 
 def clean_text(array: pa.Array) -> pa.Array:
-    """Composed text without surrounding blanks; words for "no value" become null."""
+    """Compose text, strip blanks, and turn words for "no value" into null."""
     trimmed = composed(pc.utf8_trim_whitespace(array))
     words = pa.array(sorted(NO_VALUE), trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=words), None, trimmed)
 
 
 def as_text(array: pa.Array) -> pa.Array:
-    """Give cells of any type as text."""
+    """Convert cells of any type to text."""
     try:
         return array.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -231,7 +231,7 @@ class Text:
     counts: NDArray[np.int64]
 
     def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
-        """What is known of levels, for each cell; `empty` where the cell is null."""
+        """Spread values of levels over the cells; `empty` where a cell is null."""
         return np.append(values, np.array([empty], values.dtype))[self.codes]
 
     def absent(self, words: Sequence[str] = ()) -> Mask:
@@ -244,13 +244,13 @@ class Text:
         return found | as_mask(pc.is_in(self.levels, value_set=pa.array(words, kind)))
 
     def words(self) -> list[str]:
-        """The levels that are a value."""
+        """Return the levels that are a value."""
         found: list[str] = self.levels.filter(pa.array(~self.absent())).to_pylist()
         return found
 
 
 def distinct(array: pa.Array) -> Text:
-    """The different cells of a plain text array."""
+    """Find the distinct cells of a plain text array."""
     coded = pc.utf8_trim_whitespace(array).dictionary_encode()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     levels = coded.dictionary
@@ -259,7 +259,7 @@ def distinct(array: pa.Array) -> Text:
 
 
 def as_mask(array: pa.Array) -> Mask:
-    """A boolean array as numpy; null is False."""
+    """Convert a boolean array to numpy; null becomes False."""
     return np.asarray(array.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
@@ -276,14 +276,14 @@ def matching(array: pa.Array, pattern: str) -> tuple[Mask, pa.Array]:
 
 
 def to_numbers(digits: pa.Array, kind: pa.DataType, default: float) -> NDArray[Any]:
-    """Cast texts of digits; an empty one is the default."""
+    """Cast texts of digits to numbers; empty ones become the default."""
     digits = pc.if_else(pc.equal(digits, ""), None, digits)
     values = digits.cast(kind).fill_null(default).to_numpy(zero_copy_only=False)
     return np.asarray(values)
 
 
 def sample(text: Text) -> pa.Array:
-    """Up to 1,200 levels: the most frequent, and others at even steps."""
+    """Choose up to 1,200 levels: the most frequent, and others at even steps."""
     if len(text.levels) <= _FEW_LEVELS:
         return text.levels
     steps = np.linspace(0, len(text.levels) - 1, 1000).astype(np.int64)

@@ -60,7 +60,7 @@ _WORDS |= {"1": True, "0": False} | dict.fromkeys(_MARKS, True)
 
 
 def find(text: Text, missing: int) -> dict[str, Any] | None:
-    """How to read a text column as true and false; None if it is something else.
+    """Find how to read a text column as true and false; None if it is something else.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def find(text: Text, missing: int) -> dict[str, Any] | None:
 
 
 def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[Values, Mask]:
-    """Text as 0 and 1 (NaN where missing), and which cells were not read."""
+    """Parse text as 0 and 1 (NaN where missing), and tell which cells were not read."""
     text = distinct(array)
     words = {**_WORDS, **settings.get("words", {})}
     found = [words.get(level.lower()) for level in text.levels.to_pylist()]
@@ -93,7 +93,7 @@ def parse(array: pa.Array, settings: dict[str, Any]) -> tuple[Values, Mask]:
 
 
 def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
-    """The plan for a column of true and false.
+    """Plan for a column of true and false.
 
     Parameters
     ----------
@@ -130,15 +130,15 @@ def plan(name: str, values: Values, how: dict[str, Any] | None = None) -> Plan:
 
 
 def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
-    """0 and 1, and the mark for missing cells.
+    """Encode as 0 and 1, and the mark for missing cells.
 
-    A word that hardly a row has is as far from the other one as its rarity in bits, as
-    a level of a category is, and a word that is neither is farther.
+    A word that few rows have is as far from the other one as its rarity in bits, like a
+    level of a category, and a word that is neither is farther.
 
     Raises
     ------
     DataError
-        A cell is neither true nor false, and the model is of before.
+        A cell is neither true nor false, and the model is of an earlier version.
     """
     family = family_of(array.type)
     if family == "text":
@@ -160,7 +160,7 @@ def encode(plan: Plan, array: pa.Array, first_row: int) -> list[Values]:
 
 
 def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
-    """0 and 1, NaN where missing."""
+    """Convert cells to 0 and 1, NaN where missing."""
     family = family_of(array.type)
     if family == "text":
         return parse(array, settings or {})[0]
@@ -171,7 +171,7 @@ def chart(array: pa.Array, settings: dict[str, Any] | None = None) -> Values:
 
 
 def notes(plan: Plan, array: pa.Array) -> tuple[list[str], int]:
-    """What is said of words that are neither true nor false, and how many cells."""
+    """Report words that are neither true nor false, and how many cells have them."""
     if family_of(array.type) != "text":
         return [], 0
     unread = parse(array, plan.settings)[1]
@@ -184,7 +184,7 @@ def notes(plan: Plan, array: pa.Array) -> tuple[list[str], int]:
 
 
 def usual(plan: Plan, value: Any) -> Usual:
-    """How many of the training rows have the same."""
+    """Say how many of the training rows have the same value."""
     if is_missing(value) and plan.settings.get("blank") is None:
         return missing_usual(plan.summary)
     number = _truth_of(value, plan.settings)
@@ -196,7 +196,7 @@ def usual(plan: Plan, value: Any) -> Usual:
 
 
 def _truth_of(value: Any, settings: dict[str, Any]) -> float:
-    """1 or 0, NaN for what is neither."""
+    """Return 1 or 0, or NaN for what is neither."""
     if value is None or isinstance(value, str):
         return float(parse(pa.array([value], pa.string()), settings)[0][0])
     return float(value) if value in (0, 1) else np.nan

@@ -86,7 +86,7 @@ _ARROWS = {
 
 @lru_cache(maxsize=65536)
 def affix(pre: str, post: str) -> Affix:
-    """Read what stands before and behind the digits of a number.
+    """Read the text before and after the digits of a number.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def affix(pre: str, post: str) -> Affix:
 
 
 def _in_brackets(pre: str, post: str) -> tuple[str, str, bool]:
-    """Without the brackets by which accountants write a negative number."""
+    """Strip the brackets by which accountants write a negative number."""
     for first, last in ("()", "<>"):
         if first in pre and post.startswith(last):
             return pre.replace(first, "", 1), post[1:].strip(), True
@@ -132,7 +132,7 @@ def _in_brackets(pre: str, post: str) -> tuple[str, str, bool]:
 
 
 def _marked(pre: str, post: str) -> tuple[str, str, str]:
-    """Without footnotes and tolerances, and what of these there was."""
+    """Strip footnotes and tolerances, and return what there was of these."""
     about, note = _ABOUT.match(pre), _NOTE.search(post)
     if about:
         return pre[about.end() :].strip(), post, about[0]
@@ -142,7 +142,7 @@ def _marked(pre: str, post: str) -> tuple[str, str, str]:
 
 
 def _unquoted(pre: str, post: str) -> tuple[str, str]:
-    """Without the marks by which Excel keeps a number as text."""
+    """Strip the marks by which Excel keeps a number as text."""
     for mark in ('="', '"', "'"):
         if pre.startswith(mark):
             pre = pre[len(mark) :]
@@ -151,7 +151,7 @@ def _unquoted(pre: str, post: str) -> tuple[str, str]:
 
 
 def _signed(pre: str) -> tuple[str, str]:
-    """The text before the digits without its sign, and the sign."""
+    """Split the sign off the text before the digits."""
     if pre[:1] in _ARROWS:
         return pre[1:].strip(), _ARROWS[pre[0]]
     for place in (pre[:1], pre[-1:]):
@@ -162,7 +162,7 @@ def _signed(pre: str) -> tuple[str, str]:
 
 
 def _unit(pre: str, post: str) -> str | None:
-    """Currency and unit together; None if the text is something else."""
+    """Join currency and unit; None if the text is something else."""
     if pre == "%" and not post:
         return pre
     currency = _currency(pre) if pre else ""
@@ -183,7 +183,7 @@ def _unit(pre: str, post: str) -> str | None:
 
 
 def _currency(text: str) -> str | None:
-    """One name for a currency, however it is written; None if it is not one."""
+    """Return one name for a currency, however it is written; None if it is not one."""
     small = text.lower().removesuffix(".")
     if small in _SAME:
         return _SAME[small]
@@ -195,12 +195,12 @@ def _currency(text: str) -> str | None:
 
 
 def is_currency(unit: str) -> bool:
-    """Whether a unit is money and nothing else."""
+    """Tell whether a unit is money and nothing else."""
     return _currency(unit) is not None
 
 
 def folded(unit: str) -> str:
-    """A unit without capitals, points and the s of a plural."""
+    """Strip a unit of capitals, points and the s of a plural."""
     small = unit.lower().replace(".", "")
     return small[:-1] if len(small) > 2 and small.endswith("s") else small
 
@@ -273,7 +273,7 @@ def system(
     *,
     cents: bool = False,
 ) -> System:
-    """How the units of a column go together, by the number of cells that have each.
+    """Decide how a column's units go together, by the number of cells that have each.
 
     Parameters
     ----------
@@ -335,10 +335,10 @@ def _system(
 
 
 def _are_letters(names: list[str], weights: Mapping[str, int]) -> bool:
-    """Whether letters stand behind some of many bare numbers.
+    """Tell whether letters stand behind some of many bare numbers.
 
-    These tell whole numbers apart, as in house 12 a, and are remarks on measurements,
-    as in 4.8 H for high.
+    They tell whole numbers apart, as in house 12 a, or are remarks on measurements, as
+    in 4.8 H for high.
     """
     letters = all(len(name) == 1 and name.isalpha() for name in names)
     known = all(name in _BASES or name.lower() in _MONEY for name in names)
@@ -348,7 +348,7 @@ def _are_letters(names: list[str], weights: Mapping[str, int]) -> bool:
 
 
 def _alone(name: str, weights: Mapping[str, int], sizes: Mapping[str, float]) -> System:
-    """The only unit of a column, beside numbers that have none."""
+    """Decide what the only unit of a column means beside numbers without one."""
     bare, own = sizes.get("", 0.0), sizes.get(name, 0.0)
     options = [*_scaled(name).items(), ("", _MONEY.get(folded(name), 0.0))]
     ones = [by for base_unit, by in options if not base_unit and by]
@@ -369,7 +369,7 @@ def _together(
     weights: Mapping[str, int],
     sizes: Mapping[str, float],
 ) -> System:
-    """Several units as one: that which is most frequent, or what all are parts of."""
+    """Convert several units to the most frequent one, or to what all are parts of."""
     most = max(sorted(factors), key=lambda name: weights[name])
     unit, bare = base(factors), 1.0
     if find is _as_scaled and unit:
@@ -393,7 +393,7 @@ def _ratio(one: float, other: float) -> float:
 def _with_bare(
     factors: dict[str, float], weights: Mapping[str, int]
 ) -> dict[str, float]:
-    """Numbers without a unit are in the same one, but 0.5 is not 0.5 %."""
+    """Add the factor of numbers without a unit: the same one, but 0.5 is not 0.5 %."""
     parts = sum(count for unit, count in weights.items() if unit in factors)
     if not factors or not any(unit[-1] in "%‰" for unit in factors):
         return {"": 1.0} | factors
@@ -401,7 +401,7 @@ def _with_bare(
 
 
 def _as_signs(names: list[str]) -> dict[str, float] | None:
-    """Words for a sign, as for debit and credit, of which one is negative."""
+    """Find the signs of words such as debit and credit, of which one is negative."""
     for kind in _SIGNS:
         if set(names) <= set(_OF_BASE[kind]):
             signs = {name: _OF_BASE[kind][name] for name in names}
@@ -416,12 +416,12 @@ def _as_time(names: list[str]) -> dict[str, float] | None:
 
 
 def seconds(name: str) -> float | None:
-    """How many seconds a unit of time has; None for another unit."""
+    """Return the seconds in a unit of time; None for another unit."""
     return _TIME.get(name, _TIME.get(folded(name)))
 
 
 def _as_scaled(names: list[str]) -> dict[str, float] | None:
-    """Units of which one is a multiple of the other, such as kB and MB."""
+    """Find the factors of units that are multiples of one, such as kB and MB."""
     options = [_scaled(name) for name in names]
     shared = set.intersection(*(set(one) for one in options))
     if not shared:
@@ -431,7 +431,7 @@ def _as_scaled(names: list[str]) -> dict[str, float] | None:
 
 
 def _scaled(name: str) -> dict[str, float]:
-    """For each base unit that a name may have, the factor to it."""
+    """Return the factor to each base unit that a name may have."""
     found = {name: 1.0} if name in _BASES else {}
     for prefix, factor in _PREFIX.items():
         if name.startswith(prefix) and name[len(prefix) :] in _BASES:
@@ -450,7 +450,7 @@ def _scaled(name: str) -> dict[str, float]:
 
 
 def _as_money(names: list[str]) -> dict[str, float] | None:
-    """Thousands and millions, with one currency or none."""
+    """Find the factors of thousands and millions, with one currency or none."""
     heads, factors = set(), {}
     for name in names:
         head, _, tail = name.rpartition(" ")
@@ -465,13 +465,13 @@ def _as_money(names: list[str]) -> dict[str, float] | None:
 
 
 def _as_written(names: list[str]) -> dict[str, float] | None:
-    """One unit in several spellings."""
+    """Return factors of 1 for one unit in several spellings, None for several units."""
     same = len({folded(name) for name in names}) == 1
     return dict.fromkeys(names, 1.0) if same else None
 
 
 def factor(name: str, known: Mapping[str, float]) -> float:
-    """By what numbers in a new unit are multiplied; NaN if it is of another kind.
+    """Return the factor for numbers in a new unit; NaN if it is of another kind.
 
     Examples
     --------
@@ -491,7 +491,7 @@ def factor(name: str, known: Mapping[str, float]) -> float:
 
 
 def base(factors: Mapping[str, float]) -> str:
-    """The unit in which a column's numbers are, empty if they have none."""
+    """Return the unit that a column's numbers are in; "" if they have none."""
     factors = {u: factor for u, factor in factors.items() if not u.startswith(BOUND)}
     ones = [unit for unit, factor in factors.items() if unit and factor == 1.0]
     if ones:
@@ -519,7 +519,7 @@ def _converted(factors: Mapping[str, float], unit: str) -> str:
 
 
 def looks(weights: Mapping[str, int], known: Mapping[str, float]) -> str:
-    """What numbers with these units are, and whether units are mixed.
+    """Say what numbers with these units are, and whether units are mixed.
 
     `known` has the units that are read.
     """

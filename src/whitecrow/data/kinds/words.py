@@ -25,7 +25,7 @@ __all__ += ["quoted", "rows_text", "shown"]
 def describe(
     frame: pa.Table | pa.RecordBatch, row: int, columns: list[str] | None = None
 ) -> dict[str, str]:
-    """The cells of one row as a person would write them.
+    """Format the cells of one row as a person would write them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def describe(
 
 
 def cell_of(column: Any, row: int) -> Any:
-    """One cell as a Python value; what Python cannot hold comes as text.
+    """Return one cell as a Python value, or as text if Python cannot hold it.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def cell_of(column: Any, row: int) -> Any:
 
 
 def shown(value: Any) -> str:
-    """One cell as text, at most 80 characters.
+    """Format one cell as text of at most 80 characters.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def shown(value: Any) -> str:
 
 
 def in_full(value: Any) -> str | None:
-    r"""One cell as text for a file: uncut, lists and maps as JSON; None if missing.
+    r"""Format one cell for a file: uncut, lists and maps as JSON; None if missing.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def in_full(value: Any) -> str | None:
 
 
 def number_text(value: float, spread: float = 0.0) -> str:
-    """A number with the digits that matter beside a spread in the same unit.
+    """Format a number with the digits that matter beside a spread in the same unit.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def number_text(value: float, spread: float = 0.0) -> str:
 
 
 def lasting_text(seconds: float, spread: float = 0.0) -> str:
-    """A duration, as exact as `number_text` is beside a spread.
+    """Format a duration, as exactly as `number_text` does beside a spread.
 
     Examples
     --------
@@ -154,14 +154,14 @@ _LASTING = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell has no value: None, NaN, or a word that says so."""
+    """Tell whether a cell has no value: None, NaN, or a word that says so."""
     if isinstance(value, str):
         return value.strip() in NO_VALUE
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def percent(share: float) -> str:
-    """A share in percent.
+    """Format a share in percent.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def percent(share: float) -> str:
 
 
 def rows_text(count: int) -> str:
-    """A number of rows.
+    """Format a number of rows.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def rows_text(count: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text between quotes, as it is.
+    """Put a text between quotes, as it is.
 
     Examples
     --------

@@ -17,7 +17,7 @@ __all__ = ["find", "knows", "layouts"]
 
 
 def layouts() -> tuple[Layout, ...]:
-    """The layouts of all sets that can be prepared, in the order of their names.
+    """Return the layouts of all sets that can be prepared, sorted by name.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def knows(name: str) -> bool:
-    """Whether there is a layout of this name.
+    """Tell whether there is a layout of this name.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def knows(name: str) -> bool:
 
 
 def find(name: str) -> Layout:
-    """The layout of a set.
+    """Find the layout of a set.
 
     Parameters
     ----------

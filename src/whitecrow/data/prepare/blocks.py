@@ -69,14 +69,14 @@ class Labels:
         }
 
     def places(self, column: pa.Array) -> NDArray[np.int64]:
-        """Place of each row in `names`; -1 for no label, -2 for a repeated header."""
+        """Find each row's label in `names`: its index, -1 if none, -2 for a header."""
         encoded = column.cast(pa.binary()).dictionary_encode(null_encoding="encode")
         found = [self._place(text) for text in encoded.dictionary.to_pylist()]
         rows = encoded.indices.to_numpy(zero_copy_only=False)
         return np.array(found, dtype=np.int64)[rows]
 
     def is_attack(self) -> NDArray[np.bool_]:
-        """Whether each of the names is an attack."""
+        """Tell which of the names are attacks."""
         return np.array([name != NORMAL for name in self.names], dtype=bool)
 
     def _place(self, text: bytes | None) -> int:
@@ -106,7 +106,7 @@ def read(
     labels: Labels,
     removed: Counter[str],
 ) -> Iterator[Block]:
-    """All labelled rows; `removed` counts the others by reason."""
+    """Yield all labelled rows; count the others by reason in `removed`."""
     for source in files:
         for batch in raw.batches(source, columns, layout.label):
             attacks = labels.places(batch[layout.label])
@@ -140,7 +140,7 @@ def _texts(column: pa.Array) -> pa.Array:
 
 
 def _decoded(text: bytes) -> str:
-    """UTF-8 or, where it is none, what Windows wrote in the West."""
+    """Decode UTF-8, or Windows-1252 if the text is not valid UTF-8."""
     try:
         return text.decode()
     except UnicodeDecodeError:

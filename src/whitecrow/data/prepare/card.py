@@ -50,12 +50,12 @@ class Written:
 
 
 def ignored(layout: Layout) -> Columns:
-    """Columns of the output that are neither features nor the label."""
+    """Return the columns of the output that are neither features nor the label."""
     return OTHERS if layout.splits else OTHERS[:1]
 
 
 def listed(counts: Mapping[str, int]) -> str:
-    """Counts in a sentence.
+    """List counts in a sentence.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def card(
     done: Written,
     anomaly: Anomaly,
 ) -> dict[str, Any]:
-    """What was read, removed, left out and written."""
+    """Record what was read, removed, left out and written."""
     symbolic = {
         n: len(done.facts[n].symbols) for n in plan.columns if n in layout.symbolic
     }
@@ -105,13 +105,13 @@ def card(
 def _left_out(
     layout: Layout, files: Sequence[raw.Source], first: Survey
 ) -> dict[str, str]:
-    """Columns that the layout drops, of those that some file has."""
+    """List the columns that the layout drops and some file has, with the reasons."""
     there = set().union(*(file.columns for file in files)) - set(first.facts)
     return {name: reason for name, reason in layout.drop.items() if name in there}
 
 
 def _notes(layout: Layout, first: Survey) -> list[str]:
-    """What is odd about the files as a whole."""
+    """Say what is odd about the files as a whole."""
     if not first.attacks:
         return [f"there is no attack in these files of {layout.title}"]
     if first.attacks == first.rows:

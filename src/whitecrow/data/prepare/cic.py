@@ -24,18 +24,18 @@ _FAMILIES = (
 
 
 def family(name: str) -> str:
-    """The family of an attack of 2017 or 2018; others are their own family."""
+    """Return the family of an attack of 2017 or 2018; others are their own family."""
     kinds = (kind for found, kind in _FAMILIES if re.search(found, name.lower()))
     return next(kinds, name)
 
 
 def before_dash(name: str) -> str:
-    """USB-IDS-1 names the attack and the defence: "Hulk-NoDefense"."""
+    """Drop the defence from a USB-IDS-1 label such as "Hulk-NoDefense"."""
     return name.partition("-")[0].strip()
 
 
 def reasons(columns: Iterable[str], reason: str) -> dict[str, str]:
-    """The same reason for each column."""
+    """Give each column the same reason."""
     return dict.fromkeys(columns, reason)
 
 

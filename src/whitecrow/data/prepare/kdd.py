@@ -41,12 +41,12 @@ _FAMILY_OF = {
 
 
 def attack(text: str) -> str:
-    """The name of an attack; the original labels end in a dot."""
+    """Return the name of an attack, without the dot that ends the original labels."""
     return text.rstrip(".").lower()
 
 
 def family(name: str) -> str:
-    """One of the four families of attacks; an unknown name is its own family."""
+    """Return one of the four families of attacks; an unknown name is its own family."""
     return _FAMILY_OF.get(name, name)
 
 

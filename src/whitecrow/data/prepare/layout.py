@@ -98,7 +98,7 @@ class Layout:
 
 
 def convention(layout: Layout, anomaly: Anomaly) -> str:
-    """What the label means, in words that name the reversal."""
+    """Say what the label means, in words that name a reversal."""
     if not layout.reversible:
         return "1 = outlier, 0 = the rest"
     if anomaly == "normal":

@@ -8,12 +8,12 @@ __all__ = ["LAYOUTS"]
 
 
 def attack(text: str) -> str:
-    """Family and member: "Ransomware-Ako" of "Ransomware-Ako-0a1b...-1.raw"."""
+    """Return family and member: "Ransomware-Ako" of "Ransomware-Ako-0a1b...-1.raw"."""
     return "-".join(text.split("-")[:2])
 
 
 def family(name: str) -> str:
-    """Ransomware, Spyware or Trojan."""
+    """Return the family: Ransomware, Spyware or Trojan."""
     return name.partition("-")[0]
 
 

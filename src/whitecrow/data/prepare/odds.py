@@ -10,7 +10,7 @@ PAGE = "https://odds.cs.stonybrook.edu/"
 
 
 def attack(text: str) -> str:
-    """ODDS tells outliers from the rest and nothing more."""
+    """Return "outlier" for 1: ODDS tells outliers from the rest and nothing more."""
     return "outlier" if text == "1" else text
 
 

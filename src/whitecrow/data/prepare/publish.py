@@ -76,12 +76,12 @@ def prepare(
 
 
 def originals(layout: Layout) -> list[Path]:
-    """The original files of a set, fetched where that is possible.
+    """Return the original files of a set; fetch them where that is possible.
 
     Raises
     ------
     DataError
-        They have to be got by hand; the message says where, and what to do then.
+        They have to be fetched by hand; the message says where, and what to do then.
     """
     fetched = [catalog.get(name) for name in layout.here]
     if fetched and all(e.url or catalog.is_available(e.name) for e in fetched):
@@ -93,12 +93,12 @@ def originals(layout: Layout) -> list[Path]:
 
 
 def next_command(layout: Layout) -> str:
-    """How to prepare a set whose original files are here."""
+    """Return the command that prepares a set whose original files are here."""
     return _command(layout, " ".join(layout.here))
 
 
 def lines(card: dict[str, Any]) -> Iterator[str]:
-    """A data card for people."""
+    """Yield the lines of a data card for people."""
     share = percent(card["anomalies"] / card["rows"])
     yield f"{card['title']}: {card['rows_read']:,} rows read, {card['rows']:,} written"
     yield (

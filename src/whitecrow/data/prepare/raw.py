@@ -54,7 +54,7 @@ class Source:
 
 
 def sources(files: Sequence[str], layout: Layout) -> list[Source]:
-    """The original files of a set, each checked to be one; `files` as for `paths`.
+    """Find the original files of a set, and check each; `files` as for `paths`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def sources(files: Sequence[str], layout: Layout) -> list[Source]:
 
 
 def batches(source: Source, columns: Columns, label: str) -> Iterator[pa.RecordBatch]:
-    """The rows of a file: the columns asked for, and the label.
+    """Yield the rows of a file: the columns asked for, and the label.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def _is_description(path: Path) -> bool:
 
 
 def _check_description(path: Path, layout: Layout) -> None:
-    """A names file has to describe the columns that the layout has."""
+    """Refuse a names file that does not describe the columns of the layout."""
     text = path.read_text(encoding="latin-1")
     found = tuple(re.findall(r"^\s*(\w+)\s*:\s*\w+\s*\.", text, re.MULTILINE))
     if found != layout.required:
@@ -154,7 +154,7 @@ def _source(path: Path, layout: Layout) -> Source:
 
 
 def _check_equal(first: Source, other: Source, layout: Layout) -> None:
-    """Files of a set may differ in what is dropped, and in nothing else."""
+    """Refuse files of a set that differ in more than the columns to be dropped."""
     differing = set(first.columns) ^ set(other.columns)
     differing -= set(layout.drop) - set(layout.revived)
     if differing:
@@ -214,7 +214,7 @@ def _check_separator(path: Path, cells: list[str]) -> None:
 
 
 def _unique(names: Sequence[str]) -> Columns:
-    """A second column of the same name gets ".1", as most tools have it."""
+    """Make names unique: a second one gets ".1", as in most tools."""
     result: list[str] = []
     for name in names:
         number, unique = 0, name
@@ -260,7 +260,7 @@ def _text(source: Source, wanted: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _ragged(file: Bytes, width: int) -> DataError:
-    """The first line of another width."""
+    """Return the error for the first line of another width."""
     with file.text(Text("latin-1", 0, 0, True), 0) as text:
         reader, line = csv.reader(text), 1
         for row in reader:

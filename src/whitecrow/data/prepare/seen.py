@@ -30,7 +30,7 @@ class Seen:
         self._runs: list[Hashes] = []
 
     def add(self, hashes: Hashes) -> NDArray[np.bool_]:
-        """Take in a batch; which of its rows repeat an earlier one."""
+        """Add a batch, and tell which of its rows repeat an earlier one."""
         unique, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         old = np.zeros(len(unique), dtype=bool)
         for run in self._runs:
@@ -51,7 +51,7 @@ class Seen:
 
 
 def hashed(columns: Iterable[NDArray[np.float64] | Hashes], rows: int) -> Hashes:
-    """A hash of each of the rows of columns: numbers without NaN, or hashes of text.
+    """Hash each row of some columns: numbers without NaN, or hashes of text.
 
     Examples
     --------
@@ -74,6 +74,6 @@ def _bits(column: NDArray[np.float64] | Hashes) -> Hashes:
 
 
 def text_hashes(texts: Iterable[str]) -> Hashes:
-    """A hash of each text."""
+    """Hash each text."""
     digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts]
     return np.frombuffer(b"".join(digests), dtype=np.uint64)

@@ -82,7 +82,7 @@ def write(
     options: Options,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the table of a set, half-written until this returns the data card.
+    """Write the table of a set, incomplete until this returns the data card.
 
     Parameters and errors are those of `publish.prepare`.
     """
@@ -130,7 +130,7 @@ def _check(layout: Layout, options: Options) -> None:
 def _candidates(
     files: Sequence[raw.Source], layout: Layout, options: Options
 ) -> Columns:
-    """Columns that are read: all but the label and those that the layout drops."""
+    """Choose the columns to read: all but the label and those the layout drops."""
     dropped = set(layout.drop)
     if options.columns is not None:
         dropped -= set(layout.revived)
@@ -155,7 +155,7 @@ class _Pass:
     def write(
         self, files: Sequence[raw.Source], target: Path, on_rows: Callable[[int], None]
     ) -> None:
-        """Read once more, and write what is left."""
+        """Read the files once more, and write what is left."""
         with pq.ParquetWriter(target, self.schema, compression="zstd") as writer:
             for batch in rebatch(self._batches(files, on_rows), GROUP_ROWS):
                 writer.write_batch(batch, row_group_size=GROUP_ROWS)
@@ -196,7 +196,7 @@ class _Pass:
     # ------------------------------------------------------------ which rows stay
 
     def _thinned(self, block: Block) -> Rows:
-        """Rows that stay when attacks are thinned out: all where they are not."""
+        """Choose the rows that stay when attacks are thinned out, or all."""
         keep = np.ones(len(block), dtype=bool)
         if self._kept_attacks is not None:
             attack = self._labels.is_attack()[block.attacks]
@@ -207,7 +207,7 @@ class _Pass:
         return keep
 
     def _clean(self, block: Block, keep: Rows) -> Rows:
-        """Rows without bad or negative cells; undefined rates become 0 on the way."""
+        """Choose the rows without bad or negative cells; set undefined rates to 0."""
         good, positive = keep.copy(), keep.copy()
         for name, values in block.numbers.items():
             finite = np.isfinite(values)
@@ -235,7 +235,7 @@ class _Pass:
     def _features(
         self, block: Block, keep: Rows
     ) -> tuple[dict[str, pa.Array], NDArray[np.uint64]]:
-        """The columns of the rows that stay, and a hash of each row."""
+        """Return the columns of the rows that stay, and a hash of each row."""
         mask = None if keep.all() else pa.array(keep)
         features: dict[str, pa.Array] = {}
         parts: list[NDArray[Any]] = []
@@ -264,7 +264,7 @@ class _Pass:
             facts.high = max(facts.high, ends["max"])
 
     def _truth(self, attacks: NDArray[np.int64], split: str | None) -> list[pa.Array]:
-        """Label, category, and split where the set has one."""
+        """Return label and category, and the split if the set has one."""
         wanted = self._labels.is_attack()
         if self.anomaly == "normal":
             wanted = ~wanted
@@ -306,7 +306,7 @@ class _Pass:
 
 
 def _sample(layout: Layout, first: Survey, seed: int) -> Rows | None:
-    """Which attacks stay, in their order; None for all."""
+    """Draw the attacks that stay, in their order; None for all."""
     if layout.attacks_per_normal is None:
         return None
     wanted = int(layout.attacks_per_normal * (first.rows - first.attacks))

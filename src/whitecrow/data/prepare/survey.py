@@ -73,12 +73,12 @@ class Facts:
 
     @property
     def bad(self) -> int:
-        """Cells that cannot be used."""
+        """Count the cells that cannot be used."""
         return self.infinite + self.missing
 
     @property
     def is_constant(self) -> bool:
-        """Whether all cells that can be used are equal."""
+        """Tell whether all cells that can be used are equal."""
         return not self.low < self.high and len(self.symbols) < 2
 
 
@@ -124,7 +124,7 @@ class Plan:
     dropped: Mapping[str, str]
 
     def without(self, others: Mapping[str, str]) -> Plan:
-        """The same without some more columns."""
+        """Return the plan without some more columns."""
         parts = (self.columns, self.checked)
         columns, checked = (tuple(c for c in p if c not in others) for p in parts)
         return Plan(columns, checked, {**self.dropped, **others})
@@ -166,7 +166,7 @@ def _add(facts: dict[str, Facts], block: Block, layout: Layout) -> None:
 
 
 def decide(found: Survey, layout: Layout, group: str | None) -> Plan:
-    """Which columns are kept, by what is in them."""
+    """Decide which columns are kept, by what is in them."""
     reasons = {
         name: _reason(name, facts, found.rows, layout)
         for name, facts in found.facts.items()

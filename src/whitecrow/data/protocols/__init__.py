@@ -64,7 +64,7 @@ class Counts:
 
     @property
     def pollution(self) -> float:
-        """Share of anomalies among the unlabelled training rows (0 without any)."""
+        """Return the share of anomalies among unlabelled training rows, 0 if none."""
         unlabelled = self.unlabelled_normal + self.unlabelled_anomaly
         return self.unlabelled_anomaly / unlabelled if unlabelled else 0.0
 
@@ -103,7 +103,7 @@ def make_split(
     known: Rows | None = None,
     validation: Rows | None = None,
 ) -> Split:
-    """A `Split` from the rows of each part, in any order.
+    """Build a `Split` from the rows of each part, in any order.
 
     Parameters
     ----------
@@ -142,13 +142,13 @@ def ceil(rows: float) -> int:
 
 
 def normal_and_odd(truth: labels.Codes) -> tuple[Rows, Rows]:
-    """Give the rows that are normal, and those that are anomalies."""
+    """Return the row indices of normal rows, and those of anomalies."""
     normal, odd = (np.flatnonzero(truth == c) for c in (labels.NORMAL, labels.ANOMALY))
     return normal, odd
 
 
 def take(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Draw `count` rows; returns the drawn ones and the rest."""
+    """Draw `count` rows; return the drawn ones and the rest."""
     mixed = rng.permutation(rows)
     return mixed[:count], mixed[count:]
 

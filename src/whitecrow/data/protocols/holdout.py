@@ -33,7 +33,7 @@ __all__ = ["holdout", "polluting", "stratified"]
 
 
 def polluting(n: int, pollution: float) -> int:
-    """How many anomalies pollute n normal rows: floor(n * rho / (1 - rho)).
+    """Count the anomalies that pollute n normal rows: floor(n * rho / (1 - rho)).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def holdout(
     val_ratio: float = 0.0,
     random_state: Seed = None,
 ) -> Split:
-    """Normal rows split in two; all anomalies are tested, but for the pollution.
+    """Split normal rows in two; test on all anomalies, but for the pollution.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def stratified(
     known_anomalies: float = 0.0,
     random_state: Seed = None,
 ) -> Split:
-    """Both classes split with the same share, as in ADBench (70 % train).
+    """Split both classes with the same share, as in ADBench (70 % train).
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def stratified(
 def _normal_sizes(
     n_normal: int, train_fraction: float, val_ratio: float
 ) -> tuple[int, int]:
-    """How many normal rows train, and how many of these are not for validation."""
+    """Count the normal rows that train, and those of them that do not validate."""
     n_train = ceil(n_normal * train_fraction)
     if not 0 < n_train < n_normal:
         raise DataError(
@@ -220,7 +220,7 @@ def _normal_sizes(
 def _candidates(
     truth: labels.Codes, classes: ArrayLike | None, pollution_class: Any
 ) -> NDArray[np.bool_]:
-    """Which rows may pollute."""
+    """Tell which rows may pollute."""
     odd: NDArray[np.bool_] = truth == labels.ANOMALY
     if pollution_class is None:
         return odd
@@ -248,7 +248,7 @@ def _polluted(
     hold_out: float,
     rng: np.random.Generator,
 ) -> tuple[Rows, Rows]:
-    """Anomalies for training and for testing; `candidate` says which may pollute."""
+    """Draw anomalies to train and to test on; `candidate` says which may pollute."""
     count = polluting(n_train, pollution)
     if hold_out:
         pool, tested = take(odd, floor(len(odd) * hold_out), rng)
@@ -274,5 +274,5 @@ def _polluted(
 
 
 def _keep(rows: Rows, count: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Rows for fitting and rows set apart; nothing is drawn where all are kept."""
+    """Split rows for fitting from rows set apart; draw nothing if all are kept."""
     return take(rows, count, rng) if count < len(rows) else (rows, rows[:0])

@@ -49,7 +49,7 @@ class Sizes(NamedTuple):
 def counts(
     n: int, ratio_known_normal: float, ratio_known_anomaly: float, pollution: float
 ) -> Sizes:
-    """The four sizes for n normal training rows.
+    """Compute the four sizes for n normal training rows.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def labelled_ratio(
     known_classes: int | Sequence[Any] | None = None,
     random_state: Seed = None,
 ) -> Split:
-    """Deep SAD's training set, drawn from a share of the rows; the rest is the test.
+    """Draw Deep SAD's training set from a share of the rows; test on the rest.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def labelled_ratio(
         If there are fewer anomalies than the shares ask for.
     LabelError, ParameterError
         If a row has no label or an illegal one, a share is outside its interval, or a
-        known class is none or is normal.
+        known class is absent or normal.
 
     Examples
     --------
@@ -170,7 +170,7 @@ def labelled_ratio(
 def _anomalies(
     odd: Rows, candidate: NDArray[np.bool_], sizes: Sizes, rng: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Known anomalies, and polluting ones among those that are left.
+    """Draw known anomalies, and polluting ones among those that are left.
 
     NOTE[DIFF]: the reference draws both independently, so that a row may be both; it
     then stands in the training set twice, with one label for both copies.
@@ -199,7 +199,7 @@ def _candidates(
     known_classes: int | Sequence[Any] | None,
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Which rows may become known anomalies."""
+    """Tell which rows may become known anomalies."""
     odd = truth == labels.ANOMALY
     if known_classes is None:
         return odd
@@ -220,7 +220,7 @@ def _candidates(
 def _known(
     asked: int | Sequence[Any], legal: NDArray[Any], rng: np.random.Generator
 ) -> NDArray[Any]:
-    """The known classes, drawn if only their number is given."""
+    """Return the known classes, drawn if only their number is given."""
     if isinstance(asked, (int, np.integer)):
         if not 0 <= asked <= len(legal):
             raise ParameterError(

@@ -21,7 +21,7 @@ __all__ = ["one_vs_rest", "truth_of"]
 
 
 def truth_of(classes: ArrayLike, normal: Collection[Any]) -> labels.Codes:
-    """Codes: `NORMAL` for the named classes, `ANOMALY` for all others.
+    """Encode the named classes as `NORMAL` and all others as `ANOMALY`.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["soel"]
 
 
 def soel(y: ArrayLike, *, pollution: float = 0.1, random_state: Seed = None) -> Split:
-    """Half of the normal rows and one more train, with the first anomalies of the file.
+    """Train on half of the normal rows plus one, and on the file's first anomalies.
 
     `holdout` draws the polluting rows anew with each seed; here they are the same for
     all of them. Where a file is sorted by kind, they are of one kind.

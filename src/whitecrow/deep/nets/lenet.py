@@ -106,7 +106,7 @@ class Encoder(nn.Sequential):
         self.rep_dim = rep_dim
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch rep"]:
-        """Codes of a batch of pictures."""
+        """Encode a batch of pictures."""
         for layer in self:
             x = layer(x)
         return x
@@ -116,7 +116,7 @@ class Decoder(nn.Sequential):
     """Codes (batch, rep_dim) -> pictures (batch, c, h, w) in [0, 1]."""
 
     def forward(self, z: Float[Tensor, "batch rep"]) -> Float[Tensor, "batch c h w"]:
-        """Pictures from a batch of codes."""
+        """Decode a batch of codes into pictures."""
         for layer in self:
             z = layer(z)
         return z
@@ -130,7 +130,7 @@ def encoder(
     bias: bool = False,
     slope: float = 0.01,
 ) -> Encoder:
-    """The encoder of a LeNet.
+    """Build the encoder of a LeNet.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def decoder(
     bias: bool = False,
     slope: float = 0.01,
 ) -> Decoder:
-    """The decoder that belongs to `encoder` with the same arguments.
+    """Build the decoder that belongs to `encoder` with the same arguments.
 
     Parameters
     ----------
@@ -266,7 +266,7 @@ def restore_biases(net: nn.Module, names: Collection[str]) -> None:
 
 
 def _first_maps(name: str, plan: _Plan, rep_dim: int, *, bias: bool) -> list[nn.Module]:
-    """From the code to the maps that the first convolution sees."""
+    """Build the layers from the code to the maps that the first convolution sees."""
     if plan.seed is not None:
         width = plan.seed[0] * plan.seed[1] * plan.seed[2]
         return [
@@ -305,7 +305,7 @@ def _plan(name: str, shape: Shape) -> _Plan:
 
 
 def _general(shape: Shape) -> _Plan:
-    """That of CIFAR-10 for any size: pooling rounds up, upsampling hits the size."""
+    """Plan the CIFAR-10 network for any size: pooling rounds up, upsampling fits it."""
     if min(shape[1:]) < _SMALLEST:
         raise DataError(
             f"lenet takes pictures of at least {_SMALLEST} x {_SMALLEST} pixels, not "
@@ -330,5 +330,5 @@ def _general(shape: Shape) -> _Plan:
 
 
 def _half(size: int) -> int:
-    """Half a size, rounded up."""
+    """Halve a size, rounding up."""
     return (size + 1) // 2

@@ -56,7 +56,7 @@ class Linear(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch in"]
     ) -> Float[Tensor, "*members batch out"]:
-        """(batch, in) -> (batch, out), or both with a leading member dimension."""
+        """Map (batch, in) to (batch, out), or both with a leading member axis."""
         if self.weight.ndim == 2:
             if self.bias is None or x.ndim != 2:
                 y = x @ self.weight
@@ -110,7 +110,8 @@ class BatchNorm(nn.Module):
         mean: Tensor | None,
         var: Tensor | None,
     ) -> Tensor:
-        # Without the function around it, whose checks take a tenth of a small layer.
+        # Call torch.batch_norm directly: the checks of F.batch_norm cost 10 % of a
+        # small layer.
         return torch.batch_norm(
             x,
             weight,
@@ -127,8 +128,8 @@ class BatchNorm(nn.Module):
 class Dropout(OwnDropout):
     """Dropout that draws the masks of many small batches at once.
 
-    A draw takes as long for ten thousand numbers as for one: on a small batch it would
-    be the longest part of the layer.
+    Drawing one number takes as long as drawing ten thousand: on a small batch it would
+    be the slowest part of the layer.
     """
 
     def __init__(self, p: float) -> None:
@@ -142,7 +143,7 @@ class Dropout(OwnDropout):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape in and out; what remains is scaled by 1 / (1 - p)."""
+        """Drop numbers of any shape; scale what remains by 1 / (1 - p)."""
         if not self.training or x.numel() > _DRAWN_AHEAD:
             return super().forward(x)
         start, end = self._used, self._used + x.numel()
@@ -156,7 +157,7 @@ class Dropout(OwnDropout):
 
 
 def activation(name: str) -> nn.Module:
-    """The activation of this name, one of `ACTIVATIONS`."""
+    """Return the activation of this name, one of `ACTIVATIONS`."""
     layers: dict[str, nn.Module] = {
         "relu": nn.ReLU(),
         "leaky_relu": nn.LeakyReLU(0.01),
@@ -180,7 +181,7 @@ def mlp(
     affine: bool = False,
     dropout: float = 0.0,
 ) -> nn.Sequential:
-    """Linear layers of the given widths; every one but the last is activated.
+    """Build linear layers of the given widths; every one but the last is activated.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def mlp(
 def halving_widths(
     n_features: int, *, n_layers: int, compression_factor: int
 ) -> list[int]:
-    """`[d, d//c, d//c//c, ...]` with `n_layers` steps (Deep SVDD's rule).
+    """Return `[d, d//c, d//c//c, ...]` with `n_layers` steps (Deep SVDD's rule).
 
     Raises
     ------
@@ -244,7 +245,7 @@ def halving_widths(
 def autoencoder_widths(
     n_features: int, *, n_layers: int, compression_factor: int, latent_dim: int
 ) -> list[int]:
-    """Widths of an encoder: divided by the factor each time, then the code.
+    """Compute widths of an encoder: divided by the factor each time, then the code.
 
     The width rule of specs/deep_unsupervised.md, 1.2; the decoder is its mirror image.
 
@@ -266,7 +267,7 @@ def encoder_widths(
     auto: Sequence[int],
     **rule: int,
 ) -> list[int]:
-    """Widths of an encoder from its input to its code, as a parameter `hidden` says.
+    """Return widths of an encoder from input to code, as a parameter `hidden` says.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class OwnDropout(nn.Dropout):
     generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape in and out; what remains is scaled by 1 / (1 - p)."""
+        """Drop numbers of any shape; scale what remains by 1 / (1 - p)."""
         if not self.training:
             return x
         keep = 1 - self.p
@@ -88,11 +88,11 @@ class Noise:
         self._generators = [torch.Generator(where).manual_seed(seed) for seed in seeds]
 
     def normal(self, like: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Standard normal numbers; with several members `like` has an axis of them."""
+        """Draw standard normal numbers; several members have an axis in `like`."""
         return self._draw(torch.randn, like)
 
     def uniform(self, like: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """Numbers in [0, 1)."""
+        """Draw numbers in [0, 1)."""
         return self._draw(torch.rand, like)
 
     def _draw(self, draw: Callable[..., Tensor], like: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ _PIECE = 500_000
 
 
 def grid_side(n_rows: int) -> int:
-    """Neurons along a side: half of `sqrt(5 sqrt(n))`, from 1 to 32.
+    """Return the neurons along a side: half of `sqrt(5 sqrt(n))`, from 1 to 32.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def grid_side(n_rows: int) -> int:
 
 
 def bubble(side: int, sigma: float) -> Float64[Tensor, "side side"]:
-    """1 where two rows of the grid (or two columns) are less than `sigma` apart.
+    """Return 1 where two rows of the grid (or columns) are less than `sigma` apart.
 
     The neighbourhood of a neuron is the product of that of its row and of its column.
     """
@@ -78,7 +78,7 @@ def winners(
     weight: Float[Tensor, "neurons d"],
     spare: Bool[Tensor, "neurons"] | None = None,
 ) -> Int64[Tensor, "batch"]:
-    """The neuron nearest to each row; one that is `spare` never is.
+    """Find the neuron nearest to each row; one that is `spare` never is.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def _rows_of_a_piece(weight: Tensor) -> int:
 
 
 def places(winner: Int64[Tensor, "batch"], side: int) -> Float[Tensor, "batch 2"]:
-    """Row and column on the grid, from 0 to 1; 0 where there is one neuron.
+    """Return row and column on the grid, from 0 to 1; 0 where there is one neuron.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def train_map(
     lr: float = 0.6,
     generator: torch.Generator,
 ) -> Float[Tensor, "neurons d"]:
-    """Weights of a map, row by row of the grid.
+    """Train a map, and return its weights row by row of the grid.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def _pulled(
     sigma: float,
     eta: float,
 ) -> Float64[Tensor, "neurons d"]:
-    """The weights after one step; a neuron that no row reaches keeps its own."""
+    """Return the weights after one step; a neuron that no row reaches keeps its own."""
     total, count = _hits(weight, x)
     side = math.isqrt(len(weight))
     near = bubble(side, sigma).to(weight.device)
@@ -189,7 +189,7 @@ def _pulled(
 def _hits(
     weight: Float64[Tensor, "neurons d"], x: Float[Tensor, "batch d"]
 ) -> tuple[Float64[Tensor, "neurons d"], Float64[Tensor, "neurons"]]:
-    """Sum and number of the rows of each winner.
+    """Compute sum and number of the rows that each neuron wins.
 
     In float64: neurons that the same rows pull must end up equal, however their sums
     were ordered, or rounding would decide which of them wins.
@@ -204,7 +204,7 @@ def _hits(
 
 
 def repeats(weight: Float[Tensor, "neurons d"]) -> Bool[Tensor, "neurons"]:
-    """Which neurons have the weight of an earlier one.
+    """Tell which neurons have the weight of an earlier one.
 
     Examples
     --------
@@ -238,7 +238,7 @@ class SelfOrganisingMaps(nn.Module):
         self.side = side
         shape = n_maps, side * side
         self.register_buffer("weight", torch.zeros(*shape, n_features))
-        # Equal neurons are equally near, and rounding must not choose between them.
+        # Ties between identical neurons must not be broken by rounding.
         self.register_buffer("spare", torch.zeros(shape, dtype=torch.bool))
 
     def resize(self, side: int) -> None:
@@ -259,7 +259,7 @@ class SelfOrganisingMaps(nn.Module):
     def forward(
         self, x: Float[Tensor, "*members batch d"]
     ) -> Float[Tensor, "*members batch places"]:
-        """Two columns for each map."""
+        """Return the places of rows, two columns for each map."""
         if x.ndim == 3:
             members = range(len(x))
             return torch.stack(
@@ -270,7 +270,7 @@ class SelfOrganisingMaps(nn.Module):
     def of_member(
         self, x: Float[Tensor, "batch d"], member: int = 0
     ) -> Float[Tensor, "batch places"]:
-        """The same for one member of a stack."""
+        """Return the places of rows for one member of a stack."""
         shape = self.weight.shape[-3:]
         weights = self.weight.view(-1, *shape)[member]
         spare = self.spare.view(-1, *shape[:2])[member]

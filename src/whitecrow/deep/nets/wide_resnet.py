@@ -49,7 +49,7 @@ class Block(nn.Module):
         self.reference = reference
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (batch, n_in, h, w) -> (batch, n_out, h / stride, w / stride)."""
+        """Turn maps (batch, n_in, h, w) into (batch, n_out, h / stride, w / stride)."""
         # In place, as no gradient needs these values as they were; fresh memory for
         # maps of this size takes as long as the arithmetic.
         active = self.norm1(x).relu_()
@@ -128,7 +128,7 @@ class WideResNet(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch c h w"]
     ) -> Float[Tensor, "batch features"]:
-        """Features, averaged over all places."""
+        """Compute features, averaged over all places."""
         maps = self.stem(x)
         if x.device.type == "cpu":
             maps = _channels_last(maps)
@@ -140,7 +140,7 @@ class WideResNet(nn.Module):
 
 
 def _channels_last(maps: Tensor) -> Tensor:
-    """The same maps with all channels of a place side by side.
+    """Lay out maps with all channels of a place side by side.
 
     On a CPU every following layer keeps them so, and takes a quarter less time. Unlike
     `contiguous(memory_format=)`, this runs under `torch.func.vmap`.
@@ -149,7 +149,7 @@ def _channels_last(maps: Tensor) -> Tensor:
 
 
 def _conv(n_in: int, n_out: int, *, size: int = 3, stride: int = 1) -> nn.Conv2d:
-    """Without bias, which the next normalisation would take away; He's first values."""
+    """Build a convolution with He's initial weights, without bias (a norm follows)."""
     conv = nn.Conv2d(n_in, n_out, size, stride, padding=size // 2, bias=False)
     nn.init.normal_(conv.weight, std=math.sqrt(2 / (size**2 * n_out)))
     return conv

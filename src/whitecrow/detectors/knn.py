@@ -117,7 +117,7 @@ class KNN(Detector):
             X, self.max_rows, random_state=self.random_state, method="KNN"
         )
         self.n_neighbors_ = _usable(self.n_neighbors, len(chosen))
-        self.scaler_ = _centred(shallow.fit_scaler(X, self.scaling), chosen)
+        self.scaler_ = shallow.centred(shallow.fit_scaler(X, self.scaling), chosen)
         self.train_ = self._rows(chosen)
         self._tree = self._build_tree()
 
@@ -182,12 +182,6 @@ def _weights(aggregate: str, k: int) -> Array:
     }[aggregate]
     weights[chosen] = 1 / len(weights[chosen])
     return weights
-
-
-def _centred(scaler: Scaler, X: NDArray[Any]) -> Scaler:
-    """The scaler with rows around 0, where distances lose no digits."""
-    middle = scaler.transform(shallow.as_table(X)).mean(axis=0)
-    return Scaler(scaler.center + scaler.scale * middle, scaler.scale)
 
 
 def _usable(n_neighbors: int, n: int) -> int:

@@ -218,6 +218,19 @@ def test_tiny_values(scaling):
     assert np.isfinite(LOF(scaling=scaling).fit_score(X)).all()
 
 
+def test_published_settings(problem):
+    """specs/deep_unsupervised.md 7"""
+    X, _ = problem
+    found = {name: LOF.preset(name).fit(X).least_rows_ for name in LOF.presets}
+    assert found == {
+        "nrcan-2022": 20,
+        "nrcan-2022-kdd": 100,
+        "nrcan-2022-ids": 15,
+        "nrcan-2022-arrhythmia": 50,
+        "nrcan-2022-thyroid": 20,
+    }
+
+
 def test_a_copy_of_a_training_row_has_its_score(problem):
     X, _ = problem
     detector = LOF().fit(X)

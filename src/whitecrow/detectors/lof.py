@@ -128,6 +128,15 @@ class LOF(Detector):
     n_jobs: int | None = None
     random_state: RandomState = None
 
+    # specs/deep_unsupervised.md 7
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "nrcan-2022": {"n_neighbors": 20, "scaling": "minmax"},
+        "nrcan-2022-kdd": {"n_neighbors": 100, "scaling": "minmax"},
+        "nrcan-2022-ids": {"n_neighbors": 15, "scaling": "minmax"},
+        "nrcan-2022-arrhythmia": {"n_neighbors": 50},
+        "nrcan-2022-thyroid": {"n_neighbors": 20},
+    }
+
     least_rows_: int = fitted()
     n_neighbors_: int = fitted()
     same_: float = fitted()

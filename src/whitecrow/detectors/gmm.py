@@ -68,7 +68,7 @@ _MOST_FULL = 60
 
 
 class GMM(Detector):
-    r"""Negative log density of a mixture of Gaussians.
+    r"""Score rows by their density under a mixture of Gaussians.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
 
@@ -104,7 +104,7 @@ class GMM(Detector):
     weights_ : ndarray of shape (k,)
         Of the Gaussians; they sum to 1.
     means_ : ndarray of shape (k, d)
-        Their middles, in scaled units.
+        Component means, in scaled units.
     precisions_cholesky_ : ndarray of shape (k, d, d), or (k, d) for "diag"
         The factors `P` of the module's docstring; their diagonals for "diag".
     n_iter_ : int

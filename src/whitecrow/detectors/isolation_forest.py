@@ -33,7 +33,7 @@ _FAR, _SAMPLE = 1000.0, 10_000
 
 
 class IsolationForest(Detector):
-    r"""How few random cuts isolate a row.
+    r"""Score rows by how few random cuts isolate them.
 
     The forest is scikit-learn's, and so is the score, to the last bit, where float32
     holds the columns. It is unsupervised: `y` is ignored. Pictures become rows of

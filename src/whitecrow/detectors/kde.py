@@ -53,7 +53,7 @@ _BEYOND = 1e-9
 
 
 class KDE(Detector):
-    r"""Negative log of a kernel density.
+    r"""Score rows by their kernel density.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1]. A row that
     equals a training row is compared with the other ones only (leave one out): with
@@ -217,7 +217,7 @@ def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Ar
 
 
 def _leave_out(exponents: Array, rows: Array, train: Array) -> NDArray[np.int64]:
-    """Take a row out of its own neighbourhood; how many training rows remain."""
+    """Exclude each row from its own density; return the number of rows left."""
     twin = shallow.twins(train, rows)
     same = twin >= 0
     exponents[same, twin[same]] = np.inf

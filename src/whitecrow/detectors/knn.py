@@ -42,7 +42,7 @@ _BLOCK = 2**22
 
 
 class KNN(Detector):
-    r"""How far the nearest training rows are.
+    r"""Score rows by the distance to their nearest training rows.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1]. A row that
     equals a training row is compared with the other ones only (leave one out), so that
@@ -79,6 +79,12 @@ class KNN(Detector):
         Of the columns.
     offset_, threshold_source_, input_shape_, typical_
         As in `whitecrow.detector.Detector`.
+
+    Notes
+    -----
+    NOTE[DIFF] Angiulli and Pizzuti take the sum of the distances; the mean ranks alike
+    and does not grow with `n_neighbors`. Both papers score the rows of one table; new
+    rows are compared with those of training.
 
     References
     ----------

@@ -43,7 +43,7 @@ Array = NDArray[np.float64]
 
 
 class LOF(Detector):
-    r"""Density against the density around the nearest neighbours.
+    r"""Compare the density around a row with that around its neighbours.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1]. A row that
     equals a training row is not its own neighbour, so that training rows have the score

@@ -78,7 +78,7 @@ class _OnlyForGamma:
 
 
 class OCSVM(Detector):
-    r"""One-class support vector machine.
+    r"""Score rows by a one-class support vector machine.
 
     Unsupervised: `y` is ignored, but for `gamma="labels"`. Pictures become rows of
     pixels in [0, 1]. The machine is scikit-learn's; the score ranks as its decision

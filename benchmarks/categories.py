@@ -39,8 +39,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from whitecrow.data.kinds.category import encode_category, plan_category
-from whitecrow.detectors._table import method
 from whitecrow.metrics import auroc, average_precision
+from whitecrow.registry import method
 
 FOLDER = Path(
     os.environ.get("WHITECROW_DATA", Path(__file__).parents[2] / "shared" / "data")

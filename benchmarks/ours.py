@@ -13,8 +13,8 @@ from torch import nn
 
 import whitecrow as wc
 from whitecrow import deep
+from whitecrow.deep.nets.mlp import BatchNorm, mlp
 from whitecrow.detector import Detector
-from whitecrow.nets.mlp import BatchNorm, mlp
 
 
 class Ours:

@@ -31,8 +31,8 @@ from sklearn.model_selection import train_test_split
 from whitecrow import IsolationForest
 from whitecrow.active import strategies
 from whitecrow.detector import Detector
-from whitecrow.detectors._table import method
 from whitecrow.metrics import auroc
+from whitecrow.registry import method
 from whitecrow.scaling import Scaler
 
 SETS = (

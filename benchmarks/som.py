@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from whitecrow.nets import som
+from whitecrow.deep.nets import som
 
 _TURNS = 5
 

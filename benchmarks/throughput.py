@@ -23,7 +23,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import whitecrow as wc
-from whitecrow.deep import DeepDetector
+from whitecrow.deep import Batch, DeepDetector
+from whitecrow.deep.nets.noise import Noise
 
 COLUMNS, BATCH, TURNS = 120, 1024, 3
 
@@ -52,8 +53,10 @@ def operations(detector: DeepDetector, X: np.ndarray) -> float:
     detector.fit(X)
     net = detector.net_.train().requires_grad_(True)
     x = detector._tensor(X)
+    unlabelled = torch.full((len(x),), -1, dtype=torch.int8)
+    batch = Batch(x, unlabelled, Noise([0], x.device))
     with FlopCounterMode(display=False) as counter:
-        detector._losses(net, x)[0].mean().backward()
+        detector._losses(net, batch).normal.mean().backward()
     return counter.get_total_flops() / len(X)
 
 

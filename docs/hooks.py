@@ -70,8 +70,8 @@ def thresholds_table() -> str:
 
 def detector_classes() -> str:
     """A reference entry for each detector class, where it is defined."""
-    homes = sorted((m.class_name, m.name) for m in wc.methods())
-    return "\n\n".join(f"::: whitecrow.detectors.{stem}.{cls}" for cls, stem in homes)
+    homes = sorted((m.class_name, m.module) for m in wc.methods())
+    return "\n\n".join(f"::: {module}.{cls}" for cls, module in homes)
 
 
 def command_help(name: str) -> str:

@@ -13,7 +13,7 @@ import griffe
 
 import whitecrow as wc
 
-METHODS = {f"whitecrow.detectors.{m.name}.{m.class_name}": m for m in wc.methods()}
+METHODS = {f"{m.module}.{m.class_name}": m for m in wc.methods()}
 
 
 class Signatures(griffe.Extension):

@@ -47,24 +47,25 @@ def _skip(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def _folder(variable: str, name: str, what: str) -> Path:
+    """Find a folder that a variable of the environment names, or one of `shared`."""
+    asked = os.environ.get(variable)
+    folder = Path(asked) if asked else ROOT.parent / "shared" / name
+    if not folder.is_dir():
+        _skip(f"needs {what}: no folder {folder}, and {variable} names no other")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder with the real data sets: $WHITECROW_DATA, or shared/data beside us."""
-    asked = os.environ.get("WHITECROW_DATA")
-    folder = Path(asked) if asked else ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        _skip(f"needs real data: no folder {folder}, and WHITECROW_DATA names no other")
-    return folder
+    return _folder("WHITECROW_DATA", "data", "real data")
 
 
 @pytest.fixture(scope="session")
 def collected_cases() -> Path:
     """Folder with the cases that users met: $WHITECROW_CASES, or shared/cases."""
-    asked = os.environ.get("WHITECROW_CASES")
-    folder = Path(asked) if asked else ROOT.parent / "shared" / "cases"
-    if not folder.is_dir():
-        _skip(f"needs the collected cases: no folder {folder}")
-    return folder
+    return _folder("WHITECROW_CASES", "cases", "the collected cases")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from sklearn import ensemble
 from sklearn.utils import check_random_state
 
 import whitecrow as wc
-from whitecrow import shallow
+from whitecrow import tables
 from whitecrow.detector import Detector
 from whitecrow.errors import ParameterError, TrainingError, UserError
 from whitecrow.supervision import unlabelled
@@ -128,7 +128,7 @@ class Sound(Detector):
         self.random_state = random_state
 
     def _fit(self, X, codes, auxiliary):
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
         rows = self._rows(X)
         rng = check_random_state(self.random_state)
         kept = np.sort(rng.permutation(len(rows))[: max(1, round(0.9 * len(rows)))])
@@ -138,7 +138,7 @@ class Sound(Detector):
         self.normal_ = rows[kept]
 
     def _rows(self, X):
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
     def _anomaly_score(self, X):
         return kth_distance(self._rows(X), self.normal_)
@@ -203,7 +203,7 @@ class DistanceFromOrigin(Sound):
     """Finds anomalies where the data happen to be around 0."""
 
     def _anomaly_score(self, X):
-        return np.linalg.norm(shallow.as_table(X), axis=1)
+        return np.linalg.norm(tables.as_table(X), axis=1)
 
 
 @breaks("planted_anomalies")
@@ -211,7 +211,7 @@ class PushesEverythingDown(Sound):
     """PyOD's DevNet: normal rows far from the origin hide that it learns nothing."""
 
     def _anomaly_score(self, X):
-        return -np.linalg.norm(shallow.as_table(X), axis=1)
+        return -np.linalg.norm(tables.as_table(X), axis=1)
 
 
 @breaks("labels_help")
@@ -340,21 +340,20 @@ class ReadsGlobalState(Sound):
 class IgnoresRules(wc.AutoEncoder):
     """As DUAD did."""
 
-    def _train_stage(self, net, data, stage, number, done):
-        stage = stage._replace(rule=unlabelled)
-        return super()._train_stage(net, data, stage, number, done)
+    def _train(self, run, stage):
+        super()._train(run, stage._replace(rule=unlabelled))
 
 
 @breaks("wrappers")
 class CannotGoOn(wc.AutoEncoder):
     """As SOM-DAGMM could not: its rows have columns that a further training lacked."""
 
-    def _prepare(self, net, data):
-        data.prepared = True
+    def _begin(self, run):
+        run.prepared = run.fresh
 
-    def _train_stage(self, net, data, stage, number, done):
-        assert data.prepared
-        return super()._train_stage(net, data, stage, number, done)
+    def _train(self, run, stage):
+        assert run.prepared
+        super()._train(run, stage)
 
 
 @breaks("scores")
@@ -523,7 +522,7 @@ class DividesByDistance(Sound):
 @breaks("units")
 class OnlyClaimsToScale(Sound):
     def _rows(self, X):
-        return np.clip(shallow.as_table(X), -1e100, 1e100).astype(float)
+        return np.clip(tables.as_table(X), -1e100, 1e100).astype(float)
 
 
 @breaks("explanations_have_a_shape")

@@ -10,7 +10,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.tree import ExtraTreeRegressor
 
 import whitecrow as wc
-from whitecrow import forests, persist
+from whitecrow import forests
 from whitecrow.errors import ModelFileError
 
 X = np.random.default_rng(0).normal(size=(80, 3))
@@ -86,7 +86,7 @@ def test_files_of_format_1_still_load(tmp_path, monkeypatch):
     """They hold forests as skops parts."""
     model = wc.Consensus(random_state=0).fit(X)
     monkeypatch.setattr(forests, "is_forest", lambda value: False)
-    monkeypatch.setattr(persist, "FORMAT", 1)
+    monkeypatch.setattr("whitecrow.saving.archive.FORMAT", 1)
     model.save(tmp_path / "old.crow")
     monkeypatch.undo()
     assert b"skops" in (tmp_path / "old.crow").read_bytes()

@@ -44,13 +44,25 @@ def test_sentinels_are_one_group() -> None:
     assert [scores[row] for row in group.rows] == sorted(scores[rows[:366]])[::-1]
 
 
-def test_a_row_is_in_one_group_of_reasons() -> None:
+def test_groups_are_picked_for_rows_that_are_in_none_yet() -> None:
     both = [R("a", "x", 0.5), R("b", "y", 0.5)]
     reasons = dict.fromkeys(range(5), both)
     reasons |= {row: [R("b", "y", 0.9)] for row in range(5, 12)}
     groups = by_reason(reasons, np.zeros(12))
     assert [group.text for group in groups] == ["b = y"]
     assert len(groups[0].rows) == 12
+
+
+def test_a_group_has_all_rows_with_its_reason() -> None:
+    """Also those of an earlier group, and those of which the reason is a weak one."""
+    reasons = {row: [R("a", "x", 0.6), R("b", "y", 0.4)] for row in range(5)}
+    reasons |= {row: [R("a", "x", 0.9), R("b", "y", 0.1)] for row in range(5, 9)}
+    reasons |= {row: [R("b", "y", 0.9)] for row in range(9, 12)}
+    groups = by_reason(reasons, np.zeros(12))
+    assert {group.column: set(group.rows) for group in groups} == {
+        "a": set(range(9)),
+        "b": set(range(12)),
+    }
 
 
 def test_weak_reasons_do_not_make_groups() -> None:

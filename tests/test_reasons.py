@@ -111,7 +111,7 @@ def visits() -> tuple[TableEncoder, pa.Table]:
     ("column", "cell", "usual"),
     [
         ("charges", "$5,000.00", None),
-        ("charges", "$12.00", r"usual \$\d+ to \$\d+, median \$\d+; below .*"),
+        ("charges", "$12.00", r"usual \$[\d,]+ to \$[\d,]+, median \$[\d,]+; below .*"),
         ("tags", 1.0, "usually 0"),
         ("state", "off", None),
         ("state", "stuck", r"2 % of training rows"),
@@ -137,6 +137,26 @@ def test_ranges_have_their_unit_once_or_before_each_number() -> None:
     assert range_text(flow | {"unit": "EUR"}) == "0 to 7.5 €"
     assert range_text(flow | {"unit": "kg"}, median=True) == (
         "usual 0 to 7.5, median 4 kg"
+    )
+
+
+def test_ranges_of_money_have_thousands_marks() -> None:
+    pay = {"q05": 111_730.4, "median": 1e6, "q95": 2.5e6, "min": 0.0, "max": 9e6}
+    money = pay | {"unit": "$", "decimal": "."}
+    assert range_text(money) == "$111,730 to $2,500,000"
+    comma = pay | {"unit": "EUR", "decimal": ",", "q05": 1234.5, "q95": 1300.25}
+    assert range_text(comma) == "1.234,5 to 1.300,2 €"
+    # Numbers without a unit stay as they are, and so do models of before.
+    assert range_text(pay) == "111730 to 2500000"
+
+
+def test_ranges_of_durations_are_told_in_hours_and_minutes() -> None:
+    cells = [f"{1 + row % 8}h {row % 60}m" for row in range(200)]
+    encoder = TableEncoder().fit(pa.table({"took": cells}))
+    found = encoder.usual("took", "30h 5m").usual
+    assert found == (
+        "usual 1 h 20 min to 8 h 31 min, median 5 h; above the highest in training "
+        "(8 h 59 min)"
     )
 
 

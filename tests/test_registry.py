@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import whitecrow as wc
+from whitecrow import registry
 from whitecrow.deep import DeepDetector
 from whitecrow.detector import Detector
-from whitecrow.detectors import _table
-from whitecrow.errors import ParameterError
+from whitecrow.errors import ModelFileError, ParameterError
 
 ROOT = Path(__file__).parent.parent
-DETECTORS = ROOT / "src" / "whitecrow" / "detectors"
+SOURCE = ROOT / "src" / "whitecrow"
 
 every_method = pytest.mark.parametrize("record", wc.methods(), ids=lambda r: r.name)
 
@@ -28,17 +28,17 @@ def test_methods_are_sorted_and_unique():
 
 
 def test_every_file_is_a_method():
-    files = {path.stem for path in DETECTORS.glob("*.py")} - {"wrapped"}
-    files = {stem for stem in files if not stem.startswith("_")}
-    assert files == {record.name for record in wc.methods()}
+    files = {path.stem for path in (SOURCE / "detectors").glob("*.py")}
+    wrappers = {record.name for record in wc.methods() if record.package == "wrappers"}
+    assert files - {"__init__"} | wrappers == {record.name for record in wc.methods()}
 
 
 @every_method
 def test_a_method_has_a_file_a_class_and_a_test(record):
     assert issubclass(record.cls, Detector)
     assert record.cls.__name__ == record.class_name
-    assert record.cls.__module__ == f"whitecrow.detectors.{record.name}"
-    assert (ROOT / "tests" / "detectors" / f"test_{record.name}.py").is_file()
+    assert record.cls.__module__ == record.module
+    assert (ROOT / "tests" / record.package / f"test_{record.name}.py").is_file()
 
 
 @every_method
@@ -83,7 +83,7 @@ def test_the_module_names_its_source(record):
 
 @every_method
 def test_deviations_give_their_reason(record):
-    source = (DETECTORS / f"{record.name}.py").read_text(encoding="utf-8")
+    source = (SOURCE / record.package / f"{record.name}.py").read_text(encoding="utf-8")
     notes = re.split(r"(?<!`)NOTE\[DIFF\]", source)[1:]
     assert all(len(note.split("\n\n")[0].split()) >= 8 for note in notes)
     assert "NOTE [DIFF]" not in source
@@ -111,12 +111,49 @@ def test_presets_are_legal(record):
 
 @every_method
 def test_a_method_is_found_by_both_of_its_names(record):
-    assert _table.method(record.name) is record
-    assert _table.method(record.class_name) is record
+    assert registry.method(record.name) is record
+    assert registry.method(record.class_name) is record
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(
         ParameterError, match=r"'forest'; use one of alad, autoencoder, "
     ):
-        _table.method("forest")
+        registry.method("forest")
+
+
+# -------------------------------------------------------------------- classes of users
+
+
+def test_a_class_of_your_own_is_saved_and_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+
+    class HalfKNN(wc.KNN):
+        """KNN with five neighbours."""
+
+        n_neighbors = 5
+
+    rows = [[float(i), float(i % 3)] for i in range(20)]
+    model = HalfKNN().fit(rows)
+    with pytest.raises(ModelFileError, match=r"'HalfKNN' is not .*whitecrow\.register"):
+        model.save(tmp_path / "m.crow")
+    assert wc.register(HalfKNN) is HalfKNN
+    model.save(tmp_path / "m.crow")
+    again = wc.load(tmp_path / "m.crow")
+    assert type(again) is HalfKNN
+    assert (again.anomaly_score(rows) == model.anomaly_score(rows)).all()
+    record = registry.method("half_knn")
+    assert (record.cls, record.supervision) == (HalfKNN, "none")
+    assert record.summary == "KNN with five neighbours"
+    assert record not in wc.methods()
+
+
+@pytest.mark.parametrize("name", ["KNN", "Wrapped"])
+def test_names_of_ours_are_not_taken(name):
+    with pytest.raises(ParameterError, match="already; give the class another name"):
+        wc.register(type(name, (wc.KNN,), {}))
+
+
+def test_what_is_no_detector_is_not_registered():
+    with pytest.raises(ParameterError, match="dict is no detector"):
+        wc.register(dict)

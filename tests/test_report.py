@@ -21,6 +21,7 @@ from whitecrow.notes import Note
 from whitecrow.report import breakable, charts, island
 from whitecrow.report.content import note_view
 from whitecrow.report.scores import cuts, histogram, score_text
+from whitecrow.report.strips import usual_text
 from whitecrow.result import Result, detect
 
 ROOT = Path(__file__).parent.parent
@@ -365,7 +366,8 @@ def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
         lines.append(f"{cells};{1 + row % 28:02d}.03.2024;K{row % 3}")
     (tmp_path / "t.csv").write_text("\n".join(lines))
     found = result_of(tmp_path / "t.csv", method="hbos", contamination=0.1)
-    data = data_of(report.render(found))
+    page = report.render(found)
+    data = data_of(page)
     names = [name for name, _, _ in data["columns"]]
     marks = {}
     for row, reasons in zip(data["rows"], data["reasons"], strict=True):
@@ -375,6 +377,14 @@ def test_every_kind_of_column_has_its_place(tmp_path: Path) -> None:
     assert all(mark is not None for mark in marks.values())
     orders = {name: order for name, _, order in data["columns"]}
     assert {name for name in names if orders[name] == "t"} == {"code"}
+    assert found.model.encoder is not None
+    summaries = found.model.encoder.summaries_
+    assert usual_text(summaries["day"]) == "2024-03-01 to 2024-03-28"
+    assert usual_text(summaries["at"]) == "08:15 to 16:15"
+    assert usual_text(summaries["took"]) == "usual 1 to 5, median 3 h"
+    assert usual_text(summaries["paid"]) == "false 99.5\u00a0%, true 0.5\u00a0%"
+    kinds = re.findall(r'<p class="soft">(yes/no column|time of day|boolean)', page)
+    assert sorted(kinds) == ["time of day", "yes/no column"]
 
 
 # ------------------------------------------------------------- data for the script
@@ -531,6 +541,16 @@ def test_a_time_axis_has_the_highest_score_of_each_span() -> None:
     assert drawn.dots.count("M") == 1
     assert drawn.place(60.0 * 9999) == pytest.approx(100)
     assert drawn.place(-5.0) == 0.0
+
+
+def test_a_time_axis_reaches_no_lower_than_what_is_drawn() -> None:
+    scores = np.random.default_rng(0).uniform(1, 2, 5000)
+    scores[[7, 8]] = 0.002, 900.0
+    drawn = charts.timeline(60.0 * np.arange(5000), scores, scores > 4, 4.0)
+    assert drawn is not None
+    depths = [float(y) for y in re.findall(r"V([\d.]+)", drawn.band)]
+    assert max(depths) > 95
+    assert min(float(text) for _, text in drawn.y_ticks) >= 1
 
 
 def test_a_time_axis_needs_two_moments() -> None:
@@ -970,7 +990,7 @@ def test_rows_have_their_time_and_cards_the_words_of_the_file(
     assert '<span class="soft time">2024-01-08</span>' in page
     assert "2024-01-08" in visits.name(7)
     assert "time of day" in page
-    assert re.search(r'class="usual">(Yes|No) \d+ %, (Yes|No)', page)
+    assert re.search(r'class="usual">(Yes|No) \d+\s%, (Yes|No)', page)
     assert str(folder) not in re.sub(r'title="[^"]*"', "", page.split("<pre")[0])
 
 

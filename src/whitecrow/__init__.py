@@ -8,92 +8,25 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from whitecrow.registry import methods as _methods
+
 __version__ = "0.1.0"
 
 # Public name -> module that defines it.
 _HOMES = {
-    "ALAD": "whitecrow.detectors.alad",
-    "AutoEncoder": "whitecrow.detectors.autoencoder",
-    "DAGMM": "whitecrow.detectors.dagmm",
-    "Consensus": "whitecrow.detectors.consensus",
-    "DROCC": "whitecrow.detectors.drocc",
-    "DSEBM": "whitecrow.detectors.dsebm",
-    "DUAD": "whitecrow.detectors.duad",
-    "DeepSAD": "whitecrow.detectors.deep_sad",
-    "DeepSVDD": "whitecrow.detectors.deep_svdd",
-    "ECOD": "whitecrow.detectors.ecod",
-    "GMM": "whitecrow.detectors.gmm",
-    "GOAD": "whitecrow.detectors.goad",
-    "HBOS": "whitecrow.detectors.hbos",
-    "HSC": "whitecrow.detectors.hsc",
-    "IsolationForest": "whitecrow.detectors.isolation_forest",
-    "KDE": "whitecrow.detectors.kde",
-    "KNN": "whitecrow.detectors.knn",
-    "LOE": "whitecrow.detectors.loe",
-    "LOF": "whitecrow.detectors.lof",
-    "MHRot": "whitecrow.detectors.mhrot",
-    "MemAE": "whitecrow.detectors.mem_ae",
-    "NeuTraLAD": "whitecrow.detectors.neutral_ad",
-    "OCSVM": "whitecrow.detectors.ocsvm",
-    "PCA": "whitecrow.detectors.pca",
-    "PaDiM": "whitecrow.detectors.padim",
-    "RecForest": "whitecrow.detectors.rec_forest",
-    "RobustAutoEncoder": "whitecrow.detectors.robust_autoencoder",
-    "SOEL": "whitecrow.detectors.soel",
-    "SOMDAGMM": "whitecrow.detectors.som_dagmm",
+    **{method.class_name: method.module for method in _methods()},
     "Result": "whitecrow.result",
     "TableEncoder": "whitecrow.data.kinds.table",
     "detect": "whitecrow.result",
-    "load": "whitecrow.persist",
-    "methods": "whitecrow.detectors._table",
-    "wrap": "whitecrow.detectors.wrapped",
+    "load": "whitecrow.saving",
+    "methods": "whitecrow.registry",
+    "register": "whitecrow.registry",
+    "wrap": "whitecrow.wrappers.wrapped",
 }
 _MODULES = ("active", "data", "errors", "labels", "metrics", "supervision")
 
-__all__ = [
-    "ALAD",
-    "DAGMM",
-    "DROCC",
-    "DSEBM",
-    "DUAD",
-    "ECOD",
-    "GMM",
-    "GOAD",
-    "HBOS",
-    "HSC",
-    "KDE",
-    "KNN",
-    "LOE",
-    "LOF",
-    "OCSVM",
-    "PCA",
-    "SOEL",
-    "SOMDAGMM",
-    "AutoEncoder",
-    "Consensus",
-    "DeepSAD",
-    "DeepSVDD",
-    "IsolationForest",
-    "MHRot",
-    "MemAE",
-    "NeuTraLAD",
-    "PaDiM",
-    "RecForest",
-    "Result",
-    "RobustAutoEncoder",
-    "TableEncoder",
-    "__version__",
-    "active",
-    "data",
-    "detect",
-    "errors",
-    "labels",
-    "load",
-    "methods",
-    "metrics",
-    "supervision",
-    "wrap",
-]
+# What checkers and editors know of these is in __init__.pyi.
+__all__ = sorted(["__version__", *_HOMES, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

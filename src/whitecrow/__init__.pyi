@@ -10,10 +10,8 @@ from whitecrow import labels as labels
 from whitecrow import metrics as metrics
 from whitecrow import supervision as supervision
 from whitecrow.data.kinds.table import TableEncoder as TableEncoder
-from whitecrow.detectors._table import methods as methods
 from whitecrow.detectors.alad import ALAD as ALAD
 from whitecrow.detectors.autoencoder import AutoEncoder as AutoEncoder
-from whitecrow.detectors.consensus import Consensus as Consensus
 from whitecrow.detectors.dagmm import DAGMM as DAGMM
 from whitecrow.detectors.deep_sad import DeepSAD as DeepSAD
 from whitecrow.detectors.deep_svdd import DeepSVDD as DeepSVDD
@@ -28,7 +26,6 @@ from whitecrow.detectors.hsc import HSC as HSC
 from whitecrow.detectors.isolation_forest import IsolationForest as IsolationForest
 from whitecrow.detectors.kde import KDE as KDE
 from whitecrow.detectors.knn import KNN as KNN
-from whitecrow.detectors.loe import LOE as LOE
 from whitecrow.detectors.lof import LOF as LOF
 from whitecrow.detectors.mem_ae import MemAE as MemAE
 from whitecrow.detectors.mhrot import MHRot as MHRot
@@ -40,11 +37,15 @@ from whitecrow.detectors.rec_forest import RecForest as RecForest
 from whitecrow.detectors.robust_autoencoder import (
     RobustAutoEncoder as RobustAutoEncoder,
 )
-from whitecrow.detectors.soel import SOEL as SOEL
 from whitecrow.detectors.som_dagmm import SOMDAGMM as SOMDAGMM
-from whitecrow.detectors.wrapped import wrap as wrap
-from whitecrow.persist import load as load
+from whitecrow.registry import methods as methods
+from whitecrow.registry import register as register
 from whitecrow.result import Result as Result
 from whitecrow.result import detect as detect
+from whitecrow.saving import load as load
+from whitecrow.wrappers.consensus import Consensus as Consensus
+from whitecrow.wrappers.loe import LOE as LOE
+from whitecrow.wrappers.soel import SOEL as SOEL
+from whitecrow.wrappers.wrapped import wrap as wrap
 
 __version__: str

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from whitecrow.defaults import default_method
-from whitecrow.detectors._table import Method, method, methods
 from whitecrow.errors import ParameterError
+from whitecrow.registry import Method, method, methods
 
 if TYPE_CHECKING:
     from whitecrow.detector import Detector

@@ -10,7 +10,7 @@ PICTURE_SIDE = 128
 _CHOICES = {
     ("table", False): (
         "consensus",
-        "of the methods that take seconds it ranks tables best without any tuning",
+        "it ranks tables best of the methods that take seconds, without any tuning",
     ),
     ("table", True): (
         "deep_sad",

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from whitecrow import frames, labels, memory, parameters, threshold
+from whitecrow import explain, frames, labels, memory, parameters, threshold
 from whitecrow.errors import (
     DataError,
     LabelError,
@@ -241,16 +241,15 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
             Contribution of each column or pixel to the anomaly score; the larger,
             the more it speaks for an anomaly. `explanation` says how it is obtained.
         """
-        from whitecrow import explain
-
         check_is_fitted(self)
-        return explain.contributions(self, self._check_rows(X, reset=False))
+        rows = self._check_rows(X, reset=False)
+        return explain.contributions(self._contributions, rows)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted detector to a `.crow` file; see `whitecrow.load`."""
-        from whitecrow import persist
+        from whitecrow import saving
 
-        persist.save(path, self)
+        saving.save(path, self)
 
     @property
     def threshold_(self) -> float:
@@ -267,10 +266,9 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         raise NotImplementedError  # abstract
 
     def _contributions(self, X: Rows) -> Scores:
-        """Estimate contributions, before smoothing; exact methods override it."""
-        from whitecrow import explain
-
-        return explain.estimated(self, X)
+        """Contributions before smoothing, by default by occlusion."""
+        occluded = explain.occlusion if X.ndim == 2 else explain.patches
+        return occluded(self._anomaly_score, X, self.typical_)
 
     def _check_parameters(self) -> None:
         parameters.check(self)

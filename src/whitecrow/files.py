@@ -19,8 +19,12 @@ __all__ = [
     "replacing",
 ]
 
-# What our files have near an end: reports, models, tables of scores.
-_OURS = (b'content="whitecrow ', b"manifest.sha256", b"anomaly_score")
+# What our files have near an end: reports, models, tables of scores, of labels and of
+# agreement.
+_OURS = (
+    *(b'content="whitecrow ', b"manifest.sha256", b"anomaly_score"),
+    *(b"annotators", b'"annotator","other"'),
+)
 _NEAR = 2**16
 # Nobody means a folder of such a name.
 _FILES = {".crow", ".csv", ".gz", ".html", ".json", ".parquet", ".tsv", ".txt", ".xlsx"}

@@ -61,17 +61,6 @@ class Findings:
         Where defects have masks.
     folder : Path or None
         Where `write` put the files.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pyarrow as pa
-    >>> import whitecrow as wc
-    >>> rng = np.random.default_rng(0)
-    >>> flow = np.r_[rng.normal(50, 2, 99), 300.0]
-    >>> found = wc.detect(pa.table({"flow": flow, "load": rng.normal(size=100)}))
-    >>> int(found.order[0]), str(found.reasons[99][0])[:10]
-    (99, 'flow = 300')
     """
 
     fit: Fit
@@ -198,33 +187,8 @@ class Findings:
         return [] if encoder is None else encoder.identifiers_
 
     def name(self, row: int) -> str:
-        """Say what a person calls a row: its position, its line, and who it is."""
-        known = list(self.who(row).values())
-        if isinstance(self.rows, TableRows):
-            known = [*self.time(row), *known]
-            lines = self.rows.lines([row])
-            known = [f"line {lines[0]}", *known] if lines else known
-        return (
-            f"{self.rows.name(row)} ({', '.join(known)})"
-            if known
-            else self.rows.name(row)
-        )
-
-    def who(self, row: int) -> dict[str, str]:
-        """Give the identifiers of a row, as in the file."""
-        if isinstance(self.rows, PictureRows):
-            return {}
-        cells = self.rows.take([row]).cells(0)
-        return {name: cells[name] for name in self.identifiers}
-
-    def time(self, row: int) -> list[str]:
-        """Give the moment of a row as in the file, where the table has a time axis."""
-        encoder = self.model.encoder
-        axis = None if encoder is None else encoder.moment_
-        if axis is None or axis in self.identifiers:
-            return []
-        assert isinstance(self.rows, TableRows)
-        return [self.rows.take([row]).cells(0)[axis]]
+        """Say what a person calls a row: its position, line and time, and who it is."""
+        return self.model.name(self.rows, row)
 
     # --- where it goes ----------------------------------------------------------------
 
@@ -363,7 +327,7 @@ class Findings:
             return found | {"path": self.rows.paths[row]}
         lines = self.rows.lines([row])
         found |= {"line": lines[0]} if lines else {}
-        return found | {"identifiers": self.who(row)}
+        return found | {"identifiers": self.model.who(self.rows, row)}
 
     def columns(self, names: Sequence[str] = ()) -> pa.Table:
         """Give all rows with what we say of them, and some columns of the data."""

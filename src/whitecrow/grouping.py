@@ -1,15 +1,16 @@
 """Groups of flagged rows: those that share one reason, and those of one episode.
 
 366 rows with `AH = -200` are one finding, and so are 84 odd rows in a row. Two sorts of
-groups are looked for, and a row is in at most one group of each sort:
+groups are looked for:
 
 - **One reason.** The same column with the same cell (a level, or a number that most
   rows beyond that end of the column have), or the same column beyond the same end of
-  its usual range. Groups are picked greedily, the one that explains most first, and
-  each takes the rows that no group before it took.
+  its usual range. Groups are picked greedily: each time the one that explains most of
+  the rows that are in no group yet. A group has all rows with its reason, so that a row
+  with several reasons may be in several groups.
 - **One episode.** Flagged rows that follow each other, in time or in the order of the
-  file, with small gaps. Rows that chance scatters make clumps too: if flagged rows
-  clump no more than that, there are no episodes.
+  file, with small gaps. A row is in one episode at most. Rows that chance scatters make
+  clumps too: if flagged rows clump no more than that, there are no episodes.
 """
 
 from __future__ import annotations
@@ -121,8 +122,7 @@ def by_reason(
     >>> by_reason(odd | {9: [R("T", "44", 0.5)]}, np.arange(10.0))
     (Group(text='AH = -200', rows=(3, 2, 1, 0), start='', end='', column='AH'),)
     """
-    strong = {row: _strong(found) for row, found in reasons.items()}
-    picked = _picked(_keys(strong, sides or {}), len(reasons))
+    picked = _picked(_keys(reasons, sides or {}))
     groups = [
         Group(
             _with_others(f"{key.column} {key.text}", key.column, rows, reasons),
@@ -153,10 +153,6 @@ def side_of(number: float, low: float, high: float, usual: str) -> str:
     return f"below its usual {usual}" if number < low else ""
 
 
-def _strong(found: Sequence[Cause]) -> list[Cause]:
-    return [r for place, r in enumerate(found) if not place or r.share >= LEAST_SHARE]
-
-
 class _Key(NamedTuple):
     """What rows of a group share."""
 
@@ -166,21 +162,21 @@ class _Key(NamedTuple):
 
 
 def _keys(
-    strong: Mapping[int, Sequence[Cause]], sides: Mapping[tuple[int, str], str]
+    reasons: Mapping[int, Sequence[Cause]], sides: Mapping[tuple[int, str], str]
 ) -> dict[int, dict[_Key, float]]:
     """For each row, what it may share with others, and how much that explains.
 
     A number beyond its usual range stands for itself where most rows on that side of
     the column have it, as -200 for a broken sensor; otherwise the side is what counts.
     """
-    values = Counter((r.column, r.text) for found in strong.values() for r in found)
+    values = Counter((r.column, r.text) for found in reasons.values() for r in found)
     beyond = Counter(
         (r.column, sides.get((row, r.column), ""))
-        for row, found in strong.items()
+        for row, found in reasons.items()
         for r in found
     )
     keys: dict[int, dict[_Key, float]] = {}
-    for row, found in strong.items():
+    for row, found in reasons.items():
         keys[row] = {}
         for r in found:
             side = sides.get((row, r.column), "")
@@ -192,36 +188,39 @@ def _keys(
     return keys
 
 
-def _picked(
-    keys: Mapping[int, Mapping[_Key, float]], n_rows: int
-) -> dict[_Key, list[int]]:
-    """Keys with the rows that they take, the largest sum of shares first."""
-    holders: dict[_Key, dict[int, float]] = defaultdict(dict)
-    for row, shares in keys.items():
-        for key, share in shares.items():
-            holders[key][row] = share
+def _picked(keys: Mapping[int, Mapping[_Key, float]]) -> dict[_Key, list[int]]:
+    """Keys with all rows that hold them, picked by the largest sum of shares.
+
+    Only strong shares of rows that no key before holds count for the sum.
+    """
+    left = {row: _strong(shares) for row, shares in keys.items()}
     found: dict[_Key, list[int]] = {}
-    free = set(keys)
-    while holders := _held(holders, free, n_rows):
-        best = max(holders, key=lambda key: sum(holders[key].values()))
-        found[best] = list(holders[best])
-        free -= set(holders[best])
+    while sums := _sums(left, len(keys)):
+        best = max(sums, key=sums.__getitem__)
+        found[best] = [row for row, shares in keys.items() if best in shares]
+        left = {row: shares for row, shares in left.items() if best not in shares}
     return found
 
 
-def _held(
-    holders: Mapping[_Key, Mapping[int, float]], free: set[int], n_rows: int
-) -> dict[_Key, dict[int, float]]:
-    """Keys that enough of the free rows hold."""
-    many = max(LEAST_ROWS, int(np.ceil(LEAST_PART_BEYOND * n_rows)))
-    left = {
-        key: {row: share for row, share in rows.items() if row in free}
-        for key, rows in holders.items()
-    }
+def _strong(shares: Mapping[_Key, float]) -> dict[_Key, float]:
+    """Keep the first key, and those with a large share."""
+    ranked = enumerate(shares.items())
     return {
-        key: rows
-        for key, rows in left.items()
-        if len(rows) >= (many if key.is_side else LEAST_ROWS)
+        k: share for place, (k, share) in ranked if not place or share >= LEAST_SHARE
+    }
+
+
+def _sums(keys: Mapping[int, Mapping[_Key, float]], n_rows: int) -> dict[_Key, float]:
+    """Sum the shares of each key that enough rows hold."""
+    many = max(LEAST_ROWS, int(np.ceil(LEAST_PART_BEYOND * n_rows)))
+    found: dict[_Key, list[float]] = defaultdict(list)
+    for shares in keys.values():
+        for key, share in shares.items():
+            found[key].append(share)
+    return {
+        key: sum(shares)
+        for key, shares in found.items()
+        if len(shares) >= (many if key.is_side else LEAST_ROWS)
     }
 
 

@@ -66,13 +66,13 @@ class Model:
         ModelFileError
             When there is none, or it is not whole.
         """
-        from whitecrow import persist
+        from whitecrow import saving
 
         if not Path(path).is_file():
             raise ModelFileError(
                 f"{path}: no such model file; `whitecrow fit DATA -o {path}` makes one"
             )
-        bundle = persist.load_bundle(path)
+        bundle = saving.load_bundle(path)
         known = bundle.encoder
         encoder = None if known is None else TableEncoder.from_dict(known)
         return cls(bundle.detector, encoder, dict(bundle.info))
@@ -85,10 +85,10 @@ class Model:
         ModelFileError
             When it cannot be written.
         """
-        from whitecrow import persist
+        from whitecrow import saving
 
         encoder = None if self.encoder is None else self.encoder.to_dict()
-        persist.save(path, self.detector, encoder=encoder, info=self.info)
+        saving.save(path, self.detector, encoder=encoder, info=self.info)
 
     @property
     def kind(self) -> str:
@@ -199,6 +199,25 @@ class Model:
         few = ", ".join(map(repr, extra[:6])) + (", ..." if len(extra) > 6 else "")
         said = f"columns that training did not have are ignored: {few}"
         return (*self.said, said)
+
+    def name(self, rows: TableRows | PictureRows, row: int) -> str:
+        """Say what a person calls a row: its position, line and time, and who it is."""
+        if isinstance(rows, PictureRows):
+            return rows.name(row)
+        who = self.who(rows, row)
+        axis = None if self.encoder is None else self.encoder.moment_
+        if axis and axis not in who and axis in rows.frame.column_names:
+            who = {axis: rows.take([row]).cells(0)[axis], **who}
+        lines = rows.lines([row])
+        known = [f"line {lines[0]}"] if lines else []
+        known += who.values()
+        return f"{rows.name(row)} ({', '.join(known)})" if known else rows.name(row)
+
+    def who(self, rows: TableRows, row: int) -> dict[str, str]:
+        """Give the identifiers of a row, as in the file."""
+        names = [] if self.encoder is None else self.encoder.identifiers_
+        cells = rows.take([row]).cells(0) if names else {}
+        return {name: cells[name] for name in names if name in cells}
 
     def encode(self, rows: TableRows | PictureRows) -> Any:
         """Turn rows into what the detector takes: an array, or numbers with names.

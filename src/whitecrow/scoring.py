@@ -241,7 +241,7 @@ class Explained:
     row : int
         Counted from 0.
     name : str
-        "row 7", with its line in the file, or the path of a picture.
+        "row 7", with its line, its time and who it is, or the path of a picture.
     score, threshold : float
     texts : tuple of str
         The strongest first; what speaks against an anomaly is left out.
@@ -284,18 +284,14 @@ def explain(
     unlike = _any(model.unlike(data), len(data))
     chosen = list(rows) or np.lexsort((-values, ~unlike))[:top].tolist()
     texts = model.texts(data.take(chosen))
-    lines = data.lines(chosen) if isinstance(data, TableRows) else None
-    names = [data.name(row) for row in chosen]
-    if lines is not None:
-        names = [f"{n} (line {at})" for n, at in zip(names, lines, strict=True)]
     return [
         Explained(
             row=row,
-            name=name,
+            name=model.name(data, row),
             score=float(values[row]),
             threshold=model.threshold,
             texts=text,
             unlike=bool(unlike[row]),
         )
-        for row, name, text in zip(chosen, names, texts, strict=True)
+        for row, text in zip(chosen, texts, strict=True)
     ]

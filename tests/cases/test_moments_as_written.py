@@ -74,6 +74,8 @@ DATES: dict[str, Cell] = {
     "weekday": lambda d: quoted(f"{d:%a, %d %b %Y}"),
     "German": lambda d: f"{d.day}. {MONTHS[d.month - 1]} {d.year}",
     "digits only": lambda d: f"{d:%Y%m%d}",
+    "ISO week": lambda d: "{}-W{:02}-{}".format(*d.isocalendar()),
+    "ISO week, short": lambda d: "{}W{:02}{}".format(*d.isocalendar()),
 }
 
 MOMENTS: dict[str, Cell] = {

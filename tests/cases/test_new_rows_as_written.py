@@ -163,7 +163,11 @@ def test_another_value_in_a_constant_column_is_an_anomaly(
     assert flags(desk / "same.csv") == []
     with (desk / "s.csv").open(encoding="utf-8") as lines:
         assert list(csv.DictReader(lines))[17]["is_anomaly"] == "true"
-    desk.run("explain", "m.crow", "new.csv", "--row", "17").ok().says("mode = .*always")
+    told = desk.run("explain", "m.crow", "new.csv", "--row", "17").ok()
+    told.says("not above the threshold .*, but flagged: a column differs")
+    told.says("mode = .*always")
+    ordinary = desk.run("explain", "m.crow", "old.csv", "--row", "17").ok()
+    ordinary.never_says("flagged")
 
 
 @pytest.mark.parametrize(("one", "other"), [("5", "500"), ("yes", "no")])
@@ -221,11 +225,61 @@ def test_a_total_and_a_repeated_header_are_no_rows(desk: Desk) -> None:
     assert len(pd.read_csv(desk / "s.csv")) == N
 
 
+def test_rows_have_their_time_in_explanations(desk: Desk) -> None:
+    scored_with(desk, ["2024-03-01 00:30:00", "90000", "90"], ["", "100", "10"])
+    told = desk.run("explain", "m.crow", "new.csv", "--row", "50").ok()
+    told.says(r"row 50 \(line 52, 2024-03-01 00:30:00\): score")
+    # The time and the names of rows need not be there.
+    a, b = table(1)
+    desk.table("bare.csv", {"a": a, "b": b})
+    desk.run(
+        "fit",
+        desk.table(
+            "named.csv",
+            {
+                "who": [f"K{i}" for i in range(N)],
+                "a": a,
+                "b": b,
+            },
+        ),
+        "-o",
+        "named.crow",
+    ).ok()
+    told = desk.run("explain", "named.crow", "named.csv", "--row", "3").ok()
+    told.says(r"row 3 \(line 5, K3\): score")
+    told = desk.run("explain", "named.crow", "bare.csv", "--row", "3").ok()
+    told.says(r"row 3 \(line 5\): score")
+
+
 def test_a_few_cells_that_cannot_be_read_are_tolerated(desk: Desk) -> None:
     done = scored_with(desk, ["later", "see b", "11"], ["soon", "100", "10"])
     done.says("'day' held dates in training: 2 cells such as 'later' are not")
     done.says("'a' held numbers in training: 1 cell, 'see b', is not")
     assert len(pd.read_csv(desk / "s.csv")) == N + 2
+
+
+def test_one_impossible_date_is_one_bad_cell(desk: Desk) -> None:
+    a, b = table(1)
+    days = pd.date_range("2024-01-01", periods=N, freq="D").strftime("%Y-%m-%d")
+    desk.fit(desk.table("old.csv", {"day": days, "a": a, "b": b}))
+    new = {"day": [*days[:3], "2024-02-31"], "a": a[:4], "b": b[:4]}
+    desk.table("new.csv", new)
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
+    done.says("'day' held dates in training: 1 cell, '2024-02-31', is not, and counts")
+    desk.table("new.csv", new | {"day": ["soon", "later", *days[:2]]})
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv")
+    done.refused("'day' held dates in the training data, but row 0", "correct the cell")
+
+
+def test_a_word_that_is_neither_yes_nor_no_does_not_count_as_missing(
+    desk: Desk,
+) -> None:
+    a, b = table(1)
+    desk.fit(desk.table("old.csv", {"a": a, "b": b, "on": ["yes", "no"] * (N // 2)}))
+    desk.table("new.csv", {"a": a, "b": b, "on": ["yes", "maybe", *["no"] * (N - 2)]})
+    done = desk.run("score", "m.crow", "new.csv", "-o", "s.csv").ok()
+    done.says("'on' is neither true nor false in 1 row, such as 'maybe'")
+    done.never_says("counts? as missing")
 
 
 def scored_with(desk: Desk, among: list[str], below: list[str]) -> Ran:

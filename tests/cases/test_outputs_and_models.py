@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from people import ODD, Desk, N, loads, prices, rng, scores_of
 from PIL import Image
 
 import whitecrow as wc
+from whitecrow.web import serving
+from whitecrow.web.session import Session
 
 
 def digest(path: Path) -> str:
@@ -434,6 +437,27 @@ def test_standard_input_can_be_labelled(
         monkeypatch.setattr("sys.stdin", given)
         desk.run("label", "-", "-o", "answers", "--no-browser").ok()
     assert len(desk.sessions) == 1
+
+
+@pytest.mark.parametrize("name", ["labels.parquet", "agreement.csv", "scores.parquet"])
+def test_labelling_writes_over_its_own_files_only(
+    name: str, data: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered(session: Session, *_: Any, **__: Any) -> None:
+        for row in (3, 4):
+            session.answer(row, "normal", None)
+        session.write()
+
+    monkeypatch.setattr(serving, "serve", answered)
+    words = ["label", data, "-o", "answers", "--method", "hbos", "--no-browser"]
+    for annotator in ("Ann", "Ben"):  # the second one writes over files of the first
+        desk.run(*words, "--annotator", annotator).ok()
+    monkeypatch.setattr(serving, "serve", lambda *_, **__: None)
+    assert (desk / "answers" / name).is_file()
+    desk.run(*words).ok()
+    (desk / "answers" / name).write_bytes(b"my notes")
+    desk.run(*words).refused(f"{name} exists and is not of whitecrow")
+    assert (desk / "answers" / name).read_bytes() == b"my notes"
 
 
 @pytest.mark.parametrize("command", ["detect", "fit", "score", "explain", "label"])

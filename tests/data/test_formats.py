@@ -325,6 +325,24 @@ def test_npz_table_with_labels(tmp_path: Path) -> None:
     assert file.read().to_pydict() == {"x0": [0, 2, 4], "x1": [1, 3, 5], "y": [0, 1, 0]}
 
 
+@pytest.mark.parametrize("key", ["feature_names", "columns", "Names"])
+def test_arrays_name_their_columns(tmp_path: Path, key: str) -> None:
+    arrays = {"X": np.arange(6.0).reshape(3, 2), "y": np.array([0, 1, 0])}
+    arrays |= {key: np.array(["flow", "load "])}
+    np.savez(tmp_path / "a.npz", **arrays)
+    scipy_io.savemat(tmp_path / "a.mat", arrays)
+    for name in ("a.npz", "a.mat"):
+        file = formats.open_table(tmp_path / name)
+        assert file.names == ("flow", "load", "y")
+        assert f"columns named by {key!r}" in file.notes[0]
+
+
+def test_other_texts_do_not_name_columns(tmp_path: Path) -> None:
+    X = np.zeros((3, 2))
+    np.savez(tmp_path / "a.npz", X=X, names=["a", "b", "c"], authors=["Ann", "Ben"])
+    assert formats.open_table(tmp_path / "a.npz").names == ("x0", "x1")
+
+
 def test_npz_parts_follow_one_another(tmp_path: Path) -> None:
     parts = {"X_test": [[3.0]], "y_test": [1], "X_train": [[1.0], [2.0]]}
     np.savez(tmp_path / "a.npz", y_train=[0, 0], **parts)
@@ -414,6 +432,12 @@ def test_npy_records_and_vectors(tmp_path: Path) -> None:
 def test_npy_that_cannot_be_a_table(tmp_path: Path, array: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", array)
     refusal(tmp_path / "a.npy")
+
+
+def test_a_complex_column_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((2, 2)) * 1j)
+    message = refusal(tmp_path / "a.npy")
+    assert "column 'x0' holds complex numbers; give their real and imag" in message
 
 
 def test_mat_dense_and_sparse(tmp_path: Path) -> None:

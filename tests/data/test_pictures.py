@@ -119,11 +119,24 @@ def test_pattern_of_pictures_and_tables(layout: Path) -> None:
         open_source(str(layout / "a.*"))
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "jpeg", "bmp", "tif", "webp", "PNG"])
+@pytest.mark.parametrize(
+    "suffix", ["png", "jpg", "jpeg", "bmp", "tif", "webp", "PNG", "ppm", "pnm"]
+)
 def test_formats(tmp_path: Path, suffix: str) -> None:
     save(colour((200, 100, 50)), tmp_path, f"a.{suffix}")
     pixel = read(tmp_path).images[0, :, 4, 3].astype(int)
     np.testing.assert_allclose(pixel, [200, 100, 50], atol=4)
+
+
+def test_netpbm_in_grey(tmp_path: Path) -> None:
+    save(grey(9), tmp_path, "a.pgm")
+    assert (read(tmp_path).images == 9).all()
+    ramp = np.arange(72, dtype=">u2").reshape(8, 9) * 57  # up to 4,047 of 4,095
+    (tmp_path / "a.pgm").write_bytes(b"P5 9 8 4095\n" + ramp.tobytes())
+    found = read(tmp_path)
+    assert found.images[0, 0, 0, 0] == 0
+    assert found.images[0, 0, -1, -1] == 255
+    assert any("16-bit" in note for note in found.notes)
 
 
 # ---------------------------------------------------------------- sizes, modes

@@ -8,12 +8,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
-from whitecrow import deep, stacked
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
+from whitecrow.deep import stacked
+from whitecrow.deep.nets.noise import Noise
 from whitecrow.detectors.alad import (
     Average,
     Game,
@@ -25,7 +26,6 @@ from whitecrow.detectors.alad import (
     players_loss,
 )
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.nets.noise import Noise
 
 CPU = torch.device("cpu")
 
@@ -229,7 +229,9 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     together = model.anomaly_score(X)
     order = np.random.default_rng(1).permutation(len(X))
     assert_allclose(model.anomaly_score(X[order]), together[order], rtol=1e-5)
-    monkeypatch.setattr(deep, "_PIECE", 6 * 23)  # three pieces of 23 rows, one of 1
+    monkeypatch.setattr(
+        "whitecrow.deep.run._PIECE", 6 * 23
+    )  # three pieces of 23 rows, one of 1
     assert_allclose(model.anomaly_score(X), together, rtol=1e-5)
 
 

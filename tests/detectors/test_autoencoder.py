@@ -4,9 +4,10 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
+from runs import batch
 from whitecrow import AutoEncoder
+from whitecrow.deep.nets.mlp import Linear
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import Linear
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(80, 5))
@@ -37,7 +38,7 @@ def test_score_and_loss_by_hand():
     x = torch.tensor([[3.0, 4.0, 2.0], [0.0, 0.0, 0.0]])
     score = detector._score(Fixed(), x)
     assert score.tolist() == pytest.approx([1.5**2 + 2**2 + 1, 0])
-    l_n, l_a = detector._losses(Fixed(), x)
+    l_n, l_a, _ = detector._losses(Fixed(), batch(x))
     assert l_n.tolist() == pytest.approx([7.25 + 0.5 * 5, 0])
     assert l_a is None
 

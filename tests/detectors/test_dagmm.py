@@ -5,11 +5,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
 
 import whitecrow as wc
-from whitecrow import mixture
-from whitecrow.deep import fit_seeds
+from runs import batch
+from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
+from whitecrow.deep import fit_seeds, mixture
+from whitecrow.deep.run import TrainingSet
 from whitecrow.errors import ParameterError
 
 # --------------------------------------------------------------------------- objective
@@ -19,15 +20,15 @@ from whitecrow.errors import ParameterError
 def test_the_loss_is_the_objective_of_the_paper(recon, divisor):
     model = wc.DAGMM(recon=recon, lambda_1=0.3, lambda_2=0.7, **SHORT).fit(X)
     x = model._tensor(X)
-    loss, l_a = model._losses(model.net_, x)
+    loss, l_a, _ = model._losses(model.net_, batch(x))
     code = model.net_.encoder(x)
     error = (x - model.net_.decoder(code)).double()
     z, membership, _ = model.net_(x)
-    batch = mixture.regularise(mixture.estimate(z, membership), 1e-6)
+    whole = mixture.regularise(mixture.estimate(z, membership), 1e-6)
     expected = (
         error.square().sum(-1).mean() / divisor
-        + 0.3 * mixture.energy(z, batch).mean()
-        + 0.7 * mixture.penalty(batch)
+        + 0.3 * mixture.energy(z, whole).mean()
+        + 0.7 * mixture.penalty(whole)
     )
     assert l_a is None
     assert_allclose(loss.double().mean(), expected, rtol=1e-5)
@@ -71,8 +72,10 @@ def test_a_component_without_rows_is_revived_and_named():
     model = wc.DAGMM(**SHORT).fit(X)
     net = model.net_
     net.estimation[-1].bias[1] = -1e3
-    with pytest.warns(UserWarning, match="1 of 4 components"):
-        model._finish(X)
+    one = TrainingSet(model._tensor(X), torch.full((len(X),), -1, dtype=torch.int8))
+    run = model._run(net, [one], [0], (), ())
+    with torch.no_grad(), pytest.warns(UserWarning, match="1 of 4 components"):
+        model._end(run)
     assert model.mass_[0, 1] < 1e-6
     z = model.latent(X)
     assert_allclose(model.means_[0, 1], z.mean(axis=0), rtol=1e-6)

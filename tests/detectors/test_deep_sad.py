@@ -4,7 +4,9 @@ import torch
 from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score
 
-from whitecrow import DeepSAD, train
+from runs import batch
+from whitecrow import DeepSAD
+from whitecrow.deep import train
 from whitecrow.supervision import semi
 
 RNG = np.random.default_rng(0)
@@ -29,7 +31,7 @@ CODES_Y = torch.tensor([-1, 0, 1, 1], dtype=torch.int8)
     ("eta", "mean"), [(1.0, 25.6225002500), (2.0, 50.9950005000), (0.1, 2.7872500250)]
 )
 def test_golden_loss(eta, mean):
-    l_n, l_a = DeepSAD()._losses(At(), CODES)
+    l_n, l_a, _ = DeepSAD()._losses(At(), batch(CODES))
     assert l_n.tolist() == pytest.approx([1, 0.5, 1, 0.01])
     assert l_a[2:].tolist() == pytest.approx([0.999999000001, 99.9900009999])
     loss = semi(eta)(l_n=l_n, l_a=l_a, y=CODES_Y)
@@ -39,7 +41,7 @@ def test_golden_loss(eta, mean):
 
 def test_golden_gradient():
     x = CODES.clone().requires_grad_()
-    l_n, l_a = DeepSAD()._losses(At(), x)
+    l_n, l_a, _ = DeepSAD()._losses(At(), batch(x))
     semi(1.0)(l_n=l_n, l_a=l_a, y=CODES_Y).backward()
     assert x.grad[2].tolist() == pytest.approx([-0.499999, 0.0], abs=1e-6)
 
@@ -48,7 +50,7 @@ def test_golden_largest_gradient_is_why_it_is_clipped():
     """specs/deep_sad.md G17: at d = epsilon / 3 it is 6.4952e8."""
     distance = (1e-6 / 3) ** 0.5
     x = torch.tensor([[1 + distance, 1.0]], dtype=torch.float64, requires_grad=True)
-    DeepSAD()._losses(At(), x)[1].sum().backward()
+    DeepSAD()._losses(At(), batch(x)).anomalous.sum().backward()
     assert x.grad.norm().item() == pytest.approx(6.4952e8, rel=1e-4)
     assert DeepSAD().clip_norm is not None
 

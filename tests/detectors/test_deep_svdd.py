@@ -3,7 +3,9 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from whitecrow import DeepSVDD, train
+from runs import batch
+from whitecrow import DeepSVDD
+from whitecrow.deep import train
 from whitecrow.detectors.deep_svdd import radius, soft_boundary
 
 RNG = np.random.default_rng(0)
@@ -40,7 +42,7 @@ def test_the_score_is_the_squared_distance_to_the_centre():
     codes = detector.net_.encoder(x)
     expected = (codes - detector.net_.centre).square().sum(1)
     assert_allclose(detector.anomaly_score(TABLE), expected.numpy(), rtol=1e-5)
-    l_n, l_a = detector._losses(detector.net_, x)
+    l_n, l_a, _ = detector._losses(detector.net_, batch(x))
     assert_allclose(l_n, expected.numpy(), rtol=1e-5)
     assert_allclose(l_a, 1 / (expected + 1.0).numpy(), rtol=1e-5)
 

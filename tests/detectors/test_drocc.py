@@ -8,12 +8,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from torch.nn.functional import softplus
 
 import whitecrow as wc
-from whitecrow import deep, train
+from runs import planned
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
+from whitecrow.deep import train
 from whitecrow.detectors.drocc import Classifier, descend, drops, project
 from whitecrow.errors import ParameterError
 
@@ -71,13 +72,20 @@ def test_golden_zero_gradient_moves_nothing():
         (40, {0: 1e-3, 39: 1e-3}),
     ],
 )
-def test_golden_learning_rates(epochs, expected):
+def test_golden_learning_rates(monkeypatch, epochs, expected):
     model = wc.DROCC(epochs=epochs, only_ce_epochs=50, lr=1e-3)
-    rates, done = [], 0
-    for stage in model._stages():
-        schedule = model._schedule(stage.epochs, done=done)
-        rates += [schedule.lr_at(epoch) for epoch in range(stage.epochs)]
-        done += stage.epochs
+    rates = []
+    monkeypatch.setattr(
+        train,
+        "train",
+        lambda parameters, step, batches, schedule, **names: [
+            rates.append(schedule.lr_at(epoch)) or 0.0
+            for epoch in range(schedule.epochs)
+        ],
+    )
+    run = planned(model)
+    for stage in run.each_stage():
+        model._train(run, stage)
     assert len(rates) == epochs
     assert [rates[e] for e in expected] == pytest.approx(list(expected.values()))
     assert len(set(np.diff(np.log10(rates)).round(6))) <= 2  # only drops to a tenth
@@ -243,7 +251,9 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     together = model.anomaly_score(X)
     order = np.random.default_rng(1).permutation(len(X))
     assert_allclose(model.anomaly_score(X[order]), together[order], atol=1e-6)
-    monkeypatch.setattr(deep, "_PIECE", 6 * 23)  # three pieces of 23 rows, one of 1
+    monkeypatch.setattr(
+        "whitecrow.deep.run._PIECE", 6 * 23
+    )  # three pieces of 23 rows, one of 1
     assert_allclose(model.anomaly_score(X), together, atol=1e-6)
 
 

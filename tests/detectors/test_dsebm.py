@@ -5,11 +5,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import SHORT, X, degenerate, has_effect, reloaded
 
 import whitecrow as wc
-from whitecrow import deep, device
+from small_fits import SHORT, X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
+from whitecrow.deep import device
 from whitecrow.detectors.dsebm import Energy, denoising_loss
 from whitecrow.errors import ParameterError
 
@@ -110,7 +110,9 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     order = np.random.default_rng(1).permutation(len(X))
     assert_allclose(model.anomaly_score(X[order]), together[order], rtol=1e-5)
     assert_allclose(model.both_scores(X[:1]).reconstruction, together[:1], rtol=1e-5)
-    monkeypatch.setattr(deep, "_PIECE", 6 * 23)  # three pieces of 23 rows, one of 1
+    monkeypatch.setattr(
+        "whitecrow.deep.run._PIECE", 6 * 23
+    )  # three pieces of 23 rows, one of 1
     assert_allclose(model.anomaly_score(X), together, rtol=1e-5)
     assert_allclose(model.both_scores(X).reconstruction, together, rtol=1e-5)
 

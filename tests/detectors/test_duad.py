@@ -2,15 +2,16 @@
 
 import numpy as np
 import pytest
-import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
-from small_fits import RULE, degenerate, has_effect, reloaded, scores_apart
 
+import small_fits
 import whitecrow as wc
+from runs import batch
+from small_fits import RULE, degenerate, has_effect, reloaded, scores_apart
 from whitecrow.data.protocols.holdout import holdout
 from whitecrow.data.synthetic import planted
 from whitecrow.deep import fit_seeds
@@ -141,9 +142,9 @@ def test_only_selected_rows_train(monkeypatch):
 
     plain = duad.DUAD._losses
 
-    def losses(self, net, x):
-        trained.append(x)
-        return plain(self, net, x)
+    def losses(self, net, step):
+        trained.append(step.x)
+        return plain(self, net, step)
 
     monkeypatch.setattr(duad, "select", fixed)
     monkeypatch.setattr(duad.DUAD, "_losses", losses)
@@ -198,7 +199,7 @@ def test_z_is_the_code_and_the_cosine():
     x = model._tensor(X)
     code = model.net_.encoder(x)
     cosine = torch.cosine_similarity(x, model.net_.decoder(code))
-    assert_allclose(model._latent(x), torch.column_stack([code, cosine]), rtol=1e-5)
+    assert_allclose(model.net_(x)[1], torch.column_stack([code, cosine]), rtol=1e-5)
 
 
 def test_the_loss_has_a_penalty_on_z_and_the_score_has_none():
@@ -206,7 +207,7 @@ def test_the_loss_has_a_penalty_on_z_and_the_score_has_none():
     x = model._tensor(X)
     x_hat, z = model.net_(x)
     error = (x - x_hat).square().sum(1)
-    loss, l_a = model._losses(model.net_, x)
+    loss, l_a, _ = model._losses(model.net_, batch(x))
     assert l_a is None
     assert_allclose(loss, error + 2 * z.norm(dim=1), rtol=1e-5)
     assert_allclose(model.anomaly_score(X), error, rtol=1e-5)

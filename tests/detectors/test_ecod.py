@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors import ecod
 from whitecrow.detectors.ecod import ECOD
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 COMBINE = ["columns", "rows"]
 

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors import gmm
 from whitecrow.detectors.gmm import GMM
 from whitecrow.errors import DataError, ParameterError, TrainingError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 KINDS = ["full", "diag"]
 

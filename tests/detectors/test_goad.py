@@ -4,17 +4,17 @@ import inspect
 
 import numpy as np
 import pytest
-import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import X, degenerate, has_effect, reloaded
 from torch.nn.functional import cross_entropy, log_softmax, softplus
 
+import small_fits
 import whitecrow as wc
-from whitecrow import device
+from runs import batch
+from small_fits import X, degenerate, has_effect, reloaded
 from whitecrow.data.synthetic import planted
-from whitecrow.detectors import goad
+from whitecrow.deep import device, train
 from whitecrow.detectors.goad import Features, closeness, log_odds, triplet_centre
 from whitecrow.errors import ParameterError
 
@@ -96,7 +96,7 @@ def test_centres_are_means_over_all_rows_after_training(monkeypatch):
     with torch.no_grad():
         expected = model.net_.features(model._tensor(X)).mean(0)
     assert_allclose(model.net_.centres, expected, atol=1e-5)
-    monkeypatch.setattr(goad, "_BLOCK", 13 * 5 * 32)  # 13 rows at a time
+    monkeypatch.setattr("whitecrow.deep.run._PIECE", 13 * 5 * 32)  # 13 rows at a time
     piecewise = wc.GOAD(**SHORT).fit(X).net_
     assert_allclose(piecewise.centres, expected, atol=1e-5)
 
@@ -107,8 +107,7 @@ def test_a_row_trains_itself_alone():
     x = model._tensor(X)
     changed = x.clone()
     changed[3] += 1
-    before, _ = model._losses(model.net_, x)
-    after, _ = model._losses(model.net_, changed)
+    before, after = (model._losses(model.net_, batch(r)).normal for r in (x, changed))
     differs = (before - after).abs() > 1e-5
     assert differs.nonzero().flatten().tolist() == [3]
 
@@ -120,8 +119,8 @@ def test_batch_centres_enter_the_loss_with_lamb():
     features, logits = model.net_(x)
     centres = features.mean(0)
     extra = triplet_centre(closeness(features, centres), 1.0).mean(-1)
-    expected = plain._losses(model.net_, x)[0] + 0.1 * extra
-    assert_allclose(model._losses(model.net_, x)[0], expected, rtol=1e-5)
+    expected = plain._losses(model.net_, batch(x)).normal + 0.1 * extra
+    assert_allclose(model._losses(model.net_, batch(x)).normal, expected, rtol=1e-5)
     assert logits.shape == (70, 5, 5)
 
 
@@ -136,7 +135,7 @@ def test_scores_depend_on_neither_neighbours_nor_order(monkeypatch):
     # The batches of one class that flattered the reference code change nothing.
     assert_allclose(model.anomaly_score(np.repeat(X[:1], 9, 0)), together[0], rtol=1e-4)
     monkeypatch.setattr(
-        goad, "_BLOCK", 23 * 5 * 32
+        "whitecrow.deep.run._PIECE", 23 * 5 * 32
     )  # three pieces of 23 rows, one of 1
     assert [len(piece) for piece in model._pieces(X)] == [23, 23, 23, 1]
     assert_allclose(model.anomaly_score(X), together, rtol=1e-4)
@@ -209,8 +208,16 @@ def test_no_parameter_is_forgotten():
     assert set(ALTERNATIVES) == set(inspect.signature(wc.GOAD).parameters) - {"device"}
 
 
-def test_adam_forgets_quickly():
-    assert wc.GOAD()._schedule(3).betas == (0.5, 0.999)
+def test_adam_forgets_quickly(monkeypatch):
+    seen, plain = [], train.train
+
+    def spy(parameters, step, batches, schedule, **names):
+        seen.append(schedule.betas)
+        return plain(parameters, step, batches, schedule, **names)
+
+    monkeypatch.setattr(train, "train", spy)
+    wc.GOAD(**SHORT).fit(X)
+    assert seen == [(0.5, 0.999)]
 
 
 @pytest.mark.parametrize("preset", wc.GOAD.presets)

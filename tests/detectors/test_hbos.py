@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors import hbos
 from whitecrow.detectors.hbos import HBOS
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 MODES = ["static", "dynamic"]
 

@@ -8,8 +8,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import whitecrow as wc
+from runs import run_of
 from whitecrow import HSC
 from whitecrow.deep import fit_seeds
+from whitecrow.deep.run import TrainingSet
 from whitecrow.detectors.hsc import NORMS, distance, outlier_loss
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.supervision import exposure
@@ -114,7 +116,7 @@ def test_half_of_a_batch_are_outliers(monkeypatch):
     detector, seen = HSC(batch_size=16, **FAST), []
     losses = detector._losses
     monkeypatch.setattr(
-        detector, "_losses", lambda net, x: seen.append(x.clone()) or losses(net, x)
+        detector, "_losses", lambda net, b: seen.append(b.x.clone()) or losses(net, b)
     )
     detector.fit(TABLE, auxiliary=np.full((3, 4), 50.0))
     assert {len(x) for x in seen} == {32, 8}
@@ -123,23 +125,30 @@ def test_half_of_a_batch_are_outliers(monkeypatch):
         assert (x > 20).all(dim=1).sum() == len(x) / 2
 
 
+def outliers_of(detector, x, given=None):
+    one = TrainingSet(x, torch.full((len(x),), -1, dtype=torch.int8), given)
+    run = run_of([one], [0])
+    detector._begin(run)
+    return run.outliers
+
+
 def test_generated_outliers():
     x = torch.tensor(TABLE, dtype=torch.float32)
-    uniform = HSC(random_state=0)._outliers(x, None)
+    uniform = outliers_of(HSC(), x)
     low, high = x.amin(0), x.amax(0)
     margin = 0.1 * (high - low)
     assert uniform.shape == x.shape
     assert ((uniform >= low - margin) & (uniform <= high + margin)).all()
     assert ((uniform < low) | (uniform > high)).any()
-    permuted = HSC(synthetic="permuted", random_state=0)._outliers(x, None)
+    permuted = outliers_of(HSC(synthetic="permuted"), x)
     assert torch.equal(permuted.sort(0)[0], x.sort(0)[0])
     assert not torch.equal(permuted.sort(0)[1][:, 0], permuted.sort(0)[1][:, 1])
-    assert torch.equal(uniform, HSC(random_state=0)._outliers(x, None))
+    assert torch.equal(uniform, outliers_of(HSC(), x))
 
 
 def test_given_outliers_are_taken_instead_of_generated_ones():
-    detector = HSC(random_state=0)
-    assert detector._outliers(torch.zeros(3, 2), torch.ones(1, 2)).tolist() == [[1, 1]]
+    given = torch.ones(1, 2)
+    assert outliers_of(HSC(), torch.zeros(3, 2), given).tolist() == [[1, 1]]
 
 
 def test_labelled_normal_rows_cost_what_others_do():
@@ -250,7 +259,7 @@ def test_a_refit_takes_outliers_and_never_swaps_them_silently(monkeypatch):
 
     seen, losses = [], HSC._losses
     monkeypatch.setattr(
-        HSC, "_losses", lambda self, net, x: seen.append(x) or losses(self, net, x)
+        HSC, "_losses", lambda self, net, b: seen.append(b.x) or losses(self, net, b)
     )
     detector.refit(TABLE, auxiliary=around_four)
     for x in seen:

@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from whitecrow.detectors.isolation_forest import IsolationForest
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 from whitecrow.scaling import Scaler
 
 

@@ -10,11 +10,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from whitecrow import shallow
+from whitecrow import tables
 from whitecrow.detectors import kde
 from whitecrow.detectors.kde import KDE
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 KERNELS = list(kde._KERNELS)
 ENDING = ["tophat", "epanechnikov", "linear", "cosine"]
@@ -291,7 +291,7 @@ def test_scores_do_not_depend_on_blocks(problem, monkeypatch):
     X, _ = problem
     detector = KDE().fit(X)
     whole = detector.anomaly_score(X)
-    monkeypatch.setattr(shallow, "_BLOCK", 1000)
+    monkeypatch.setattr(tables, "_BLOCK", 1000)
     assert_allclose(detector.anomaly_score(X), whole, rtol=1e-12)
 
 

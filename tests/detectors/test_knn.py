@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors import knn
 from whitecrow.detectors.knn import KNN
 from whitecrow.errors import DataError, ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 AGGREGATES = ["mean", "max", "median"]
 

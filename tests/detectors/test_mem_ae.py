@@ -5,10 +5,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import RULE, SHORT, X, degenerate, has_effect, reloaded, scores_apart
 from torch import nn
 
 import whitecrow as wc
+from runs import batch
+from small_fits import RULE, SHORT, X, degenerate, has_effect, reloaded, scores_apart
 from whitecrow.data.synthetic import planted
 from whitecrow.detectors.mem_ae import Memory, Recall, address, entropy, shrink
 from whitecrow.errors import ParameterError
@@ -69,7 +70,7 @@ def test_golden_loss(recon, loss):
     model = wc.MemAE(recon=recon, alpha=2e-4)
     model.input_shape_ = (2,)
     net = Recall(nn.Identity(), memory, nn.Identity())
-    found, _ = model._losses(net, QUERY)
+    found = model._losses(net, batch(QUERY)).normal
     assert_allclose(found.detach(), [loss], atol=1e-8)
     assert_allclose(model._score(net, QUERY).detach(), [0.0912908107], atol=1e-8)
 

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn.functional import softplus
 
 import whitecrow as wc
+from runs import batch
 from whitecrow import LOE, SOEL, MHRot
 from whitecrow.deep import fit_seeds
 from whitecrow.detectors.mhrot import (
@@ -190,7 +191,7 @@ def test_means_are_those_of_the_trained_network():
 
 def test_many_pictures_have_the_same_means(monkeypatch):
     whole = MHRot(**LATENT).fit(PICTURES).net_.means
-    monkeypatch.setattr("whitecrow.detectors.mhrot._VIEWS", 24)
+    monkeypatch.setattr("whitecrow.deep.run._PIECE", 24 * 7_800)  # 24 views at once
     assert_allclose(MHRot(**LATENT).fit(PICTURES).net_.means, whole, rtol=1e-5)
 
 
@@ -272,7 +273,7 @@ def test_the_regulariser_changes_no_rank():
     net = with_.fit(PICTURES).net_
     without.fit(PICTURES)
     x = with_._tensor(PICTURES)
-    pairs = [model._losses(net, x) for model in (with_, without)]
+    pairs = [model._losses(net, batch(x)) for model in (with_, without)]
     size = pairs[0][0] - pairs[1][0]
     assert (size > 0).all()
     assert_allclose(pairs[0][1] - pairs[1][1], size, rtol=1e-4)

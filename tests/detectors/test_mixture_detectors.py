@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from small_fits import SHORT, X, scores_apart
 
 import whitecrow as wc
-from whitecrow import deep, mixture
+from small_fits import SHORT, X, scores_apart
+from whitecrow.deep import mixture
 from whitecrow.errors import ParameterError
 
 pytestmark = pytest.mark.parametrize("method", [wc.DAGMM, wc.SOMDAGMM])
@@ -28,7 +28,9 @@ def test_the_mixture_that_scores_is_that_of_all_training_rows(method):
 @pytest.mark.parametrize("n_members", [1, 2])
 def test_it_does_not_depend_on_the_pieces_of_the_pass(monkeypatch, method, n_members):
     whole = method(n_members=n_members, **SHORT).fit(X)
-    monkeypatch.setattr(deep, "_PIECE", 6 * 23)  # pieces of 23 rows, and one of 1
+    monkeypatch.setattr(
+        "whitecrow.deep.run._PIECE", 6 * 23
+    )  # pieces of 23 rows, and one of 1
     pieces = method(n_members=n_members, **SHORT).fit(X)
     assert_allclose(pieces.covariances_, whole.covariances_, rtol=1e-8, atol=1e-12)
     assert_allclose(pieces.anomaly_score(X), whole.anomaly_score(X), rtol=1e-8)

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from whitecrow.detectors.ocsvm import OCSVM
 from whitecrow.errors import LabelError, ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors import pca
 from whitecrow.detectors.pca import PCA
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 MEASURES = ["mahalanobis", "reconstruction"]
 

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from whitecrow.detectors import rec_forest
 from whitecrow.detectors.rec_forest import RecForest, boxes
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 
 @pytest.fixture

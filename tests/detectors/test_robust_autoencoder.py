@@ -5,10 +5,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 import whitecrow as wc
+from runs import batch, planned
 from whitecrow.deep import fit_seeds
 from whitecrow.detectors.robust_autoencoder import RobustAutoEncoder
 from whitecrow.errors import ParameterError
-from whitecrow.persist import load
+from whitecrow.saving import load
 
 FAST = {"epochs": 3, "device": "cpu", "random_state": 0}
 
@@ -34,13 +35,15 @@ def test_losses():
     detector = RobustAutoEncoder(reg=0.5)
     detector.input_shape_ = (2,)
     x = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
-    l_n, l_a = detector._losses(Constant(), x)
+    l_n, l_a, _ = detector._losses(Constant(), batch(x))
     # e = 25 and 0, norms 5 and 0
     assert_allclose(l_n, [25 + 2.5, 0])
     assert_allclose(l_a, [1 / 25 + 2.5, 1e6], rtol=1e-6)
     assert_allclose(detector._score(Constant(), x), [25, 0])
     detector.reg = 0.0
-    assert_allclose(detector._losses(Constant(), x)[1], [1 / 25, 1e6], rtol=1e-6)
+    assert_allclose(
+        detector._losses(Constant(), batch(x)).anomalous, [1 / 25, 1e6], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,11 +58,10 @@ def test_the_rows_with_the_largest_error_count_as_anomalies(robust, expected):
     detector = RobustAutoEncoder(
         ratio=0.25, robust=robust, reg=0.0, warm_up_epochs=3, epochs=10
     )
-    detector.input_shape_ = (1,)
-    warm, main = detector._stages()
+    warm, main = planned(detector, shape=(1,)).stages
     assert (warm.epochs, main.epochs) == (3, 7)
     x = torch.tensor([[1.0], [2.0], [5.0], [3.0]])
-    l_n, l_a = detector._losses(Constant(), x)
+    l_n, l_a, _ = detector._losses(Constant(), batch(x))
     y = torch.full((4,), -1, dtype=torch.int8)
     assert_allclose(main.rule(l_n=l_n, l_a=l_a, y=y), expected, rtol=1e-6)
     assert_allclose(warm.rule(l_n=l_n, l_a=l_a, y=y), (1 + 4 + 9 + 25) / 4)

@@ -5,13 +5,13 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
 
 import whitecrow as wc
-from whitecrow import device, mixture
-from whitecrow.deep import fit_seeds
+from runs import batch
+from small_fits import RULE, SHORT, X, blobs, degenerate, has_effect, reloaded
+from whitecrow.deep import device, fit_seeds, mixture
+from whitecrow.deep.nets import som
 from whitecrow.errors import ParameterError
-from whitecrow.nets import som
 
 
 def nearest(x, weight):
@@ -28,16 +28,15 @@ def nearest(x, weight):
 def test_the_loss_is_the_objective_of_the_paper(recon, divisor):
     model = wc.SOMDAGMM(recon=recon, lambda_1=0.3, lambda_2=0.7, **SHORT).fit(X)
     x = model._tensor(X)
-    with_places = torch.cat([x, model.net_.maps(x)], dim=1)
-    loss, l_a = model._losses(model.net_, with_places)
+    loss, l_a, _ = model._losses(model.net_, batch(x, model.net_.maps(x)))
     code = model.net_.mixture.encoder(x)
     error = (x - model.net_.mixture.decoder(code)).double()
     z, membership, _ = model.net_(x)
-    batch = mixture.regularise(mixture.estimate(z, membership), 1e-6)
+    whole = mixture.regularise(mixture.estimate(z, membership), 1e-6)
     expected = (
         error.square().sum(-1).mean() / divisor
-        + 0.3 * mixture.energy(z, batch).mean()
-        + 0.7 * mixture.penalty(batch)
+        + 0.3 * mixture.energy(z, whole).mean()
+        + 0.7 * mixture.penalty(whole)
     )
     assert l_a is None
     assert_allclose(loss.double().mean(), expected, rtol=1e-5)
@@ -83,9 +82,9 @@ def test_training_sees_each_row_with_its_own_place(monkeypatch, n_members):
     seen, searched = [], []
     plain, winners = wc.SOMDAGMM._losses, som.winners
 
-    def losses(self, net, x):
-        seen.append((net, x))
-        return plain(self, net, x)
+    def losses(self, net, step):
+        seen.append((net, step))
+        return plain(self, net, step)
 
     def search(x, weight, spare=None):
         if spare is not None:
@@ -97,10 +96,10 @@ def test_training_sees_each_row_with_its_own_place(monkeypatch, n_members):
     model = wc.SOMDAGMM(n_members=n_members, **SHORT)
     rows = model._check_rows(X, reset=True)
     one = model._training_set(rows, np.full(70, -1, dtype=np.int8), None)
-    model._train_members([one] * n_members, list(range(n_members)), model._stages())
+    model._learn(model._first_run([one] * n_members, list(range(n_members))))
     assert searched == [70] * n_members
-    for net, x in seen:
-        assert_allclose(x[..., 6:], net.maps(x[..., :6].contiguous()))
+    for net, step in seen:
+        assert_allclose(step.targets, net.maps(step.x))
     assert len(seen) == 3 * 3
 
 

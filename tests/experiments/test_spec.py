@@ -24,8 +24,8 @@ MINIMAL = {
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
 def test_every_file_names_known_sets_and_methods(file):
+    from whitecrow import registry
     from whitecrow.data import catalog, prepare
-    from whitecrow.detectors import _table
     from whitecrow.experiments.references import REFERENCES
 
     experiment = spec.load(file)
@@ -37,7 +37,7 @@ def test_every_file_names_known_sets_and_methods(file):
         if method.name.startswith("reference:"):
             assert method.name.removeprefix("reference:") in REFERENCES
         elif not method.name.startswith("pyod:"):
-            cls = _table.method(method.name).cls
+            cls = registry.method(method.name).cls
             if method.preset:
                 cls.preset(method.preset)
             legal = cls._get_param_names()

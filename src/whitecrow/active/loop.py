@@ -23,15 +23,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 
-from whitecrow import labels
+from whitecrow import labels, registry
 from whitecrow.active import fitting, judging, log, strategies
 from whitecrow.active import ratio as ratios
 from whitecrow.active.judging import Comparison, Contradiction
 from whitecrow.active.log import Event, Log, MemoryLog, State
 from whitecrow.detector import Detector, Rows, Scores, check_rows
-from whitecrow.detectors import _table
-from whitecrow.detectors.wrapped import wrap
 from whitecrow.errors import DataError, LabelError, ParameterError
+from whitecrow.wrappers.wrapped import wrap
 
 __all__ = ["History", "Loop"]
 
@@ -688,7 +687,7 @@ class Loop:
         if not self.detector.uses_labels:
             return fitted.scores
         if self._forest is None:
-            cls: Any = _table.method("isolation_forest").cls
+            cls: Any = registry.method("isolation_forest").cls
             forest = cls(random_state=self._seed)
             rows = self.rows if self._sample is None else self.rows[self._sample]
             self._forest = forest.fit(rows).anomaly_score(self.rows)
@@ -788,7 +787,7 @@ _AUDIT_REASON = "drawn at random, to estimate how many anomalies there are"
 
 def _detector(given: Any) -> Detector:
     if given is None:
-        return _table.method("deep_sad").cls()
+        return registry.method("deep_sad").cls()
     return wrap(given)
 
 

@@ -76,7 +76,7 @@ def _machine() -> dict[str, Any]:
 
     import torch
 
-    from whitecrow import device
+    from whitecrow.deep import device
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return {

@@ -65,8 +65,12 @@ def command(
 
 
 def _verdict(one: Explained) -> str:
-    side = "above" if one.score > one.threshold else "not above"
-    return f"{side} the threshold {one.threshold:.4g}"
+    if one.score > one.threshold:
+        return f"above the threshold {one.threshold:.4g}"
+    verdict = f"not above the threshold {one.threshold:.4g}"
+    if one.unlike:
+        verdict += ", but flagged: a column differs that was constant in training"
+    return verdict
 
 
 def _plain(one: Explained) -> dict[str, Any]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLE", "command"]
 
 EXAMPLE = "whitecrow label breast_cancer --budget 30"
-WRITTEN = ("answers.db", "labels.parquet", "model.crow", "report.html")
 
 
 def command(
@@ -49,8 +48,8 @@ def command(
     """Label the rows that teach a detector most, on a page in the browser.
 
     Every answer is on disk before the page confirms it, and the same command with the
-    same folder goes on where it stopped. The page writes labels.parquet, model.crow and
-    report.html into the folder.
+    same folder goes on where it stopped. The page writes labels.parquet and the files
+    of `whitecrow detect` into the folder.
 
     Parameters
     ----------
@@ -82,13 +81,16 @@ def command(
     no_browser
         Print the address of the page, and open nothing.
     """
-    from whitecrow import files
+    from whitecrow import files, findings
     from whitecrow.web import serving
-    from whitecrow.web.session import Session, Settings
+    from whitecrow.web.session import STORE, Session, Settings
 
     out = Output()
     place = output or _common.default_folder(data, "labels")
-    folder = files.out_folder(place, WRITTEN, _common.inputs(data))
+    written = ("labels.parquet", "agreement.csv", *findings.FILES)
+    folder = files.out_folder(place, (STORE, *written), _common.inputs(data))
+    # A database of another program is refused where it is opened.
+    files.refuse_foreign(folder / name for name in written)
     reading = labels.reading(read_as, picture_size)
     with serving.listen(host, port) as address, ExitStack() as closing:
         with out.training() as progress:
@@ -131,5 +133,7 @@ def _serve(session: Session, address: Address, out: Output, *, browser: bool) ->
 
 
 def _goodbye(session: Session) -> str:
-    store = session.settings.folder / "answers.db"
+    from whitecrow.web.session import STORE
+
+    store = session.settings.folder / STORE
     return f"the answers are in {store}; the same command goes on with them"

@@ -24,7 +24,7 @@ def command(name: str | None = None, /, *, json: Json = False) -> None:
     name
         A method whose parameters to show.
     """
-    from whitecrow.detectors._table import method, methods
+    from whitecrow.registry import method, methods
 
     out = Output(as_json=json)
     if name is not None:

@@ -44,7 +44,7 @@ LARGEST_PIXELS = 100_000_000
 ALONE_PIXELS = 10_000_000  # larger pictures are decoded one at a time
 
 # Whatever a file is called: no decoder but these sees its bytes.
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+_FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _DEEP = {"I;16", "I;16B", "I;16L", "I;16N", "I", "F"}
 GREY = {"1", "L", "LA", "La"} | _DEEP
 # How Pillow unpacks 16-bit colours: to their upper bytes. Read in the other order,
@@ -195,6 +195,8 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 
 def _raw(image: ImageFile.ImageFile) -> str:
     """How Pillow will unpack the pixels, such as `"RGB;16B"`."""
+    if image.format == "PPM" and image.mode == "I":
+        return "I;16B"  # whatever the largest value, it becomes 65,535
     args = image.tile[0].args if image.tile else ""
     args = args[0] if isinstance(args, tuple) and args else args
     raw = args if isinstance(args, str) else ""

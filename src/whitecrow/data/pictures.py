@@ -43,7 +43,10 @@ __all__ = [
     "with_channels",
 ]
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".bmp", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
 LARGEST_SIDE = 256  # of pictures whose size is not asked for
 
 Item = TypeVar("Item")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["plain"]
+__all__ = ["complex_column", "plain"]
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -32,6 +32,20 @@ def plain(table: pa.Table) -> pa.Table:
         if kind != field.type:
             table = table.set_column(place, field.with_type(kind), column)
     return table
+
+
+def complex_column(name: str) -> str:
+    """Say of a column of complex numbers what to do: neither Arrow nor we take any.
+
+    Examples
+    --------
+    >>> complex_column("z").partition("; ")[0]
+    "the column 'z' holds complex numbers"
+    """
+    return (
+        f"the column {name!r} holds complex numbers; give their real and imaginary "
+        "parts, or size and angle, as two columns"
+    )
 
 
 def _without_runs(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,1 +1,1 @@
-"""One file per published method; `_table` lists them all."""
+"""One file per published method; `whitecrow.registry` lists them all."""

@@ -25,7 +25,6 @@ Detection, ICDM 2018; specs/deep_unsupervised.md 2.7.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY
 from itertools import pairwise
@@ -33,16 +32,15 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, normalize, softplus
 
-from whitecrow import device as devices
-from whitecrow import train
-from whitecrow.deep import DeepDetector, Members, Stage, Widths
+from whitecrow.deep import DeepDetector, Widths, train
+from whitecrow.deep import device as devices
+from whitecrow.deep.nets.mlp import BatchNorm, Linear
+from whitecrow.deep.nets.noise import Noise
+from whitecrow.deep.run import Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import BatchNorm, Linear
-from whitecrow.nets.noise import Noise
 from whitecrow.parameters import Count, Share, at_least, options
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
@@ -350,6 +348,7 @@ class ALAD(DeepDetector):
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
     takes_rules: ClassVar[bool] = False  # it is trained as a game
+    _salt: ClassVar[int] = 0xA1AD
     _counts: ClassVar[tuple[str, ...]] = HIDDEN
 
     score_metric: Annotated[str, options(*SCORES)] = "features_l1"
@@ -394,15 +393,12 @@ class ALAD(DeepDetector):
         },
     }
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def _build(self, shape: tuple[int, ...]) -> nn.Module:
         if not self.cycle_xx and self.score_metric not in {"l1", "l2"}:
             raise ParameterError(
                 f"score_metric={self.score_metric!r} of ALAD needs the discriminator "
                 "that cycle_xx=False leaves out; use 'l1', 'l2', or cycle_xx=True"
             )
-
-    def _build(self, shape: tuple[int, ...]) -> nn.Module:
         d, latent = shape[0], self._latent(shape[0])
         layer = SpectralLinear if self.spectral_norm else Linear
         encoder = _widths(self.encoder_hidden, (2 * latent,))
@@ -437,41 +433,27 @@ class ALAD(DeepDetector):
             return softplus(-logit)
         return distance(net.xx(x, x)[0], features, self.score_metric[-2:])
 
-    def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
-        plain = super()._schedule(epochs, done=done)
-        return dataclasses.replace(plain, betas=(0.5, 0.999))
-
-    def _train_stage(
-        self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
-    ) -> NDArray[Any]:
+    def _train(self, run: Run, stage: Stage) -> None:
+        net, noise = run.net, run.noise
         assert isinstance(net, Players)
-        noise = Noise([seed ^ 0xA1AD + number for seed in data.seeds], data.x.device)
-        schedule = self._schedule(stage.epochs, done=done)
-        critics = net.critics()
-        opponent = _adam(critics, schedule)
+        schedule = run.schedule(stage, betas=(0.5, 0.999))
+        opponent = _adam(net.critics(), schedule)
         average = Average(net.parameters(), self.ema_decay)
 
         def step(index: Tensor) -> Tensor:
             average.update()  # with what the step before left
             iterate(net)
-            x = data.take(index).x
+            x = run.take(index).x
             like = x.new_empty(*x.shape[:-1], self._latent(x.shape[-1]))
             _train_critics(net, x, noise.normal(like), noise, opponent)
             z = noise.normal(like)
             return players_loss(net.judge(x, z, net.move(x, z), noise)).mean(-1)
 
-        curve = train.train(
-            [*net.encoder.parameters(), *net.generator.parameters()],
-            step,
-            data.batches(number),
-            schedule,
-            method=type(self).__name__,
-            stage=stage.name,
-        )
+        players = [*net.encoder.parameters(), *net.generator.parameters()]
+        run.descend(step, players, stage, schedule)
         average.update()
         average.settle()
         iterate(net, times=20)
-        return curve
 
 
 def _widths(given: str | tuple[int, ...], auto: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,9 +20,10 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from whitecrow.deep import Activation, Network, Ruled
-from whitecrow.nets.mlp import encoder_widths
+from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector, halves
+from whitecrow.deep.nets.mlp import encoder_widths
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count, NonNegative, Share
-from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 
 __all__ = ["AutoEncoder"]
 
@@ -49,8 +50,8 @@ class AutoEncoder(ReconstructionDetector):
         Share of hidden units to drop in training.
     network : str or callable
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`; or a callable from the shape of a row to
-        `(encoder, decoder)`.
+        or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
+        row to `(encoder, decoder)`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
     epochs, batch_size, lr, weight_decay
@@ -128,12 +129,12 @@ class AutoEncoder(ReconstructionDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        x_hat, code = net(x)
-        loss = self._squared_error(x, x_hat)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        x_hat, code = net(batch.x)
+        loss = self._squared_error(batch.x, x_hat)
         if self.reg:
             loss = loss + self.reg * code.norm(dim=-1)
-        return loss, None
+        return Losses(loss)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._squared_error(x, net(x)[0])

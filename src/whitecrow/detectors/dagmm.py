@@ -3,8 +3,8 @@ r"""DAGMM: the density of a row's code and of how badly it is reconstructed.
 An autoencoder gives the code :math:`z_c = E(x)`; with the features
 :math:`z_r = [\lVert x - \hat x \rVert / \lVert x \rVert,\, \cos(x, \hat x)]` of the
 reconstruction it makes :math:`z = [z_c, z_r]`. A second network assigns z softly to the
-K components of a Gaussian mixture with energy E (see `whitecrow.mixture`). Both are
-trained together:
+K components of a Gaussian mixture with energy E (see `whitecrow.deep.mixture`). Both
+are trained together:
 
 .. math::
 
@@ -25,7 +25,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from whitecrow.mixture import MixtureDetector
+from whitecrow.deep.mixture import MixtureDetector
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count
 
 __all__ = ["DAGMM"]
@@ -164,8 +165,8 @@ class DAGMM(MixtureDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return self._mixture_net(shape[0])
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        return self._objective(net, x), None
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        return Losses(self._objective(net, batch.x))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._energy(net, x)

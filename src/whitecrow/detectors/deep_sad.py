@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from whitecrow import hypersphere, train
-from whitecrow.deep import Activation, DeepDetector, Members, Network, Stage, Widths
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, NonNegative, Positive
 from whitecrow.supervision import semi
 
@@ -69,7 +69,7 @@ class DeepSAD(DeepDetector):
 
     NOTE[DIFF] The centre and the autoencoder leave labelled anomalies out, as the paper
     says and the released code does not; pretrained weights really start the network
-    (see `whitecrow.hypersphere`).
+    (see `whitecrow.deep.hypersphere`).
 
     The presets "paper" and "reference" carry the settings of the article and of the
     released code; the quirks of the latter (specs/deep_sad.md 10) are not copied.
@@ -120,9 +120,9 @@ class DeepSAD(DeepDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.build(shape, **self._network_options())
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        d = net(x).square().sum(-1)
-        return d, 1 / (d + self.epsilon)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        d = net(batch.x).square().sum(-1)
+        return Losses(d, 1 / (d + self.epsilon))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x).square().sum(-1)
@@ -131,21 +131,15 @@ class DeepSAD(DeepDetector):
         code: Tensor = net(x)
         return code
 
-    def _stages(self) -> list[Stage]:
-        return [Stage("training", semi(self.eta), self.epochs)]
-
-    def _prepare(self, net: nn.Module, data: Members) -> None:
+    def _begin(self, run: Run) -> None:
+        run.plan(Stage("training", semi(self.eta), self.epochs))
         pretraining = train.Schedule(
             epochs=self.pretrain_epochs,
             lr=self.lr,
             weight_decay=self.pretrain_weight_decay,
         )
         hypersphere.prepare(
-            net,
-            data,
-            pretraining if self.pretrain else None,
-            method=type(self).__name__,
-            **self._network_options(),
+            run, pretraining if self.pretrain else None, **self._network_options()
         )
 
     def _network_options(self) -> dict[str, Any]:

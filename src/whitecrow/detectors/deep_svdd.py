@@ -25,9 +25,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from whitecrow import hypersphere, train
-from whitecrow.deep import Activation, DeepDetector, Members, Network, Stage, Widths
-from whitecrow.detector import Rows
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, between, options
 from whitecrow.supervision import unlabelled
 
@@ -95,8 +94,8 @@ class DeepSVDD(DeepDetector):
         Its epochs.
     network : str or callable
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`; or a callable from the shape of a row to
-        a module.
+        or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
+        row to a module.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
     device, random_state
@@ -147,9 +146,9 @@ class DeepSVDD(DeepDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.build(shape, **self._network_options())
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        d = net(x).square().sum(-1)
-        return d, 1 / (d + EPSILON)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        d = net(batch.x).square().sum(-1)
+        return Losses(d, 1 / (d + EPSILON))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x).square().sum(-1)
@@ -158,27 +157,21 @@ class DeepSVDD(DeepDetector):
         code: Tensor = net(x)
         return code
 
-    def _stages(self) -> list[Stage]:
+    def _begin(self, run: Run) -> None:
         if self.objective == "one-class":
-            return [Stage("one-class", unlabelled, self.epochs)]
+            run.plan(Stage("one-class", unlabelled, self.epochs))
         warm = min(self.warm_up_epochs, self.epochs)
-        return [
+        run.plan(
             Stage("warm-up", unlabelled, warm),
             Stage("soft boundary", soft_boundary(self.nu), self.epochs - warm),
-        ]
-
-    def _prepare(self, net: nn.Module, data: Members) -> None:
+        )
         pretraining = train.Schedule(epochs=self.pretrain_epochs, lr=self.lr)
         hypersphere.prepare(
-            net,
-            data,
-            pretraining if self.pretrain else None,
-            method=type(self).__name__,
-            **self._network_options(),
+            run, pretraining if self.pretrain else None, **self._network_options()
         )
 
-    def _finish(self, X: Rows) -> None:
-        scores = self._member_scores(X)
+    def _end(self, run: Run) -> None:
+        scores = run.scores(self._score).numpy()
         self.radius_ = np.quantile(np.sqrt(scores), 1 - self.nu, axis=1)
         # Distances that differ by less than float32 can hold are one point.
         if (np.ptp(scores, axis=1) < 1e-8 * (1 + scores.mean(axis=1))).any():

@@ -25,18 +25,14 @@ import math
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from whitecrow import train
-from whitecrow.deep import DeepDetector, Members, Stage
-from whitecrow.detector import Rows
-from whitecrow.nets.mlp import Linear
-from whitecrow.nets.noise import Noise
+from whitecrow.deep import DeepDetector
+from whitecrow.deep.nets.mlp import Linear
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import (
     Auto,
     Count,
@@ -190,6 +186,8 @@ class DROCC(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
+    _one_unit: ClassVar[bool] = True  # logits
+    _salt: ClassVar[int] = 0xD20CC
     has_l_a: ClassVar[bool] = True
 
     radius: Auto | Positive = "auto"
@@ -223,51 +221,31 @@ class DROCC(DeepDetector):
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return Classifier(shape[0], self.num_hidden_nodes, self.num_classes)
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Without hard negatives; `_train_stage` adds them."""
-        logit = net(x)
-        return softplus(logit), softplus(-logit)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        plain = self._cross_entropy(net, batch)
+        noise = batch.noise.normal(batch.x)
+        hard = self.lamb * softplus(-net(self._hardest(net, batch.x, noise)))
+        return plain._replace(normal=plain.normal + hard)
+
+    def _cross_entropy(self, net: nn.Module, batch: Batch) -> Losses:
+        """Without hard negatives."""
+        logit = net(batch.x)
+        return Losses(softplus(logit), softplus(-logit))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x)
 
-    def _stages(self) -> list[Stage]:
+    def _begin(self, run: Run) -> None:
         first = min(self.only_ce_epochs, self.epochs)
-        return [
-            Stage(ONLY_CE, unlabelled, first),
+        run.plan(
+            Stage(ONLY_CE, unlabelled, first, losses=self._cross_entropy),
             Stage("hard negatives", unlabelled, self.epochs - first),
-        ]
-
-    def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
-        return train.Schedule(
-            epochs=epochs,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            milestones=tuple(e - done for e in drops(self.epochs, self.only_ce_epochs)),
         )
+        self.radius_ = self._radius()
 
-    def _train_stage(
-        self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
-    ) -> NDArray[np.float64]:
-        noise = Noise([seed ^ 0xD20CC + number for seed in data.seeds], data.x.device)
-        hard = stage.name != ONLY_CE
-
-        def step(index: Tensor) -> Tensor:
-            batch = data.take(index)
-            l_n, l_a = self._losses(net, batch.x)
-            if hard:
-                negatives = self._hardest(net, batch.x, noise.normal(batch.x))
-                l_n = l_n + self.lamb * softplus(-net(negatives))
-            return batch.loss(stage.rule, l_n, l_a)
-
-        return train.train(
-            net.parameters(),
-            step,
-            stage.batches(data, number),
-            self._schedule(stage.epochs, done=done),
-            method=type(self).__name__,
-            stage=stage.name,
-        )
+    def _train(self, run: Run, stage: Stage) -> None:
+        milestones = drops(self.epochs, self.only_ce_epochs)
+        run.minimise(self._losses, stage, milestones=milestones)
 
     @torch.no_grad()
     def _hardest(self, net: nn.Module, x: Tensor, h: Tensor) -> Tensor:
@@ -284,10 +262,3 @@ class DROCC(DeepDetector):
         if isinstance(self.radius, str):
             return math.sqrt(self.input_shape_[0]) / 2
         return float(self.radius)
-
-    def _finish(self, X: Rows) -> None:
-        self.radius_ = self._radius()
-
-    def _balance_members(self, X: Rows) -> None:
-        """Logits of all members are in the same unit."""
-        self.member_scale_ = np.ones(self.n_members)

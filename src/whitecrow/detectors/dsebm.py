@@ -37,15 +37,14 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from whitecrow import train
-from whitecrow.deep import DeepDetector, Members, Stage
+from whitecrow.deep import DeepDetector
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.detector import Rows, Scores
-from whitecrow.nets.noise import Noise
 from whitecrow.parameters import Count, NonNegative, options
 
 __all__ = ["DSEBM", "BothScores", "Energy"]
@@ -162,6 +161,8 @@ class DSEBM(DeepDetector):
     """
 
     input_kinds: ClassVar[tuple[str, ...]] = ("table",)
+    _one_unit: ClassVar[bool] = True  # of the scaled columns
+    _salt: ClassVar[int] = 0xE9E7
     explanation: ClassVar[str] = "exact"
 
     score_metric: Annotated[str, options(*SCORES)] = "reconstruction"
@@ -208,37 +209,13 @@ class DSEBM(DeepDetector):
         widths = (shape[0], self.fc_1_out, self.fc_2_out)
         return Energy(widths, tied=self.architecture == "tied")
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        """Without noise; `_train_stage` adds it."""
-        return denoising_loss(net, x=x, noisy=x), None
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        noisy = batch.x + self.noise_std * batch.noise.normal(batch.x)
+        return Losses(denoising_loss(net, x=batch.x, noisy=noisy))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         energy, gradient = net(x)
         return energy if self.score_metric == "energy" else gradient.square().sum(-1)
-
-    def _train_stage(
-        self, net: nn.Module, data: Members, stage: Stage, number: int, done: int
-    ) -> NDArray[np.float64]:
-        noise = Noise([seed ^ 0xE9E7 + number for seed in data.seeds], data.x.device)
-
-        def step(index: Tensor) -> Tensor:
-            batch = data.take(index)
-            noisy = batch.x + self.noise_std * noise.normal(batch.x)
-            loss = denoising_loss(net, x=batch.x, noisy=noisy)
-            return batch.loss(stage.rule, loss, None)
-
-        return train.train(
-            net.parameters(),
-            step,
-            stage.batches(data, number),
-            self._schedule(stage.epochs, done=done),
-            method=type(self).__name__,
-            stage=stage.name,
-        )
-
-    def _balance_members(self, X: Rows) -> None:
-        """Energies and gradients of all members are in units of the scaled columns."""
-        self.member_scale_ = np.ones(self.n_members)
 
     def _contributions(self, X: Rows) -> Scores:
         """Squared gradient of each column; for the energy integrated gradients."""

@@ -26,7 +26,6 @@ specs/deep_unsupervised.md 2.9.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -38,13 +37,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
-from whitecrow import device
-from whitecrow.deep import Activation, Members, Ruled, Stage, TrainingSet
+from whitecrow.deep import Activation, Ruled
+from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector
+from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.nets.mlp import encoder_widths, mlp
 from whitecrow.parameters import Count, NonNegative, between, fitted, fixed
-from whitecrow.reconstruction import Reconstruction, ReconstructionDetector
-from whitecrow.supervision import unlabelled
 
 __all__ = ["DUAD", "cluster_variances", "kept_clusters"]
 
@@ -324,41 +322,34 @@ class DUAD(ReconstructionDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        x_hat, z = net(x)
-        error = self._squared_error(x, x_hat)
-        return error + self.reg * torch.linalg.vector_norm(z, dim=-1), None
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        x_hat, z = net(batch.x)
+        error = self._squared_error(batch.x, x_hat)
+        return Losses(error + self.reg * torch.linalg.vector_norm(z, dim=-1))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._squared_error(x, net(x)[0])
 
-    def _train_members(
-        self, sets: Sequence[TrainingSet], seeds: list[int], stages: list[Stage]
-    ) -> None:
-        if len(sets) > 1:
+    def _begin(self, run: Run) -> None:
+        if len(run.seeds) > 1:
             raise ParameterError(
                 "DUAD selects the rows of each fit by themselves, so that seeds cannot "
                 "be fitted together; fit them one by one"
             )
-        where = device.resolve(self.device)
-        self.net_ = self._first_weights(seeds).to(where).train()
-        work = 3.0 * self.batch_size * sum(p.numel() for p in self.net_.parameters())
-        with device.threads(work):
-            self._fit_rounds(sets[0].to(where), seeds[0])
-        self.net_.eval().requires_grad_(False)
 
-    def _fit_rounds(self, one: TrainingSet, seed: int) -> None:
+    def _train(self, run: Run, stage: Stage) -> None:
         """Train and select in turn until the selection has settled."""
-        last = self._select(one.x.double().cpu().numpy(), self.p0, seed)
-        history, curves, done = [(0, last.kept.sum(), 0)], [], 0
+        seed = run.seeds[0]
+        last = self._select(run.x.double().cpu().numpy(), self.p0, seed)
+        history, done = [(0, last.kept.sum(), 0)], 0
         self.stop_reason_ = "max_rounds"
         for _ in range(self.max_rounds):
             before = last.kept
             for epochs in self._periods():
-                curves.append(self._train_on(one, last.kept, seed, epochs, done))
+                run.keep(last.kept)
+                run.minimise(self._losses, _period(stage, epochs, done))
                 done += epochs
-                z = self._latent(one.x)
-                new = self._select(z, self.p, seed, last.cluster)
+                new = self._select(self._latent(run), self.p, seed, last.cluster)
                 changed = (new.kept != last.kept).sum()
                 history.append((done, new.kept.sum(), changed))
                 last = new
@@ -367,7 +358,6 @@ class DUAD(ReconstructionDetector):
                 break
         self.selected_ = last.kept
         self.history_ = np.array(history, dtype=np.int64)
-        self.loss_curve_ = np.concatenate([np.empty(0), *curves])
 
     def _periods(self) -> list[int]:
         """Epochs before each selection of a round."""
@@ -383,22 +373,15 @@ class DUAD(ReconstructionDetector):
     ) -> Selection:
         return select(z, p=p, n_clusters=self.n_clusters, seed=seed, start=start)
 
-    def _train_on(
-        self,
-        one: TrainingSet,
-        kept: NDArray[np.bool_],
-        seed: int,
-        epochs: int,
-        done: int,
-    ) -> NDArray[np.float64]:
-        rows = torch.from_numpy(np.flatnonzero(kept)).to(one.x.device)
-        data = Members([TrainingSet(one.x[rows], one.y[rows])], [seed], self.batch_size)
-        stage = Stage("training", unlabelled, epochs)
-        return self._train_stage(self.net_.train(), data, stage, done, done)
-
     @torch.no_grad()
-    def _latent(self, x: Tensor) -> NDArray[np.float64]:
-        """What rows are clustered by once there is a network."""
-        net = self.net_.eval()
-        parts = [net(piece)[1].double().cpu().numpy() for piece in x.split(_PIECE)]
-        return np.concatenate(parts)
+    def _latent(self, run: Run) -> NDArray[np.float64]:
+        """Compute what rows are clustered by once there is a network."""
+        net = run.net.eval()
+        z = [net(piece)[1].double().cpu().numpy() for piece in run.x.split(_PIECE)]
+        net.train()
+        return np.concatenate(z)
+
+
+def _period(stage: Stage, epochs: int, done: int) -> Stage:
+    """The epochs until the next selection, in an order of rows of their own."""
+    return stage._replace(epochs=epochs, batches=lambda run, _: run.batches(done))

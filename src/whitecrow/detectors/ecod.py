@@ -27,7 +27,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.parameters import fitted, options
 from whitecrow.scaling import Scaler
@@ -102,8 +102,8 @@ class ECOD(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        self.scaler_ = shallow.fit_scaler(X, "standard")
-        rows = self.scaler_.transform(shallow.as_table(X))
+        self.scaler_ = tables.fit_scaler(X, "standard")
+        rows = self.scaler_.transform(tables.as_table(X))
         self.sorted_ = np.sort(np.ascontiguousarray(rows.T), axis=1)
         rows -= rows.mean(axis=0)
         self.left_ = (rows**3).sum(axis=0) < 0
@@ -117,11 +117,11 @@ class ECOD(Detector):
         return scores
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        return shallow.as_pictures(self._tails(X), X.shape[1:])
+        return tables.as_pictures(self._tails(X), X.shape[1:])
 
     def _tails(self, X: NDArray[Any]) -> Array:
         """The terms of the score, shape (n, d)."""
-        rows = self.scaler_.transform(shallow.as_table(X))
+        rows = self.scaler_.transform(tables.as_table(X))
         left, right = np.empty_like(rows), np.empty_like(rows)
         for j, known in enumerate(self.sorted_):
             left[:, j], right[:, j] = tails(rows[:, j], known)

@@ -31,7 +31,7 @@ from scipy.linalg import solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from whitecrow import blas, labels, shallow
+from whitecrow import blas, labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError, TrainingError
 from whitecrow.parameters import (
@@ -173,8 +173,8 @@ class GMM(Detector):
             raise DataError(
                 f"GMM estimates variances; X has n_samples = {len(X)}, give at least 2"
             )
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
-        chosen = shallow.limit_rows(
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
+        chosen = tables.limit_rows(
             X,
             self.max_rows,
             random_state=self.random_state,
@@ -253,7 +253,7 @@ class GMM(Detector):
                 v = rows - self.means_[k]
                 pull = self._whitened(k, v, back=True)
                 parts[block] += duties[k][:, None] * v * pull / 2
-        return shallow.as_pictures(parts, X.shape[1:])
+        return tables.as_pictures(parts, X.shape[1:])
 
     def _joint(self, k: int, rows: Array) -> Array:
         """Negative log of weight times density of a Gaussian, for each row."""
@@ -284,7 +284,7 @@ class GMM(Detector):
             yield slice(start, start + len(rows)), rows
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def _shrunk(covariances: Array, counts: Array, strength: float) -> Array:

@@ -26,23 +26,18 @@ ICLR 2020; specs/deep_unsupervised.md 2.15.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from whitecrow import labels, train
-from whitecrow.deep import DeepDetector, Members, Stage
-from whitecrow.detector import Rows
-from whitecrow.nets.mlp import Linear
+from whitecrow.deep import DeepDetector
+from whitecrow.deep.nets.mlp import Linear
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Count, Natural, NonNegative, at_least
 
 __all__ = ["GOAD", "Features", "closeness", "log_odds", "triplet_centre"]
@@ -90,6 +85,8 @@ class Features(nn.Module):
     ) -> None:
         super().__init__()
         self.n_maps = n_maps
+        # Those of the largest matrices.
+        self.numbers_per_row = n_maps * max(n_maps, width, hidden)
         self.register_buffer("maps", torch.randn(n_features, n_maps * width))
         length = shift * math.sqrt(n_features)
         self.register_buffer("shifts", length * torch.randn(n_maps * width))
@@ -248,13 +245,13 @@ class GOAD(DeepDetector):
             shift=self.shift,
         )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        features, logits = net(x)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        features, logits = net(batch.x)
         loss = softplus(log_odds(logits))
         if self.lamb:
             close = closeness(features, features.mean(-3))
             loss = loss + self.lamb * triplet_centre(close, self.margin)
-        return loss.mean(-1), None
+        return Losses(loss.mean(-1))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         assert isinstance(net, Features)
@@ -265,39 +262,11 @@ class GOAD(DeepDetector):
         # float64, as exp(-104) is 0 in float32: typical rows would tie.
         return softplus(log_odds(torch.minimum(close, nearest)).double()).sum(-1)
 
-    def _schedule(self, epochs: int, *, done: int = 0) -> train.Schedule:
-        plain = super()._schedule(epochs, done=done)
-        return dataclasses.replace(plain, betas=(0.5, 0.999))
+    def _train(self, run: Run, stage: Stage) -> None:
+        run.minimise(self._losses, stage, betas=(0.5, 0.999))
 
-    def _run(
-        self,
-        net: nn.Module,
-        data: Members,
-        stages: list[Stage],
-        after: Sequence[Stage] = (),
-    ) -> NDArray[np.float64]:
-        curve = super()._run(net, data, stages, after)
-        self._set_centres(net, data)
-        return curve
-
-    @torch.no_grad()
-    def _set_centres(self, net: nn.Module, data: Members) -> None:
-        """Mean features of all rows that are not labelled anomalous."""
+    def _end(self, run: Run) -> None:
+        net = run.net
         assert isinstance(net, Features)
-        total = torch.zeros_like(net.centres)
-        count = torch.zeros((), device=data.x.device)
-        for index in data.rows.split(self._height(), dim=-1):
-            kept = data.y[index] != int(labels.ANOMALY)
-            features = net.features(data.x[index]) * kept[..., None, None]
-            total += features.sum(-3)
-            count = count + kept.sum(-1)
-        net.centres.copy_(total / count.clamp(min=1)[..., None, None])
-
-    def _pieces(self, X: Rows) -> Iterator[Rows]:
-        for start in range(0, len(X), self._height()):
-            yield X[start : start + self._height()]
-
-    def _height(self) -> int:
-        """Rows whose matrices fit in memory together."""
-        widest = max(self.n_transforms, self.feature_space, self.num_hidden_nodes)
-        return max(1, _BLOCK // (self.n_transforms * widest * self.n_members))
+        # Mean features of all rows that are not labelled anomalous.
+        net.centres.copy_(run.mean(net.features))

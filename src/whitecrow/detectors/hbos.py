@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.parameters import Count, Positive, fitted, options
 from whitecrow.scaling import Scaler
@@ -100,7 +100,7 @@ class HBOS(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        table = shallow.as_table(X)
+        table = tables.as_table(X)
         self.scaler_ = Scaler.fit(table, "minmax")
         rows = self.scaler_.transform(table)
         n, d = rows.shape
@@ -123,11 +123,11 @@ class HBOS(Detector):
         return scores
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        return shallow.as_pictures(self._terms(X), X.shape[1:])
+        return tables.as_pictures(self._terms(X), X.shape[1:])
 
     def _terms(self, X: NDArray[Any]) -> Array:
         """The terms of the score, shape (n, d)."""
-        terms = self.scaler_.transform(shallow.as_table(X))
+        terms = self.scaler_.transform(tables.as_table(X))
         for j, count in enumerate(self.bins_):
             edges, heights = self.edges_[j, : count + 1], self.heights_[j, :count]
             terms[:, j] = rarity(terms[:, j], edges, heights, self.alpha)

@@ -23,9 +23,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from whitecrow import device as devices
-from whitecrow import hypersphere
-from whitecrow.deep import Activation, DeepDetector, Network, Stage, Widths
+from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import options
 from whitecrow.supervision import exposure
 
@@ -139,9 +138,9 @@ class HSC(DeepDetector):
             affine=self.bias,
         )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = distance(net(x), self.norm)
-        return h, outlier_loss(h)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        h = distance(net(batch.x), self.norm)
+        return Losses(h, outlier_loss(h))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return distance(net(x), self.norm)
@@ -150,24 +149,21 @@ class HSC(DeepDetector):
         code: Tensor = net(x)
         return code
 
-    def _stages(self) -> list[Stage]:
-        return [Stage("training", exposure, self.epochs)]
+    def _begin(self, run: Run) -> None:
+        run.plan(Stage("training", exposure, self.epochs))
+        run.expose(_permuted if self.synthetic == "permuted" else _uniform)
 
-    def _outliers(self, x: Tensor, auxiliary: Tensor | None) -> Tensor | None:
-        if auxiliary is not None:
-            return auxiliary
-        seed = devices.seeds(self.random_state, 1)[0]
-        generator = torch.Generator().manual_seed(seed)
-        if self.synthetic == "permuted":
-            return _permuted(x, generator)
-        low, high = x.amin(0), x.amax(0)
-        margin = 0.1 * (high - low)
-        noise = torch.rand(x.shape, generator=generator)
-        return low - margin + noise * (high - low + 2 * margin)
+
+def _uniform(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw rows from the box around the training rows, a tenth wider on each side."""
+    low, high = x.amin(0), x.amax(0)
+    margin = 0.1 * (high - low)
+    noise = torch.rand(x.shape, generator=generator).to(x.device)
+    return low - margin + noise * (high - low + 2 * margin)
 
 
 def _permuted(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Every column in an order of its own: the marginals without the dependence."""
+    """Give every column an order of its own: the marginals without the dependence."""
     flat = x.flatten(1)
-    order = torch.rand(flat.shape, generator=generator).argsort(0)
+    order = torch.rand(flat.shape, generator=generator).argsort(0).to(x.device)
     return flat.gather(0, order).view_as(x)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import ensemble
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import ParameterError
 from whitecrow.parameters import Auto, Count, RandomState, Scaling, between, fitted
@@ -104,14 +104,14 @@ class IsolationForest(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        n_columns = shallow.as_table(X[:1]).shape[1]
+        n_columns = tables.as_table(X[:1]).shape[1]
         share = not isinstance(self.max_features, Integral)
         if not share and self.max_features > n_columns:
             raise ParameterError(
                 f"max_features={self.max_features} is more than the {n_columns} "
                 "columns of X; use at most that, or a share such as 1.0"
             )
-        self.scaler_ = _near_zero(shallow.fit_scaler(X, self.scaling), X)
+        self.scaler_ = _near_zero(tables.fit_scaler(X, self.scaling), X)
         forest = ensemble.IsolationForest(
             n_estimators=self.n_estimators,
             max_samples=_plain(self.max_samples),
@@ -128,14 +128,14 @@ class IsolationForest(Detector):
 
     def _rows(self, X: NDArray[Any]) -> NDArray[np.float32]:
         # In float64, so that only what float32 cannot hold is put at its limit.
-        rows = self.scaler_.transform(shallow.as_table(X))
+        rows = self.scaler_.transform(tables.as_table(X))
         return np.clip(rows, -_LARGEST, _LARGEST, out=rows).astype(np.float32)
 
 
 def _near_zero(scaler: Scaler, X: NDArray[Any]) -> Scaler:
     """The scaler with columns that are far from 0 shifted to their middle."""
     every = -(-len(X) // _SAMPLE)
-    rows = scaler.transform(shallow.as_table(X[::every]))
+    rows = scaler.transform(tables.as_table(X[::every]))
     lower, middle, upper = np.quantile(rows, [0.25, 0.5, 0.75], axis=0, method="lower")
     spread = np.where(upper > lower, upper - lower, rows.std(axis=0))
     far = (np.abs(middle) > _FAR * spread) & (np.ptp(rows, axis=0) > 0)

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
 from whitecrow.parameters import Limit, Positive, RandomState, Scaling, fitted, options
@@ -144,23 +144,23 @@ class KDE(Detector):
                 f"KDE compares rows with each other; X has n_samples = {len(X)}, give "
                 "at least 2"
             )
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
-        chosen = shallow.limit_rows(
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="KDE"
         )
-        self.train_ = self.scaler_.transform(shallow.as_table(chosen))
+        self.train_ = self.scaler_.transform(tables.as_table(chosen))
         self.bandwidth_ = _bandwidth(
             self.train_, self.bandwidth, self.kernel, self.random_state
         )
 
     def _anomaly_score(self, X: NDArray[Any]) -> Array:
-        rows = self.scaler_.transform(shallow.as_table(X))
+        rows = self.scaler_.transform(tables.as_table(X))
         return negative_log_density(rows, self.train_, self.bandwidth_, self.kernel)
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        rows = self.scaler_.transform(shallow.as_table(X))
+        rows = self.scaler_.transform(tables.as_table(X))
         parts = _exponents_by_column(rows, self.train_, self.bandwidth_, self.kernel)
-        return shallow.as_pictures(parts, X.shape[1:])
+        return tables.as_pictures(parts, X.shape[1:])
 
 
 def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Array:
@@ -184,7 +184,7 @@ def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Ar
     array([1.41893853])
     """
     scores = np.empty(len(rows))
-    for block, squares in shallow.squared_distances(rows, train):
+    for block, squares in tables.squared_distances(rows, train):
         exponents = _exponents(squares, h, kernel, train.shape[1])
         n_others = _leave_out(exponents, rows[block], train)
         scores[block] = np.log(n_others) - _log_sum_exp(exponents)
@@ -196,7 +196,7 @@ def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Ar
     """`sum_i w_i e_i` of the module's docstring, column by column."""
     middle = train.mean(axis=0)
     parts = np.empty_like(rows)
-    for block, squares in shallow.squared_distances(rows, train):
+    for block, squares in tables.squared_distances(rows, train):
         exponents = _exponents(squares, h, kernel, train.shape[1])
         _leave_out(exponents, rows[block], train)
         weights = np.exp(exponents.min(axis=1, keepdims=True) - exponents)
@@ -218,7 +218,7 @@ def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Ar
 
 def _leave_out(exponents: Array, rows: Array, train: Array) -> NDArray[np.int64]:
     """Exclude each row from its own density; return the number of rows left."""
-    twin = shallow.twins(train, rows)
+    twin = tables.twins(train, rows)
     same = twin >= 0
     exponents[same, twin[same]] = np.inf
     return len(train) - same.astype(np.int64)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
 from whitecrow.parameters import Count, Limit, RandomState, Scaling, fitted, options
@@ -119,11 +119,11 @@ class KNN(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        chosen = shallow.limit_rows(
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="KNN"
         )
         self.n_neighbors_ = _usable(self.n_neighbors, len(chosen))
-        self.scaler_ = shallow.centred(shallow.fit_scaler(X, self.scaling), chosen)
+        self.scaler_ = tables.centred(tables.fit_scaler(X, self.scaling), chosen)
         self.train_ = self._rows(chosen)
         self._tree = self._build_tree()
 
@@ -148,7 +148,7 @@ class KNN(Detector):
                 where=distances > 0,
             )
             parts[block] = np.einsum("nk,nkd->nd", shares, differences**self.p)
-        return shallow.as_pictures(parts, X.shape[1:])
+        return tables.as_pictures(parts, X.shape[1:])
 
     def _blocks(self, X: NDArray[Any], width: int) -> Iterator[tuple[slice, Array]]:
         """Scaled rows, as many at a time as memory for their neighbours allows."""
@@ -163,7 +163,7 @@ class KNN(Detector):
         if not hasattr(self, "_tree"):
             # A loaded detector has the rows only; the tree follows from them.
             self._tree = self._build_tree()
-        distances, neighbours, _ = shallow.other_neighbours(
+        distances, neighbours, _ = tables.other_neighbours(
             self._tree, self.train_, rows, self.n_neighbors_
         )
         return distances, neighbours
@@ -175,7 +175,7 @@ class KNN(Detector):
         return tree.fit(self.train_)
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def _weights(aggregate: str, k: int) -> Array:

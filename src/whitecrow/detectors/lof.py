@@ -25,7 +25,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError
 from whitecrow.parameters import Count, Limit, RandomState, Scaling, fitted, options
@@ -149,10 +149,10 @@ class LOF(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        chosen = shallow.limit_rows(
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="LOF"
         )
-        self.scaler_ = shallow.centred(shallow.fit_scaler(X, self.scaling), chosen)
+        self.scaler_ = tables.centred(tables.fit_scaler(X, self.scaling), chosen)
         rows = self._rows(chosen)
         self.same_ = _rounding(rows, self.p)
         self.train_, self.counts_ = np.unique(rows, axis=0, return_counts=True)
@@ -208,10 +208,10 @@ class LOF(Detector):
             parts[i] = weights[i] @ np.abs(row - self.train_[neighbours[i]]) ** self.p
         total = parts.sum(axis=1)
         parts *= (self._anomaly_score(X) / np.where(total > 0, total, 1))[:, None]
-        return shallow.as_pictures(parts, X.shape[1:])
+        return tables.as_pictures(parts, X.shape[1:])
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
     def _build_tree(self) -> NearestNeighbors:
         tree = NearestNeighbors(
@@ -243,7 +243,7 @@ class LOF(Detector):
         if not hasattr(self, "_tree"):
             # A loaded detector has the rows only; the tree follows from them.
             self._tree = self._build_tree()
-        return shallow.other_neighbours(
+        return tables.other_neighbours(
             self._tree,
             self.train_,
             rows,

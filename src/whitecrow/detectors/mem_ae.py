@@ -34,12 +34,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from whitecrow.deep import Activation, Members, Ruled
+from whitecrow.deep import Activation, Ruled
+from whitecrow.deep.autoencoding import ReconstructionDetector
+from whitecrow.deep.nets import lenet
+from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.errors import ParameterError
-from whitecrow.nets import lenet
-from whitecrow.nets.mlp import encoder_widths, mlp
 from whitecrow.parameters import Auto, Count, NonNegative, Share, options
-from whitecrow.reconstruction import ReconstructionDetector
 
 __all__ = ["MemAE", "Memory", "address", "entropy", "shrink"]
 
@@ -153,7 +154,7 @@ class MemAE(ReconstructionDetector):
         Activation between layers.
     network : str
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`.
+        or a name from `whitecrow.deep.nets.lenet`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
     epochs, batch_size, lr, weight_decay
@@ -257,10 +258,10 @@ class MemAE(ReconstructionDetector):
             latent_dim=self.latent_dim,
         )
 
-    def _prepare(self, net: nn.Module, data: Members) -> None:
+    def _begin(self, run: Run) -> None:
         table = len(self.input_shape_) == 1
         narrow = table and self._widths(self.input_shape_[0])[-1] == 1
-        if narrow and self.addressing == "cosine":
+        if run.fresh and narrow and self.addressing == "cosine":
             warnings.warn(
                 "MemAE: codes of one number have two directions, so that cosine "
                 "addressing tells two kinds of rows apart; use latent_dim=3 or "
@@ -269,12 +270,12 @@ class MemAE(ReconstructionDetector):
                 stacklevel=2,
             )
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        x_hat, weights = net(x)
-        recon = self._squared_error(x, x_hat)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        x_hat, weights = net(batch.x)
+        recon = self._squared_error(batch.x, x_hat)
         if self.recon == "mean":
             recon = recon / math.prod(self.input_shape_)
-        return recon + self.alpha * entropy(weights), None
+        return Losses(recon + self.alpha * entropy(weights))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._squared_error(x, net(x)[0])

@@ -35,7 +35,7 @@ Budget Constraints, ICML 2023; specs/active_soel.md 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from itertools import product
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -48,10 +48,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from whitecrow.deep import DeepDetector, Members
-from whitecrow.detector import Rows, Scores
+from whitecrow.deep import DeepDetector
+from whitecrow.deep.nets.wide_resnet import WideResNet
+from whitecrow.deep.run import Batch, Losses, Run
+from whitecrow.detector import Scores
 from whitecrow.errors import DataError
-from whitecrow.nets.wide_resnet import WideResNet
 from whitecrow.parameters import (
     Count,
     NonNegative,
@@ -83,8 +84,9 @@ _FACTORS = {
 }
 _VALUES = {"flip": 2, "down": 3, "right": 3, "turn": 4}
 
-# Views scored at once: their maps, not the pictures, fill the memory.
-_VIEWS = 512
+# What a view counts for, so that about 512 views are scored at once: their maps, not
+# the pictures, fill the memory.
+_NUMBERS = 7_800
 
 
 def factors(kind: str) -> NDArray[np.int64]:
@@ -151,6 +153,7 @@ class MultiHead(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.numbers_per_row = _NUMBERS * len(moves)
         self.heads = nn.Linear(trunk.n_features, n_logits)
         nn.init.zeros_(self.heads.bias)
         self.register_buffer("sources", torch.from_numpy(moves))
@@ -228,7 +231,7 @@ class MHRot(DeepDetector):
         What the heads say, or distances of the features to the mean of each
         transformation. Training does not depend on it, and `both_scores` gives both.
     depth, widen_factor, dropout, reference_block
-        Of the trunk, see `whitecrow.nets.wide_resnet.WideResNet`.
+        Of the trunk, see `whitecrow.deep.nets.wide_resnet.WideResNet`.
     epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`; a batch has `batch_size` pictures with all of their views.
     device, random_state
@@ -338,11 +341,11 @@ class MHRot(DeepDetector):
         moves = sources(self.transformations, width, self.shift)
         return MultiHead(trunk, moves, sum(heads(self.transformations)))
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        features, logits = self._views(net, x)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        features, logits = self._views(net, batch.x)
         normal, odd = self._pair(logits)
         size = self.reg * features.square().mean((-1, -2))
-        return normal + size, odd + size
+        return Losses(normal + size, odd + size)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         (score,) = self._scores(net, x, [self.score_metric])
@@ -385,26 +388,10 @@ class MHRot(DeepDetector):
             odd.append(uniform_loss(one) if max_ent else softplus(odds))
         return _mean_of(normal), _mean_of(odd)
 
-    def _settle(self, net: nn.Module, data: Members) -> None:
-        """Mean features of each transformation, without known anomalies."""
-        total = torch.zeros((), device=data.x.device)
-        count = torch.zeros((), device=data.x.device)
-        for index in data.rows.split(self._at_once(len(data.seeds)), dim=-1):
-            features = self._views(net, data.rows_at(index))[0].double()
-            # Labels are codes or probabilities.
-            kept = (data.y[index] <= 0.5)[..., None, None]
-            total = total + torch.where(kept, features, 0.0).sum(-3)
-            count = count + kept.sum(-3)
-        net.get_buffer("means").copy_(total / count)
-
-    def _pieces(self, X: Rows) -> Iterator[Rows]:
-        size = self._at_once(self.n_members)
-        for start in range(0, len(X), size):
-            yield X[start : start + size]
-
-    def _at_once(self, n_members: int) -> int:
-        """How many pictures pass the network together."""
-        return max(1, _VIEWS // (len(factors(self.transformations)) * n_members))
+    def _end(self, run: Run) -> None:
+        # Mean features of each transformation, without known anomalies.
+        means = run.mean(lambda x: self._views(run.net, x)[0].double())
+        run.net.get_buffer("means").copy_(means)
 
 
 def _mean_of(losses: list[Tensor]) -> Tensor:

@@ -33,7 +33,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import Activation, DeepDetector, Widths
-from whitecrow.nets.mlp import BatchNorm, mlp
+from whitecrow.deep.nets.mlp import BatchNorm, mlp
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count, NonNegative, Positive, at_least, options
 
 __all__ = ["NeuTraLAD", "Transformations", "contrastive_logits"]
@@ -264,13 +265,14 @@ class NeuTraLAD(DeepDetector):
         )
         return Views(masks, encoder, float(self.constant))
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        r = contrastive_logits(net(x), self.temperature)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        r = contrastive_logits(net(batch.x), self.temperature)
         scale = math.log(self.n_transforms)
-        return softplus(r).mean(-1) / scale, softplus(-r).mean(-1) / scale
+        return Losses(softplus(r).mean(-1) / scale, softplus(-r).mean(-1) / scale)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return self._losses(net, x)[0]
+        r = contrastive_logits(net(x), self.temperature)
+        return softplus(r).mean(-1) / math.log(self.n_transforms)
 
     def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
         return net(x).transpose(-2, -3).flatten(-2)

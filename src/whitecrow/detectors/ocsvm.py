@@ -39,7 +39,7 @@ from sklearn import svm
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import check_random_state
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import LabelError
 from whitecrow.parameters import (
@@ -185,7 +185,7 @@ class OCSVM(Detector):
             X = self._choose_gamma(X, codes)
             rows = self._limited(X)
         else:
-            self.scaler_ = shallow.fit_scaler(X, self.scaling)
+            self.scaler_ = tables.fit_scaler(X, self.scaling)
             rows = self._limited(X)
             self.gamma_ = _gamma(rows, self.gamma, self.random_state)
             self.gamma_source_ = f"gamma={self.gamma}"
@@ -193,7 +193,7 @@ class OCSVM(Detector):
         self.n_iter_ = int(self.svm_.n_iter_)
 
     def _limited(self, X: NDArray[Any]) -> Array:
-        chosen = shallow.limit_rows(
+        chosen = tables.limit_rows(
             X, self.max_rows, random_state=self.random_state, method="OCSVM"
         )
         return self._rows(chosen)
@@ -229,7 +229,7 @@ class OCSVM(Detector):
                 f'OCSVM(gamma="labels") needs a labelled anomaly and three other rows '
                 f'to choose by, not {len(odd)} and {len(X)}; or use gamma="scale"'
             )
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
         normal = codes[codes != labels.ANOMALY] == labels.NORMAL
         out, kind = _held_out(normal, check_random_state(self.random_state))
         train = self._limited(np.delete(X, out, axis=0))
@@ -256,7 +256,7 @@ class OCSVM(Detector):
         return scores
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def _held_out(
@@ -276,7 +276,7 @@ def _log_score(rows: Array, machine: svm.OneClassSVM, gamma: float) -> Array:
     """The score of the module's docstring for the rbf kernel."""
     scores = np.empty(len(rows))
     log_alpha = np.log(machine.dual_coef_[0])
-    for block, squares in shallow.squared_distances(rows, machine.support_vectors_):
+    for block, squares in tables.squared_distances(rows, machine.support_vectors_):
         scores[block] = -logsumexp(log_alpha - gamma * squares, axis=1)
     return scores + np.log(-machine.intercept_[0])
 

@@ -31,7 +31,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.parameters import Count, Scaling, between, fitted, options
 from whitecrow.scaling import Scaler
@@ -129,7 +129,7 @@ class PCA(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
         rows = self._rows(X)
         self.mean_ = rows.mean(axis=0)
         rows -= self.mean_
@@ -149,7 +149,7 @@ class PCA(Detector):
         return scores
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        return shallow.as_pictures(np.square(self._residuals(X)), X.shape[1:])
+        return tables.as_pictures(np.square(self._residuals(X)), X.shape[1:])
 
     def _residuals(self, X: NDArray[Any]) -> Array:
         """The vector `r` of the module's docstring for each row."""
@@ -171,7 +171,7 @@ class PCA(Detector):
         return kept, 1 / np.sqrt(max(self.noise_variance_, least))
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def principal(rows: Array) -> tuple[Array, Array]:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.utils import check_random_state
 
-from whitecrow import labels, shallow
+from whitecrow import labels, tables
 from whitecrow.detector import Detector
 from whitecrow.parameters import Count, RandomState, Scaling, between, fitted
 from whitecrow.scaling import Scaler
@@ -124,7 +124,7 @@ class RecForest(Detector):
     def _fit(
         self, X: NDArray[Any], codes: labels.Codes, auxiliary: NDArray[Any] | None
     ) -> None:
-        self.scaler_ = shallow.fit_scaler(X, self.scaling)
+        self.scaler_ = tables.fit_scaler(X, self.scaling)
         rows = _float32(self._rows(X))
         self.box_ = np.stack([rows.min(axis=0), rows.max(axis=0)])
         random = check_random_state(self.random_state)
@@ -162,7 +162,7 @@ class RecForest(Detector):
         return scores
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        return shallow.as_pictures(np.square(self._residuals(X)), X.shape[1:])
+        return tables.as_pictures(np.square(self._residuals(X)), X.shape[1:])
 
     def _residuals(self, X: NDArray[Any]) -> Array:
         """Scaled rows less their reconstruction."""
@@ -174,7 +174,7 @@ class RecForest(Detector):
         return rows
 
     def _rows(self, X: NDArray[Any]) -> Array:
-        return self.scaler_.transform(shallow.as_table(X))
+        return self.scaler_.transform(tables.as_table(X))
 
 
 def boxes(trees: list[Any], rows: Boxes, box: Boxes) -> tuple[Boxes, Boxes]:

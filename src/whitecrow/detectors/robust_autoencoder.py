@@ -24,10 +24,11 @@ from typing import Annotated, Any, ClassVar
 
 from torch import Tensor, nn
 
-from whitecrow.deep import Activation, Network, Stage, Widths
-from whitecrow.nets.mlp import encoder_widths
+from whitecrow.deep import Activation, Network, Widths
+from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector, halves
+from whitecrow.deep.nets.mlp import encoder_widths
+from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, NonNegative, Share, options
-from whitecrow.reconstruction import Reconstruction, ReconstructionDetector, halves
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 
 __all__ = ["RobustAutoEncoder"]
@@ -60,8 +61,8 @@ class RobustAutoEncoder(ReconstructionDetector):
         Activation between layers.
     network : str or callable
         "auto" takes a perceptron for tables and a convolutional network for pictures;
-        or a name from `whitecrow.nets.lenet`; or a callable from the shape of a row to
-        `(encoder, decoder)`.
+        or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
+        row to `(encoder, decoder)`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
     epochs, batch_size, lr, weight_decay
@@ -123,21 +124,21 @@ class RobustAutoEncoder(ReconstructionDetector):
         code = min(10, max(1, n_features // 3))
         return encoder_widths(n_features, self.hidden, auto=(64, 32, code))
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-        x_hat, code = net(x)
-        error = self._squared_error(x, x_hat)
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        x_hat, code = net(batch.x)
+        error = self._squared_error(batch.x, x_hat)
         penalty = self.reg * code.norm(dim=-1) if self.reg else 0.0
-        return error + penalty, 1 / (error + _EPSILON) + penalty
+        return Losses(error + penalty, 1 / (error + _EPSILON) + penalty)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._squared_error(x, net(x)[0])
 
-    def _stages(self) -> list[Stage]:
+    def _begin(self, run: Run) -> None:
         warm = min(self.warm_up_epochs, self.epochs)
-        return [
+        run.plan(
             Stage("warm-up", unlabelled, warm),
             Stage(self.robust, self._rule(), self.epochs - warm),
-        ]
+        )
 
     def _rule(self) -> Rule:
         if self.robust == "refine":

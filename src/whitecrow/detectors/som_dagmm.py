@@ -1,8 +1,8 @@
 r"""SOM-DAGMM: DAGMM that also sees where a row is among all rows.
 
 A code of few numbers does not keep rows apart that were apart. A self-organising map of
-the training rows (see `whitecrow.nets.som`) does: rows close to each other have winning
-neurons close to each other. The place of the winner on the grid of side g,
+the training rows (see `whitecrow.deep.nets.som`) does: rows close to each other have
+winning neurons close to each other. The place of the winner on the grid of side g,
 
 .. math::
 
@@ -12,7 +12,7 @@ neurons close to each other. The place of the winner on the grid of side g,
 (0 where g = 1), is appended to the code :math:`z_c = E(x)` and to the features
 :math:`z_r = [\lVert x - \hat x \rVert / \lVert x \rVert,\, \cos(x, \hat x)]` of the
 reconstruction: :math:`z = [z_c, z_r, z_s]`. The rest is DAGMM, with energy E in a
-mixture of K Gaussians (see `whitecrow.mixture`):
+mixture of K Gaussians (see `whitecrow.deep.mixture`):
 
 .. math::
 
@@ -36,11 +36,10 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from whitecrow import device, labels
-from whitecrow.deep import Members, TrainingSet
-from whitecrow.detector import Rows
-from whitecrow.mixture import AutoencodedMixture, MixtureDetector
-from whitecrow.nets import som
+from whitecrow.deep import device
+from whitecrow.deep.mixture import AutoencodedMixture, MixtureDetector
+from whitecrow.deep.nets import som
+from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.parameters import Auto, Count, between, fitted, options
 
 __all__ = ["SOMDAGMM"]
@@ -217,30 +216,25 @@ class SOMDAGMM(MixtureDetector):
 
     som_side_: int = fitted()
 
-    def _training_set(
-        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
-    ) -> TrainingSet:
-        auto = self.som_side == "auto"
-        self.som_side_ = som.grid_side(len(X)) if auto else int(self.som_side)
-        return super()._training_set(X, codes, auxiliary)
-
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        maps = som.SelfOrganisingMaps(self.n_soms, self.som_side_, shape[0])
+        # Of a fit, `_begin` gives the maps the side that its rows need.
+        side = getattr(self, "som_side_", 1)
+        maps = som.SelfOrganisingMaps(self.n_soms, side, shape[0])
         mixture = self._mixture_net(shape[0], n_further=2 * self.n_soms)
         return _MappedMixture(maps, mixture)
 
-    def _prepare(self, net: nn.Module, data: Members) -> None:
-        """Train the maps of each member."""
-        own = _rows_of_members(data)
-        for member, (x, seed) in enumerate(zip(own, data.seeds, strict=True)):
-            self._learn_maps(_maps(net), x, seed, member)
-
-    def _arrange(self, net: nn.Module, data: Members) -> None:
-        """Append the places of the rows on the maps, which stay as they are."""
-        super()._arrange(net, data)
-        maps, own = _maps(net), _rows_of_members(data)
+    def _begin(self, run: Run) -> None:
+        """Train the maps of each member; the places of the rows on them are targets."""
+        super()._begin(run)
+        maps, own = _maps(run.net), _rows_of_members(run)
+        if run.fresh:
+            auto = self.som_side == "auto"
+            self.som_side_ = som.grid_side(run.n) if auto else int(self.som_side)
+            maps.resize(self.som_side_)
+            for member, (x, seed) in enumerate(zip(own, run.seeds, strict=True)):
+                self._learn_maps(maps, x, seed, member)
         places = [maps.of_member(x, member) for member, x in enumerate(own)]
-        data.append(places[0] if data.rows.ndim == 1 else torch.stack(places))
+        run.targets = places[0] if run.rows.ndim == 1 else torch.stack(places)
 
     def _learn_maps(
         self, maps: som.SelfOrganisingMaps, x: Tensor, seed: int, member: int
@@ -256,9 +250,10 @@ class SOMDAGMM(MixtureDetector):
             )
             maps.store(weight, number, member)
 
-    def _losses(self, net: nn.Module, x: Tensor) -> tuple[Tensor, None]:
-        # The places are columns of the training rows already.
-        return self._objective(net.get_submodule("mixture"), x), None
+    def _losses(self, net: nn.Module, batch: Batch) -> Losses:
+        assert batch.targets is not None
+        with_places = torch.cat([batch.x, batch.targets], dim=-1)
+        return Losses(self._objective(net.get_submodule("mixture"), with_places))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         return self._energy(net, x)
@@ -269,7 +264,7 @@ def _maps(net: nn.Module) -> som.SelfOrganisingMaps:
     return net.maps
 
 
-def _rows_of_members(data: Members) -> Tensor:
+def _rows_of_members(run: Run) -> Tensor:
     """Give rows (members, n, d): of one set that all share, or of one for each."""
-    sets = data.x.view(-1, data.n, data.x.shape[-1])
-    return sets.expand(len(data.seeds), -1, -1)
+    sets = run.x.view(-1, run.n, run.x.shape[-1])
+    return sets.expand(len(run.seeds), -1, -1)

@@ -124,13 +124,13 @@ def _strategies_without(*inputs: str) -> list[str]:
 
 def _abilities(method: str) -> tuple[bool, frozenset[str]]:
     """Whether a contender learns from labels, and what it says without any."""
-    from whitecrow.detectors import _table
+    from whitecrow import registry
 
     if method.startswith("reference:"):
         return True, frozenset()
     if method.startswith("pyod:"):
         return False, frozenset({"scores"})
-    cls = _table.method(method).cls
+    cls = registry.method(method).cls
     codes = {"embeddings"} if hasattr(cls, "embed") else set()
     return cls.uses_labels, frozenset({"scores", *codes})
 

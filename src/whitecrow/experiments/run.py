@@ -299,9 +299,9 @@ def _asked(n_known: int, found: int, seconds: float) -> dict[str, float]:
 
 def _evaluated(task: Task, models: Path) -> Record:
     """The record of a model from its file, which knows of its fit too."""
-    from whitecrow import persist
+    from whitecrow import saving
 
-    bundle = persist.load_bundle(model_path(models, task.key))
+    bundle = saving.load_bundle(model_path(models, task.key))
     return _record(task, problem(task), bundle.detector, bundle.info["seconds"])
 
 
@@ -329,11 +329,11 @@ def _finish(
     """The record of a fitted detector, which is kept where there is a folder for it."""
     record = _record(task, made, detector, seconds)
     if models is not None:
-        from whitecrow import persist
+        from whitecrow import saving
 
         models.mkdir(parents=True, exist_ok=True)
         info = {**_facts(task), "seconds": seconds}
-        persist.save(model_path(models, task.key), detector, info=info)
+        saving.save(model_path(models, task.key), detector, info=info)
     return record
 
 
@@ -350,8 +350,6 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     detector = _detector(group[0])
     if not isinstance(detector, DeepDetector):
         raise DataError("not a deep method")
-    if type(detector)._train_members is not DeepDetector._train_members:
-        raise DataError("a recipe of its own")
     problems = [problem(task) for task in group]
     sets = [(made.X_train, _known(group[0], detector, made)) for made in problems]
     clock = _Clock()
@@ -362,15 +360,15 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
 
 
 def _detector(task: Task, n_features: int | None = None) -> Any:
+    from whitecrow import registry
     from whitecrow.choose import legal_names
-    from whitecrow.detectors import _table
 
     given = {key: _untoml(value) for key, value in task.parameters.items()}
     if task.method.startswith("pyod:"):
         return _peer(task, given, n_features)
     if task.method.startswith("reference:"):
         return reference(task.method.removeprefix("reference:"), task.seed)
-    cls = _table.method(task.method).cls
+    cls = registry.method(task.method).cls
     if "random_state" in legal_names(cls):
         given.setdefault("random_state", task.seed)
     try:
@@ -384,10 +382,10 @@ def _untoml(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_untoml(one) for one in value)
     if isinstance(value, dict) and "method" in value:
-        from whitecrow.detectors import _table
+        from whitecrow import registry
 
         inner = {key: _untoml(v) for key, v in value.items() if key != "method"}
-        return _table.method(value["method"]).cls(**inner)
+        return registry.method(value["method"]).cls(**inner)
     return value
 
 
@@ -396,7 +394,7 @@ def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
     import importlib
     import inspect
 
-    from whitecrow.detectors.wrapped import wrap
+    from whitecrow.wrappers.wrapped import wrap
 
     name = task.method.removeprefix("pyod:")
     module = importlib.import_module(f"pyod.models.{_PYOD.get(name, name.lower())}")

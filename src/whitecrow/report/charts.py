@@ -284,12 +284,13 @@ def timeline(
     is_log = _has_long_tail(scores, threshold)
     cut = float(np.log(threshold)) if is_log else threshold
     values = np.log(values) if is_log else values
-    low, high = min(float(values.min()), cut), max(float(values.max()), cut)
-    high = high + 0.04 * (high - low or 1.0)
     start, step = float(at.min()), float(at.max() - at.min()) / SPANS
     spans = np.minimum(((at - start) / step).astype(int), SPANS - 1)
     top = _highest(spans, values)
     middle = _medians(spans, values)
+    # What is drawn, and not the lowest score: it may be far below all medians.
+    low, high = min(float(np.nanmin(middle)), cut), max(float(np.nanmax(top)), cut)
+    high = high + 0.04 * (high - low or 1.0)
 
     def y(scores: Floats) -> Floats:
         return 100 - 100 * (scores - low) / (high - low)

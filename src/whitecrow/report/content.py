@@ -229,7 +229,7 @@ def _columns(result: Findings, view: TableView) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": one.column,
-                "kind": "time of day" if summary.get("clock") else one.kind,
+                "kind": one.noun.removeprefix("a ").removeprefix("an "),
                 "action": one.action,
                 # What is among the notes is not told again in full.
                 "notes": ("", "h-read", "h-loud")[min(max(one.level, 0), 2)],

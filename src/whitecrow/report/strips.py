@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from whitecrow.data.kinds.moment_words import span
 from whitecrow.data.kinds.number import range_text
 from whitecrow.data.kinds.words import percent, shown
 from whitecrow.report import charts
@@ -125,14 +126,13 @@ def usual_text(
         return ""
     if shares := summary.get("shares"):
         best = sorted(shares.items(), key=lambda item: -item[1])[:3]
-        return ", ".join(
-            f"{known.get(level, level)} {percent(share)}" for level, share in best
-        )
+        texts = (f"{known.get(level, level)} {percent(share)}" for level, share in best)
+        return ", ".join(texts).replace(" %", "\N{NO-BREAK SPACE}%")
     if "q05" not in summary:
         return ""
     if isinstance(summary["q05"], str):
-        return " to ".join(dict.fromkeys((summary["min"], summary["max"])))
-    return range_text(summary)
+        return span(summary)
+    return range_text(summary, median=True)
 
 
 def _level(

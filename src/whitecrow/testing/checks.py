@@ -29,9 +29,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
+from whitecrow import registry
 from whitecrow.data.synthetic import pictures
 from whitecrow.detector import Detector
-from whitecrow.detectors import _table
 from whitecrow.errors import ParameterError, UserError
 from whitecrow.scaling import Scaler
 
@@ -157,7 +157,7 @@ def _applies(check: Check, detector: Detector) -> bool:
 
 def _can_be_saved(detector: Detector) -> bool:
     try:
-        known = _table.detector_class(type(detector).__name__)
+        known = registry.detector_class(type(detector).__name__)
     except ParameterError:
         return False
     return isinstance(detector, known)
@@ -435,7 +435,7 @@ def check_wrappers(detector: Detector) -> None:
     X = _training_rows(detector)
     X = X[:60] if X.ndim == 2 else X[:8]
     inner = _short(detector)
-    loe, soel = (_table.method(name).cls for name in ("loe", "soel"))
+    loe, soel = (registry.method(name).cls for name in ("loe", "soel"))
     for variant in ("soft", "hard", "refine"):
         few, many = (
             _wrapped(loe, inner, X, variant=variant, ratio=ratio)
@@ -677,7 +677,7 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 
 def _require_same_from_file(fitted: Detector, X: Array) -> None:
-    from whitecrow.persist import load
+    from whitecrow.saving import load
 
     with tempfile.TemporaryDirectory() as folder:
         before = _layouts(fitted)

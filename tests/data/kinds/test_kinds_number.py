@@ -447,6 +447,12 @@ def test_repeated_whole_numbers_that_are_called_codes_are_pointed_out(
     assert f"--read-as '{name}=category'" in one.remedy
 
 
+def test_ranges_of_euros_have_their_sign() -> None:
+    encoder = fitted([f"{1000 + i}.50 EUR" for i in range(60)])
+    said = encoder.usual("x", "9,000 EUR").usual
+    assert said.startswith("usual 1,003.5 to 1,056.5, median 1,030 \u20ac; above")
+
+
 def test_large_whole_numbers_are_written_in_full() -> None:
     encoder = fitted([str(2**60 + 1000 * (i % 50)) for i in range(100)])
     assert "e+" not in encoder.usual("x", str(2**60)).usual
@@ -778,7 +784,7 @@ def test_charts_and_words_of_written_numbers() -> None:
     assert text == "$250,000.00"
     assert usual.startswith("usual ")
     assert (
-        usual.endswith("above the highest in training (100000)") or "99999.5" in usual
+        usual.endswith("above the highest in training (100,000)") or "99,999.5" in usual
     )
     assert encoder.usual("x", None)[:2] == ("missing", "like 0.83 % of training rows")
     assert encoder.usual("x", "high")[:2] == (

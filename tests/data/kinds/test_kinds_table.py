@@ -71,7 +71,7 @@ def test_missing_only_in_new_rows() -> None:
     encoder = fitted(x=[1.0, 2.0, 9.0])
     assert encoded(encoder, x=[None, 4.0]) == {"x": [2.0, 4.0]}
     assert encoder.notes(pa.table({"x": [None, 4.0]})) == (
-        "'x' is missing in 1 rows, which training never had",
+        "'x' is missing in 1 row, which training never had",
     )
 
 
@@ -236,8 +236,8 @@ def test_missing_category_that_training_never_had_is_new() -> None:
     missing, seen = encoded(encoder, c=[None, "a"])["c rarity"]
     assert missing > seen
     assert encoder.notes(pa.table({"c": ["a", "z", None]})) == (
-        "'c' is missing in 1 rows, which training never had",
-        "'c' has a level that training never had in 1 rows",
+        "'c' is missing in 1 row, which training never had",
+        "'c' has a level that training never had in 1 row",
     )
 
 
@@ -398,6 +398,14 @@ def test_a_missing_column_is_named_with_close_names(encoder: TableEncoder) -> No
     )
 
 
+def test_columns_that_training_has_too_are_not_close() -> None:
+    encoder = fitted(temp_in=np.arange(9) ** 2, temp_out=np.arange(9) ** 3)
+    with pytest.raises(DataError, match="missing: 'temp_in'; add or"):
+        encoder.transform(pa.table({"temp_out": [1]}))
+    with pytest.raises(DataError, match=r"'temp_in' \(close: 'temp_inn'\)"):
+        encoder.transform(pa.table({"temp_out": [1], "temp_inn": [1]}))
+
+
 @pytest.mark.parametrize(
     ("column", "cells", "message"),
     [
@@ -450,6 +458,18 @@ def test_other_frames(encoder: TableEncoder) -> None:
     assert empty.shape == (0, expected.shape[1])
 
 
+def test_complex_numbers_are_refused_by_their_column() -> None:
+    pandas = pytest.importorskip("pandas")
+    z = np.arange(9) * 1j
+    for frame, name in (
+        (pandas.DataFrame({"a": np.arange(9), "z": z}), "z"),
+        ({"z": z, "mixed": [1, "a", *range(7)]}, "z"),
+        (np.column_stack([z, z]), "x0"),
+    ):
+        with pytest.raises(DataError, match=f"column '{name}' holds complex numbers; "):
+            TableEncoder().fit(frame)
+
+
 def test_not_fitted() -> None:
     with pytest.raises(DataError, match="not fitted"):
         TableEncoder().transform(pa.table({"x": [1]}))
@@ -465,7 +485,8 @@ def test_a_word_that_is_neither_true_nor_false_is_the_oddest() -> None:
     assert abs(value[2]) > 4
     assert encoder.usual("on", "perhaps").usual == "never in training rows"
     notes = encoder.notes(pa.table({"on": ["no", "perhaps"]}))
-    assert notes == ("'on' is neither true nor false in 1 rows",)
+    said = "'on' is neither true nor false in 1 row, such as 'perhaps'"
+    assert notes == (said,)
 
 
 def test_a_rare_word_counts_as_a_rare_level_does() -> None:

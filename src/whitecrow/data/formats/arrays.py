@@ -1,8 +1,9 @@
 """Array files (NPZ, NPY, MAT) as tables or pictures.
 
-`X` of shape (n, d) is a table with the columns `x0` to `x{d-1}`, and `y` beside it the
-label column. Arrays of shape (n, h, w) or (n, h, w, 3) of type uint8 are pictures. The
-parts of a split (`X_train`, `X_test`; `train_images`, ...) are read one after another.
+`X` of shape (n, d) is a table with the columns `x0` to `x{d-1}`, or those that a list
+of d texts such as `feature_names` names; `y` beside it is the label column. Arrays of
+shape (n, h, w) or (n, h, w, 3) of type uint8 are pictures. The parts of a split
+(`X_train`, `X_test`; `train_images`, ...) are read one after another.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from whitecrow.data.formats.archive import check_sizes, members_of
 from whitecrow.data.formats.names import unique
 from whitecrow.data.formats.streams import Bytes
 from whitecrow.data.formats.table import InMemory
+from whitecrow.data.plain import complex_column
 from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
@@ -34,6 +36,11 @@ LABEL_COLUMN = "y"
 _PARTS = ("train", "val", "valid", "test")
 _DATA_NAME = re.compile(r"(X|x|images?|data)$")
 _LABEL_NAME = re.compile(r"(y|labels?|targets?)$")
+_COLUMN_NAMES = re.compile(
+    r"((feature|column|col|variable|var|attribute|attr)_?)?names?$"
+    r"|(features|columns|cols|variables|vars|attributes|attrs|header)$",
+    re.IGNORECASE,
+)
 
 
 def read_npz(file: Bytes) -> InMemory | PictureRows:
@@ -124,9 +131,24 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
         y = _vector_of(source, y, len(X))
     if X.ndim >= 3:
         rows = ((key, row) for key, _ in parts for row in range(len(arrays[key])))
-        names = tuple(f"{key}/{row}" for key, row in rows)
-        return _pictures(source, X, y, names, arrays.get("class_names"), notes)
-    return _table(source, X, y, notes)
+        paths = tuple(f"{key}/{row}" for key, row in rows)
+        return _pictures(source, X, y, paths, arrays.get("class_names"), notes)
+    names, how = _named(arrays, X)
+    return _table(source, X, y, names, (how, *notes))
+
+
+def _named(arrays: Arrays, X: Array) -> tuple[list[str], str]:
+    """Names of the columns, and where they are from."""
+    if X.dtype.names:
+        names = list(X.dtype.names)
+        return names, f"records with the fields {', '.join(names[:12])}"
+    width = X.shape[1] if X.ndim == 2 else 1
+    found = f"array of shape {X.shape}, columns named"
+    for key, array in arrays.items():
+        texts = array.dtype.kind == "U" and array.shape == (width,)
+        if texts and _COLUMN_NAMES.match(key):
+            return array.tolist(), f"{found} by {key!r}"
+    return [f"x{j}" for j in range(width)], f"{found} x0, x1, ..."
 
 
 def _parts(source: str, arrays: Arrays) -> list[tuple[str, str | None]]:
@@ -188,37 +210,39 @@ def _vector_of(source: str, y: Array, n: int) -> Array:
 # ---------------------------------------------------------------- making tables
 
 
-def _table(source: str, X: Array, y: Array | None, notes: tuple[str, ...]) -> InMemory:
-    columns = _columns(source, X)
-    if not columns or X.size == 0:
+def _table(
+    source: str, X: Array, y: Array | None, names: list[str], notes: tuple[str, ...]
+) -> InMemory:
+    if not names or X.size == 0:
         raise DataError(f"{source}: X has shape {X.shape}; it needs rows and columns")
-    notes = (f"array of shape {X.shape}, columns named x0, x1, ...", *notes)
-    if X.dtype.names:
-        notes = (f"records with the fields {', '.join(X.dtype.names[:12])}",)
+    called, changed = unique(names)
+    columns = {
+        name: _arrow(source, name, column)
+        for name, column in zip(called, _columns(X), strict=True)
+    }
     label = None
     if y is not None:
         label = LABEL_COLUMN
         while label in columns:
             label += "_"
-        columns[label] = _arrow(source, y)
-    return InMemory(Path(source), pa.table(columns), notes, label)
+        columns[label] = _arrow(source, label, y)
+    return InMemory(Path(source), pa.table(columns), (*notes, *changed), label)
 
 
-def _columns(source: str, X: Array) -> dict[str, pa.Array]:
+def _columns(X: Array) -> list[Array]:
     if X.dtype.names:
         records = X.reshape(-1)
-        names, _ = unique(X.dtype.names)
-        pairs = zip(names, X.dtype.names, strict=True)
-        return {name: _arrow(source, records[raw]) for name, raw in pairs}
-    matrix = X.reshape(-1, 1) if X.ndim < 2 else X
-    return {f"x{j}": _arrow(source, matrix[:, j]) for j in range(matrix.shape[1])}
+        return [records[name] for name in X.dtype.names]
+    return list(X.reshape(-1, 1).T if X.ndim < 2 else X.T)
 
 
-def _arrow(source: str, column: Array) -> pa.Array:
+def _arrow(source: str, name: str, column: Array) -> pa.Array:
+    if column.dtype.kind == "c":
+        raise DataError(f"{source}: {complex_column(name)}")
     if column.dtype.kind not in "biufUM" or column.ndim != 1:
         raise DataError(
-            f"{source}: an array of type {column.dtype} cannot be a column; "
-            "save numbers, booleans, dates or text"
+            f"{source}: {name!r} of type {column.dtype} cannot be a column; save "
+            "numbers, booleans, dates or text"
         )
     native = column.astype(column.dtype.newbyteorder("="), copy=False)
     try:

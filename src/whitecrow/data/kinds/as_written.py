@@ -1,8 +1,8 @@
 """How the cells of new rows are written, settled on all of them before one is encoded.
 
 The same rules as in training hold: the marks of numbers are judged on the whole column
-and the whole table, and a few cells that are no number, date or truth count as missing.
-Only where the new rows do not tell a decimal mark, the range of the training rows does.
+and the whole table, and a few cells that are no number or date count as missing. Only
+where the new rows do not tell a decimal mark, the range of the training rows does.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from whitecrow.errors import DataError
 
 __all__ = ["as_written", "decimal_marks", "texts_of"]
 
+LEAST_READ = 0.75
+"""Share of the cells that must be read: what the column holds is known from training,
+and one impossible date among four is one bad cell."""
 MOST = 20
 """Different cells of one shape that are kept; so many tell what all would."""
 _OPEN = r"\.\d{3}\s*$"
@@ -189,6 +192,8 @@ def _tolerant(plan: Plan, text: Text) -> tuple[Plan, list[str]]:
     """The plan by which a few cells that cannot be read count as missing."""
     if plan.settings.get("tolerant", True) or plan.kind not in _PARSERS:
         return plan, []
+    if "unknown" in plan.settings:  # neither true nor false: the oddest level
+        return plan, []
     settings = plan.settings.get("style", plan.settings)
     if plan.kind == "number" and "style" not in plan.settings:
         return plan, []
@@ -196,7 +201,8 @@ def _tolerant(plan: Plan, text: Text) -> tuple[Plan, list[str]]:
     if not unread.any():
         return plan, []
     nouns = plural(plan)
-    if not judge(text, ~unread & ~text.absent(), nouns).fits:
+    verdict = judge(text, ~unread & ~text.absent(), nouns)
+    if not verdict.fits and verdict.share < LEAST_READ:
         return plan, []
     count, first = int(text.counts[unread].sum()), int(np.argmax(unread))
     cell = repr(text.levels[first].as_py()[:40])

@@ -59,7 +59,7 @@ from whitecrow.data.kinds.plan import (
     read_as,
 )
 from whitecrow.data.kinds.text import PLAIN_NUMBER, clean_text, composed, family_of
-from whitecrow.data.kinds.words import is_missing, percent, quoted, shown
+from whitecrow.data.kinds.words import is_missing, percent, quoted, rows_text, shown
 
 __all__ = [
     "encode_category",
@@ -120,7 +120,7 @@ def plan_category(name: str, text: pa.Array, *, asked: bool = False) -> Plan:
     if len(levels) == 1:
         return left_out(name, "constant", f"always {levels[0][:40]!r}", summary)
     if _names_rows(known, present) and not asked:
-        detail = f"{len(known)} different texts in {present} rows"
+        detail = f"{len(known):,} different texts in {present:,} rows"
         nothing: dict[str, Any] = {"shares": {}, "counts": {}}
         found = left_out(name, "identifier", detail, summary | nothing)
         if len(known) >= NEARLY_ALL * present:
@@ -352,7 +352,8 @@ def notes(plan: Plan, array: pa.Array) -> list[str]:
     count = int(never_seen(plan, cells).sum())
     if not count:
         return []
-    return [f"{plan.column!r} has a level that training never had in {count} rows"]
+    rows = rows_text(count)
+    return [f"{plan.column!r} has a level that training never had in {rows}"]
 
 
 def usual(plan: Plan, value: Any) -> Usual:

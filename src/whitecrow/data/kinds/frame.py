@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from whitecrow.data.plain import plain
+from whitecrow.data.plain import complex_column, plain
 from whitecrow.errors import DataError
 
 __all__ = ["Frame", "as_table", "spelling", "spelt_as"]
@@ -77,7 +77,9 @@ def _to_arrow(frame: Frame) -> pa.Table:
             raise DataError(
                 f"an array of shape {frame.shape} is not a table; give (rows, columns)"
             )
-        return pa.table({f"x{j}": column for j, column in enumerate(frame.T.copy())})
+        columns = {f"x{j}": column for j, column in enumerate(frame.T.copy())}
+        _check_real(columns)
+        return pa.table(columns)
     if isinstance(frame, list) and frame and all(isinstance(r, Mapping) for r in frame):
         names = dict.fromkeys(name for row in frame for name in row)
         return _column_by_column({n: [row.get(n) for row in frame] for n in names})
@@ -105,12 +107,19 @@ def _column_by_column(frame: Any) -> pa.Table:
     if len(set(names)) < len(names):
         name = next(name for name in names if names.count(name) > 1)
         raise DataError(f"the column name {name!r} is repeated; rename all but one")
+    _check_real(frame)
     try:
         arrays = [_any_column(frame[name]) for name in frame]
         return pa.table(arrays, names=names)
     except (pa.ArrowException, TypeError, ValueError) as error:
         message = " ".join(str(error).split())
         raise DataError(f"the columns do not form a table: {message}") from error
+
+
+def _check_real(frame: Any) -> None:
+    for name in frame:
+        if getattr(getattr(frame[name], "dtype", None), "kind", "") == "c":
+            raise DataError(complex_column(str(name)))
 
 
 def _any_column(cells: Any) -> pa.Array:

@@ -18,9 +18,11 @@ __all__ = ["label_like", "warned"]
 _LABEL_NAME = re.compile(
     r"(^|[\W_])(labels?|targets?|class|y|anomal(y|ies|ous)|fraud(ulent)?|outliers?|"
     r"attacks?|attack_(cat|type)|malicious|malware|defects?|defective|faults?|faulty|"
-    r"failures?|abnormal|novelty|intrusion|ground_?truth|y_?true|is_?anomaly|is_?fraud|"
-    r"is_?outlier|is_?attack)$"
+    r"failures?|abnormal|novelty|intrusion|ground_?truth|gt|y_?true|is_?anomaly|"
+    r"is_?fraud|is_?outlier|is_?attack|change_?point|diagnosis|pass_fail)$"
 )
+_MAYBE_NAME = re.compile(r"(^|[\W_])(status|state|outcome|result|condition)$")
+"""Names of labels only if the cells say so: one of two values means normal."""
 
 
 def label_like(name: str, values: Collection[str]) -> bool:
@@ -39,13 +41,13 @@ def label_like(name: str, values: Collection[str]) -> bool:
     (True, False)
     """
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip()).lower()
-    words = words.replace(" ", "_").replace("-", "_").replace(".", "_")
+    words = re.sub(r"[ \-./]", "_", words)
+    normal = labels.NORMAL_WORDS & {v.strip().lower().rstrip(".") for v in values}
+    if _MAYBE_NAME.search(words):
+        return len(values) == 2 and len(normal) == 1
     if not _LABEL_NAME.search(words):
         return False
-    lowered = {value.strip().lower().rstrip(".") for value in values}
-    return len(values) == 2 or (
-        2 <= len(values) <= 50 and bool(lowered & labels.NORMAL_WORDS)
-    )
+    return len(values) == 2 or (2 <= len(values) <= 50 and bool(normal))
 
 
 def warned(plan: Plan, array: pa.Array) -> Plan:

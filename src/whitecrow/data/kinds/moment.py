@@ -64,7 +64,7 @@ from whitecrow.data.kinds.text import (
     numbers,
     sample,
 )
-from whitecrow.data.kinds.words import is_missing, shown
+from whitecrow.data.kinds.words import is_missing, rows_text, shown
 from whitecrow.errors import DataError
 
 __all__ = ["chart", "encode", "find", "find_clock", "find_digits", "instants"]
@@ -499,7 +499,7 @@ def notes(plan: Plan, array: pa.Array) -> list[str]:
     far = np.flatnonzero(moment_far.beyond(plan.settings, cells))
     if not len(far):
         return []
-    rows = "1 row" if len(far) == 1 else f"{len(far)} rows"
+    rows = rows_text(len(far))
     dates = f"the dates of training, {span(plan.summary)},"
     example = day_or_moment(int(cells[far[0]]))
     return [f"{plan.column!r} is far from {dates} in {rows}, such as {example}"]

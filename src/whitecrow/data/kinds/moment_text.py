@@ -42,10 +42,11 @@ _FORMS = (
     r"^(?P<y>\d{4})(?:[-/]|-?m)(?P<m>\d{1,2})$",
     r"^(?P<m>\d{1,2})[-/](?P<y>\d{4})$",
     r"^(?P<m>0[1-9]|1[0-2])\." + _YEAR + "$",
-    # 2024-Q1, Q1 2024, 2024-W05, KW 17/2024
+    # 2024-Q1, Q1 2024, 2024-W05, 2024-W05-3, KW 17/2024
     r"^" + _YEAR + r"[- /]?q(?P<quarter>[1-4])$",
     r"^q(?P<quarter>[1-4])[- /]*" + _YEAR + "$",
     r"^" + _YEAR + r"[- /]?(?:w|kw|cw)(?P<week>\d{1,2})$",
+    r"^" + _YEAR + r"-?w(?P<week>\d{2})-?(?P<weekday>[1-7])$",
     r"^(?:w|kw|cw|week) ?(?P<week>\d{1,2})[- /,.]+" + _YEAR + "$",
     # 20240105, 20240105T101500, 20240105 10:15
     r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _THEN,
@@ -142,6 +143,8 @@ def _moments(fields: pa.Array, order: str) -> tuple[Micros, Mask]:
     micros, possible = _assembled(year, month, day)
     if "week" in names:
         micros, possible = _mondays(micros, _whole(fields, "week"))
+    if "weekday" in names:
+        micros = micros + (_whole(fields, "weekday") - 1) * DAY
     if "h" in names:
         clock, fine = _time_of(fields)
         micros, possible = micros + clock, possible & fine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import day_name, month_name
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,19 +58,21 @@ def listed(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
-def span(summary: dict[str, Any]) -> str:
+def span(summary: Mapping[str, Any]) -> str:
     """From when to when the training rows are, without zeros that all of them have.
 
     Examples
     --------
     >>> span({"min": "2024-01-03 00:00:00", "max": "2024-11-16 00:00:00"})
     '2024-01-03 to 2024-11-16'
+    >>> span({"min": "09:30:00", "max": "09:30:00"})
+    '09:30'
     """
     moments = [str(summary[key]) for key in QUANTILES if key in summary]
     for zeros in (":00", " 00:00"):
         if all(text.endswith(zeros) for text in moments):
             moments = [text.removesuffix(zeros) for text in moments]
-    return f"{moments[0]} to {moments[-1]}"
+    return " to ".join(dict.fromkeys([moments[0], moments[-1]]))
 
 
 def place(micros: NDArray[np.int64], cycle: str) -> NDArray[np.int64]:

@@ -49,7 +49,7 @@ from whitecrow.data.kinds.plan import (
     with_indicator,
 )
 from whitecrow.data.kinds.text import family_of, numbers
-from whitecrow.data.kinds.words import number_text, percent, shown
+from whitecrow.data.kinds.words import lasting_text, number_text, percent, shown
 from whitecrow.errors import DataError
 
 __all__ = ["chart", "encode", "filled", "plan", "range_text", "usual"]
@@ -138,8 +138,10 @@ def _summary(
     summary |= {key: quantile(ordered, q) for key, q in QUANTILES.items()}
     summary["deciles"] = deciles(ordered)
     unit = style.get("unit", units.base(style["units"]))
-    unit = "seconds" if style.get("duration") else unit
-    return summary | ({"unit": unit} if unit else {})
+    if style.get("duration"):
+        return summary | {"unit": "seconds", "lasting": True}
+    summary |= {"unit": unit} if unit else {}
+    return summary | ({"decimal": style["decimal"]} if units.is_currency(unit) else {})
 
 
 _CODE_NAME = re.compile(
@@ -171,11 +173,11 @@ def _row_number(
         apart = int(np.count_nonzero(ordered[1:] != ordered[:-1])) + 1
         exact = different() if different is not None else apart
         if exact > apart and exact > n / 2:
-            return f"{exact} different numbers of 16 or more digits in {n} rows"
+            return f"{exact:,} different numbers of 16 or more digits in {n:,} rows"
     counts_up = float(ordered[-1]) - float(ordered[0]) == n - 1
     named = _ID_NAME.search(name.strip().lower()) is not None
     if (counts_up or named) and bool((ordered[1:] > ordered[:-1]).all()):
-        return f"{n} different whole numbers, one for each row"
+        return f"{n:,} different whole numbers, one for each row"
     return ""
 
 
@@ -301,10 +303,10 @@ def usual(plan: Plan, value: Any) -> Usual:
     spread = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
     sentence = range_text(summary, median=True)
     if number > summary["max"]:
-        highest = number_text(summary["max"], spread)
+        highest = _amount(summary["max"], spread, summary)
         sentence += f"; above the highest in training ({highest})"
     elif number < summary["min"]:
-        lowest = number_text(summary["min"], spread)
+        lowest = _amount(summary["min"], spread, summary)
         sentence += f"; below the lowest in training ({lowest})"
     common = summary["q05"] <= number <= summary["q95"]
     return Usual(_shown(value, number, spread), sentence, common)
@@ -325,11 +327,13 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
     >>> flow = {"q05": 3.0, "median": 4.0, "q95": 7.0, "min": 0.0, "max": 9.0}
     >>> range_text(flow), range_text(flow | {"unit": "$"}, median=True)
     ('3 to 7', 'usual $3 to $7, median $4')
+    >>> range_text(flow | {"q95": 7e6, "unit": "$", "decimal": "."})
+    '$3 to $7,000,000'
     """
     keys = ("q05", "q95", "median")
     width = (summary["q95"] - summary["q05"]) or (summary["max"] - summary["min"])
-    texts = [number_text(summary[key], width) for key in keys]
-    unit = summary.get("unit") or ""
+    texts = [_amount(summary[key], width, summary) for key in keys]
+    unit = "" if summary.get("lasting") else summary.get("unit") or ""
     before, after = (unit, "") if unit in _BEFORE else ("", unit)
     after = f" {_SIGNS.get(after, after)}" if after else ""
     low, high, middle = (before + ("0" if text == "-0" else text) for text in texts)
@@ -338,6 +342,18 @@ def range_text(summary: Mapping[str, Any], *, median: bool = False) -> str:
     if not median:
         return f"{low} to {high}{after}"
     return f"usual {low} to {high}, median {middle}{after}"
+
+
+def _amount(value: float, spread: float, summary: Mapping[str, Any]) -> str:
+    """A number; money with marks of thousands, as its decimal mark asks for."""
+    if summary.get("lasting"):
+        return lasting_text(value, spread)
+    text = number_text(value, spread)
+    if not (mark := summary.get("decimal")):
+        return text
+    whole, point, rest = text.partition(".")
+    text = re.sub(r"(?<=\d)(?=(?:\d{3})+$)", ",", whole) + point + rest
+    return text.translate(str.maketrans(",.", ".,")) if mark == "," else text
 
 
 def _beside_one(plan: Plan, value: Any, number: float, others: int) -> Usual:

@@ -37,7 +37,7 @@ from whitecrow.data.kinds.decision import NOUNS, decision_of, few
 from whitecrow.data.kinds.frame import Frame, as_table
 from whitecrow.data.kinds.plan import Plan, Usual
 from whitecrow.data.kinds.text import clean_text, distinct, family_of, flat
-from whitecrow.data.kinds.words import shown
+from whitecrow.data.kinds.words import rows_text, shown
 from whitecrow.errors import DataError, ModelFileError, ParameterError
 
 __all__ = ["TableEncoder"]
@@ -89,8 +89,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         For each column that was not ignored: `kind`, `rows`, `missing` (share); for
         numbers and dates `min`, `q05`, `q25`, `median`, `q75`, `q95`, `max` (numbers
         in the column's unit, dates as ISO text) and `deciles` (eleven numbers, of dates
-        in seconds since 1970); for categories `distinct`, `shares` and `counts` (the
-        200 most frequent levels); for booleans `shares`.
+        in seconds since 1970), of money its `decimal` mark, of durations `lasting`;
+        for categories `distinct`, `shares` and `counts` (the 200 most frequent levels);
+        for booleans `shares`.
 
     Examples
     --------
@@ -175,7 +176,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         table = as_table(frame)
         used = [plan for plan in self._fitted() if plan.features]
-        _check_present(used, table.column_names)
+        _check_present(self._plans, table.column_names)
         columns = [table.column(plan.column) for plan in used]
         result = np.empty((table.num_rows, len(self.feature_names_)))
         for start in range(0, table.num_rows, CHUNK_ROWS):
@@ -388,12 +389,15 @@ def _check_named(wanted: set[str], names: list[str], purpose: str) -> None:
         raise ParameterError(f"no column {name!r} {purpose}{_close(name, names)}")
 
 
-def _check_present(used: list[Plan], names: list[str]) -> None:
-    present = set(names)
+def _check_present(plans: list[Plan], names: list[str]) -> None:
+    """Refuse rows without a used column, which a new one may be by another name."""
+    used, present = [plan for plan in plans if plan.features], set(names)
     absent = [plan.column for plan in used if plan.column not in present]
     if absent:
+        known = {plan.column for plan in plans}
+        new = [name for name in names if name not in known]
         which = ", ".join(
-            f"{name!r}{_close(name, names, short=True)}" for name in absent[:3]
+            f"{name!r}{_close(name, new, short=True)}" for name in absent[:3]
         )
         more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
         raise DataError(
@@ -490,6 +494,6 @@ def _column_notes(plan: Plan, column: Any) -> list[str]:
         found = moment.notes(plan, array) if plan.kind == "date" else found
         missing = int(np.isnan(_chart(plan, array)).sum()) - unread
     if missing and not plan.summary["missing"]:
-        never = f"is missing in {missing} rows, which training never had"
+        never = f"is missing in {rows_text(missing)}, which training never had"
         found = [f"{plan.column!r} {never}", *found]
     return found

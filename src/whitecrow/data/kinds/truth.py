@@ -24,7 +24,7 @@ from whitecrow.data.kinds.plan import (
     with_indicator,
 )
 from whitecrow.data.kinds.text import Text, distinct, family_of, numbers
-from whitecrow.data.kinds.words import is_missing, percent, shown
+from whitecrow.data.kinds.words import is_missing, percent, quoted, rows_text, shown
 
 __all__ = ["chart", "encode", "find", "notes", "parse", "plan", "usual"]
 
@@ -174,9 +174,13 @@ def notes(plan: Plan, array: pa.Array) -> tuple[list[str], int]:
     """What is said of words that are neither true nor false, and how many cells."""
     if family_of(array.type) != "text":
         return [], 0
-    count = int(parse(array, plan.settings)[1].sum())
-    said = f"{plan.column!r} is neither true nor false in {count} rows"
-    return ([said] if count else []), count
+    unread = parse(array, plan.settings)[1]
+    count = int(unread.sum())
+    if not count:
+        return [], 0
+    cell = shown(array[int(np.argmax(unread))].as_py())
+    rows = f"{rows_text(count)}, such as {quoted(cell)}"
+    return [f"{plan.column!r} is neither true nor false in {rows}"], count
 
 
 def usual(plan: Plan, value: Any) -> Usual:

@@ -44,7 +44,7 @@ BOB BWP BYN CRC DOP DZD ETB GEL GHS GTQ HNL IQD IRR JMD JOD KGS KHR LBP LYD MDL 
 MMK MNT MUR MZN NAD NIO NPR PYG RWF TZS UGX UZS VES XPF ZMW
 """
 _WORDS = """
-kr rs zł zl fr sfr kč kc ft lei lv tl rm rp r$ us$ s/ r euro euros eur dollar dollars
+kr rs zł zl fr sfr kč kc ft lei lv tl rm rp r$ us$ s/ r euro euros dollar dollars
 pounds yen ct cent cents ksh tsh ush br birr tk bs dh dhs fcfa cfa грн сум ریال د.إ บาท
 元 円 원
 """

@@ -11,8 +11,15 @@ import pyarrow as pa
 
 from whitecrow.data.kinds.text import NO_VALUE
 
-__all__ = ["describe", "in_full", "is_missing", "number_text", "percent"]
-__all__ += ["quoted", "shown"]
+__all__ = [
+    "describe",
+    "in_full",
+    "is_missing",
+    "lasting_text",
+    "number_text",
+    "percent",
+]
+__all__ += ["quoted", "rows_text", "shown"]
 
 
 def describe(
@@ -125,6 +132,27 @@ def number_text(value: float, spread: float = 0.0) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def lasting_text(seconds: float, spread: float = 0.0) -> str:
+    """A duration, as exact as `number_text` is beside a spread.
+
+    Examples
+    --------
+    >>> lasting_text(27121.0, 26_000.0), lasting_text(-2.5), lasting_text(9e5, 5e5)
+    ('7 h 32 min', '-2.5 s', '10 d 10 h')
+    """
+    step = next((size for _, size in _LASTING if 100 * size <= spread), 0)
+    if not step or not math.isfinite(seconds):
+        return f"{number_text(seconds, spread)} s"
+    left, parts = round(abs(seconds) / step) * step, []
+    for unit, size in _LASTING:
+        count, left = divmod(left, size)
+        parts += [f"{count} {unit}"] if count else []
+    return ("-" if seconds < 0 else "") + " ".join(parts) if parts else "0 s"
+
+
+_LASTING = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
 def is_missing(value: Any) -> bool:
     """Whether a cell has no value: None, NaN, or a word that says so."""
     if isinstance(value, str):
@@ -141,6 +169,17 @@ def percent(share: float) -> str:
     ('12 %', '99.96 %')
     """
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.4g} %"
+
+
+def rows_text(count: int) -> str:
+    """A number of rows.
+
+    Examples
+    --------
+    >>> rows_text(1), rows_text(1200)
+    ('1 row', '1,200 rows')
+    """
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def quoted(text: str) -> str:

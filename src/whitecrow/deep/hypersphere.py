@@ -1,0 +1,212 @@
+"""What Deep SVDD and Deep SAD share: a network around a centre, and its preparation.
+
+The centre is the mean code of the training rows under the first (or pretrained)
+weights; it is then fixed. Coordinates near 0 are moved away from it, as a network
+without biases could otherwise reach the centre with all weights 0. HSC, whose centre is
+the origin, takes the encoder alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from whitecrow import labels
+from whitecrow.deep import device, stacked, train
+from whitecrow.deep.nets import lenet
+from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.run import Run
+from whitecrow.errors import ParameterError
+
+__all__ = [
+    "Hypersphere",
+    "build",
+    "clip_centre",
+    "dense_widths",
+    "encoder_for",
+    "prepare",
+    "set_centre",
+    "without_anomalies",
+]
+
+# A coordinate of the centre is at least this far from 0.
+MARGIN = 0.1
+
+
+class Hypersphere(nn.Module):
+    """An encoder and a centre; gives `encoder(x) - centre`."""
+
+    has_member_axis = True
+
+    centre: Tensor
+
+    def __init__(self, encoder: nn.Module, rep_dim: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("centre", torch.zeros(rep_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Codes relative to the centre, (..., batch, rep_dim)."""
+        return self.encoder(x) - self.centre.unsqueeze(-2)
+
+
+def dense_widths(n_features: int) -> tuple[int, ...]:
+    """Hidden widths and code of Deep SAD's networks for tables.
+
+    specs/deep_sad.md 3.4: 128-64-32 for arrhythmia (274 columns), 32-16-8 for 9 to 36
+    columns, 32-16-4 for thyroid (6 columns).
+    """
+    if n_features >= 100:
+        return (128, 64, 32)
+    return (32, 16, 8) if n_features > 6 else (32, 16, 4)
+
+
+def encoder_for(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> nn.Module:
+    """The encoder alone, for methods whose centre is the origin."""
+    if callable(network):
+        encoder = network(shape)
+        if not isinstance(encoder, nn.Module):
+            raise ParameterError(
+                "network must give a torch.nn.Module for the shape of a row, "
+                f"got {type(encoder).__name__}"
+            )
+        return encoder
+    if len(shape) == 3:
+        name = "lenet" if network == "auto" else network
+        return lenet.encoder(name, shape, bias=options["bias"])
+    if network not in {"auto", "mlp"}:
+        raise ParameterError(
+            f"network={network!r} is not for tables; use 'auto', 'mlp' or a callable"
+        )
+    return mlp(_widths(shape[0], hidden), **options)
+
+
+def build(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> Hypersphere:
+    """The untrained network for rows of a shape, with the centre at 0.
+
+    `options` are those of `mlp` for tables; pictures take `bias` from them.
+    """
+    encoder = encoder_for(shape, network=network, hidden=hidden, **options)
+    encoder.eval()
+    with torch.no_grad():
+        rep_dim = encoder(torch.zeros(1, *shape)).shape[-1]
+    return Hypersphere(encoder.train(), rep_dim)
+
+
+def clip_centre(centre: Float[Tensor, "*members r"]) -> Float[Tensor, "*members r"]:
+    """Move coordinates within 0.1 of 0 to +-0.1, keeping their sign (0 becomes +0.1).
+
+    NOTE[DIFF] The reference leaves a coordinate of exactly 0 where it is.
+
+    Examples
+    --------
+    >>> clip_centre(torch.tensor([0.2, -0.02, 0.0]))
+    tensor([ 0.2000, -0.1000,  0.1000])
+    """
+    pushed = torch.where(centre < 0, -MARGIN, MARGIN)
+    return torch.where(centre.abs() < MARGIN, pushed, centre)
+
+
+def prepare(
+    run: Run, pretraining: train.Schedule | None, **network_options: Any
+) -> None:
+    """Pretrain first weights where that is asked for, then set the centre.
+
+    A network that trains on keeps its centre.
+    """
+    if not run.fresh:
+        return
+    if pretraining is not None:
+        _pretrain(run, pretraining, network_options)
+    set_centre(run, warm=pretraining is None)
+
+
+@torch.no_grad()
+def set_centre(run: Run, *, warm: bool) -> None:
+    """Put the centre at the mean code of all rows not labelled anomalous.
+
+    Parameters
+    ----------
+    run : Run
+        Of a `Hypersphere`, or a stack of them, whose centre is 0.
+    warm : bool
+        First let normalisation layers see the data; for weights without pretraining.
+    """
+    net = run.net
+    if warm:
+        net.train()
+        stand_in = without_anomalies(run)
+        for index in run.batches(-1):
+            net(run.x[stand_in[index]])
+    net.eval()
+    net.get_buffer("centre").copy_(clip_centre(run.mean(net)))
+
+
+def without_anomalies(run: Run) -> Tensor:
+    """Row number -> row number, with labelled anomalies replaced by other rows.
+
+    They would otherwise reach the network through the statistics of their batch, even
+    where their own loss is left out. Replacing keeps batches of members equally long.
+    """
+    stand_in = torch.arange(len(run.y), device=run.y.device)
+    for first in range(0, len(run.y), run.n):
+        odd = run.y[first : first + run.n] == int(labels.ANOMALY)
+        others, n_odd = (~odd).nonzero()[:, 0], int(odd.sum())
+        chosen = torch.arange(n_odd, device=others.device) % len(others)
+        stand_in[first : first + run.n][odd] = first + others[chosen]
+    return stand_in
+
+
+def _pretrain(
+    run: Run, schedule: train.Schedule, network_options: dict[str, Any]
+) -> None:
+    """Train the encoder as half of an autoencoder, on rows not labelled anomalous.
+
+    The encoder that is trained here *is* the one of the hypersphere, with its batch
+    statistics, so there is no transfer that could silently copy nothing.
+
+    NOTE[DIFF] In the released code of Deep SAD no pretrained weight arrives in the
+    network, and labelled anomalies are reconstructed like normal rows.
+    """
+    decoders = []
+    for seed in run.seeds:
+        with device.seeded(seed ^ 0xDEC0DE):
+            decoders.append(_decoder(tuple(run.x.shape[1:]), **network_options))
+    decoder = decoders[0] if len(decoders) == 1 else stacked.stack(decoders)
+    decoder.to(run.x.device).train()
+    net = run.net.train()
+    stand_in = without_anomalies(run)
+
+    def step(index: Tensor) -> Tensor:
+        x = run.x[stand_in[index]]
+        error = (decoder(net(x)) - x).square().flatten(-run.x.ndim + 1)
+        return error.mean((-2, -1))
+
+    parameters = [*net.parameters(), *decoder.parameters()]
+    batches, method = run.batches(-2), run.method
+    train.train(parameters, step, batches, schedule, method=method, stage="pretraining")
+
+
+def _decoder(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+) -> nn.Module:
+    """Mirror image of the encoder."""
+    if callable(network):
+        raise ParameterError(
+            "pretraining needs a decoder, and a network of your own brings none; "
+            "use pretrain=False or a named network"
+        )
+    if len(shape) == 3:
+        return lenet.decoder("lenet" if network == "auto" else network, shape)
+    return mlp(_widths(shape[0], hidden)[::-1], **options)
+
+
+def _widths(n_features: int, hidden: Any) -> list[int]:
+    return encoder_widths(n_features, hidden, auto=dense_widths(n_features))

@@ -16,6 +16,7 @@ from whitecrow.scaling import Scaler, to_unit
 __all__ = [
     "as_pictures",
     "as_table",
+    "centred",
     "fit_scaler",
     "limit_rows",
     "other_neighbours",
@@ -67,6 +68,12 @@ def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
     return Scaler.fit(as_table(X), how if X.ndim == 2 else "none")
 
 
+def centred(scaler: Scaler, X: NDArray[Any]) -> Scaler:
+    """The scaler with rows around 0, where distances lose no digits."""
+    middle = scaler.transform(as_table(X)).mean(axis=0)
+    return Scaler(scaler.center + scaler.scale * middle, scaler.scale)
+
+
 def limit_rows(
     X: NDArray[Any],
     max_rows: int | None,
@@ -95,7 +102,12 @@ def limit_rows(
 
 
 def other_neighbours(
-    tree: NearestNeighbors, train: NDArray[Any], rows: NDArray[Any], k: int
+    tree: NearestNeighbors,
+    train: NDArray[Any],
+    rows: NDArray[Any],
+    k: int,
+    *,
+    same: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """The k nearest training rows of each row, itself left out.
 
@@ -104,16 +116,19 @@ def other_neighbours(
     tree : NearestNeighbors
         Fitted to `train`.
     train : ndarray of shape (m, d)
-        More than `k` rows.
+        At least `k` rows.
     rows : ndarray of shape (n, d)
         Of whose neighbours.
     k : int
         How many.
+    same : float, default=0.0
+        A row that is no farther than this from the nearest training row equals it, too.
 
     Returns
     -------
     distances, neighbours : ndarray of shape (n, k)
-        And numbers of the neighbours, the nearest first.
+        And numbers of the neighbours, the nearest first; 0 and -1 where a row that was
+        left out is one of `k` training rows.
     twin : ndarray of shape (n,)
         Number of the training row that was left out as equal; -1 if none was.
 
@@ -125,8 +140,15 @@ def other_neighbours(
     >>> distances.ravel().tolist(), twin.tolist()
     ([1.0, 2.0], [1, -1])
     """
-    distances, neighbours = tree.kneighbors(rows, n_neighbors=k + 1)
+    asked = min(k + 1, len(train))
+    distances, neighbours = tree.kneighbors(rows, n_neighbors=asked)
+    if asked == k:
+        distances = np.pad(distances, ((0, 0), (0, 1)))
+        neighbours = np.pad(neighbours, ((0, 0), (0, 1)), constant_values=-1)
     twin = twins(train, rows)
+    if same > 0:
+        near = (twin < 0) & (distances[:, 0] <= same)
+        twin[near] = neighbours[near, 0]
     # Where near copies crowd it out, the equal row may be none of the k + 1.
     own = (neighbours == twin[:, None]) & (twin >= 0)[:, None]
     place = np.where(own.any(axis=1), own.argmax(axis=1), k)

@@ -32,7 +32,7 @@ _BLOCK = 2**22
 
 
 class HBOS(Detector):
-    r"""How rare the values of a row are, column by column.
+    r"""Score rows by how rare their values are, column by column.
 
     Unsupervised: `y` is ignored. Units do not matter. Pictures become rows of pixels in
     [0, 1].
@@ -44,7 +44,7 @@ class HBOS(Detector):
     mode : {"static", "dynamic"}, default="static"
         Bins of equal width, or of equal numbers of rows.
     alpha : float, default=0.01
-        What an empty bin counts, as a share of the highest one.
+        Height given to empty bins, relative to the tallest bin.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of training rows to call anomalies.
 

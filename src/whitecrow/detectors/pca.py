@@ -50,7 +50,7 @@ _LEAST_VARIANCE = 1e-6
 
 
 class PCA(Detector):
-    r"""Distance to the main directions of the data, or to their middle.
+    r"""Score rows by the distance to the main directions, or to the mean.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
 
@@ -161,7 +161,7 @@ class PCA(Detector):
         return rows
 
     def _gains(self) -> tuple[Array | float, float]:
-        """What a unit along each direction, and along the other ones, counts."""
+        """Return the weight of each kept direction, and of the remaining ones."""
         if self.measure == "reconstruction":
             return 0.0, 1.0
         n_others = len(self.mean_) - len(self.variances_)

@@ -44,7 +44,7 @@ def as_table(X: NDArray[Any]) -> NDArray[Any]:
 def as_pictures(
     contributions: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Contributions of flattened rows in the form that `Detector.explain` returns.
+    """Reshape contributions of flattened rows as `Detector.explain` returns them.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def as_pictures(
 
 
 def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
-    """A scaler for the rows of `as_table(X)`.
+    """Fit a scaler to the rows of `as_table(X)`.
 
     Pictures are not scaled column by column: that would blow up the noise of pixels
     that hardly vary, such as those of a border.
@@ -69,7 +69,7 @@ def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
 
 
 def centred(scaler: Scaler, X: NDArray[Any]) -> Scaler:
-    """The scaler with rows around 0, where distances lose no digits."""
+    """Centre a scaler, so that rows are around 0, where distances lose no digits."""
     middle = scaler.transform(as_table(X)).mean(axis=0)
     return Scaler(scaler.center + scaler.scale * middle, scaler.scale)
 
@@ -109,7 +109,7 @@ def other_neighbours(
     *,
     same: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """The k nearest training rows of each row, itself left out.
+    """Find the k nearest training rows of each row, itself left out.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def twins(train: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """One number for each row, equal for equal rows; in whole numbers, so exact."""
+    """Hash each row to a number, equal for equal rows; in integers, so exact."""
     words = np.ascontiguousarray(rows, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
     bits = words.view(np.uint64)
     bits ^= bits >> np.uint64(29)
@@ -201,7 +201,7 @@ def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
 def squared_distances(
     rows: NDArray[np.float64], others: NDArray[np.float64]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Squared Euclidean distances, some rows at a time.
+    """Compute squared Euclidean distances, some rows at a time.
 
     One matrix product a block is ten times faster than differences when there are many
     columns. Both are taken around the mean of `others` first, as products of large

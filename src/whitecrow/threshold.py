@@ -41,7 +41,7 @@ class Threshold(NamedTuple):
 def select(
     scores: NDArray[np.float64], codes: Codes, contamination: float | str
 ) -> Threshold:
-    """The threshold for training scores.
+    """Choose the threshold for training scores.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def select(
 
 
 def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
-    """The score that a given share of the rows exceeds (linear interpolation).
+    """Find the score that a given share of the rows exceeds, by interpolation.
 
     Rows that share that score are not flagged, unless nothing else would be and all of
     them come closer to the share than none.
@@ -88,7 +88,7 @@ def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
 
 
 def from_labels(scores: NDArray[np.float64], codes: Codes) -> Threshold:
-    """The cut with the best F1 on the labelled rows, midway between two scores."""
+    """Find the cut with the best F1 on the labelled rows, midway between two scores."""
     known = codes != -1
     order = np.argsort(-scores[known], kind="stable")
     ranked, hits = scores[known][order], codes[known][order] == ANOMALY
@@ -103,14 +103,14 @@ def from_labels(scores: NDArray[np.float64], codes: Codes) -> Threshold:
 
 
 def _between(lowest: float, below: float = -np.inf) -> float:
-    """A value below the lowest score to flag, and midway to the next one if any."""
+    """Find a value below the lowest score to flag, midway to the next one if any."""
     middle = lowest / 2 + below / 2
     highest = np.nextafter(lowest, -np.inf)
     return float(min(middle, highest) if np.isfinite(middle) else highest)
 
 
 def from_spread(scores: NDArray[np.float64]) -> Threshold:
-    """Median plus three robust standard deviations of the upper half.
+    """Add three robust standard deviations of the upper half to the median.
 
     The standard deviation is that of the Gaussian with the same distance from median
     to upper quartile: scores are skewed, and only their upper side matters. Rows that
@@ -167,7 +167,7 @@ class _Steps(NamedTuple):
 
     @property
     def ties(self) -> float:
-        """Share of pairs that tie, among the lower three quarters of the rows."""
+        """Compute the share of tied pairs among the lower three quarters of rows."""
         n = int(self.counts.sum())
         before = np.cumsum(self.counts) - self.counts
         usual = np.clip(0.75 * n - before, 0, self.counts)
@@ -186,7 +186,7 @@ class _Steps(NamedTuple):
         return np.interp(np.multiply(shares, n - 1), middles, self.highs)
 
     def lowest(self, share: float) -> float:
-        """The lowest of these scores that no more than a share of the rows exceed."""
+        """Find the lowest of these scores that at most a share of the rows exceed."""
         n = self.counts.sum()
         above = n - np.cumsum(self.counts)
         return float(self.highs[np.argmax(above <= max(1, share * n))])
@@ -207,7 +207,7 @@ class _Steps(NamedTuple):
 
 
 def _far_out(steps: _Steps) -> float:
-    """Median plus three robust standard deviations of the upper half."""
+    """Add three robust standard deviations of the upper half to the median."""
     middle, upper = steps.quantiles([0.5, 0.75])
     with np.errstate(over="ignore"):
         sigma = (upper - middle) / _QUARTILE_OF_GAUSSIAN
@@ -215,7 +215,7 @@ def _far_out(steps: _Steps) -> float:
 
 
 def _highest(steps: _Steps) -> Threshold:
-    """The highest hundredth of the rows, or all that share the highest score."""
+    """Cut off the highest hundredth of the rows, or all with the highest score."""
     level = np.repeat(steps.highs, steps.counts)
     value = float(np.quantile(level, 1 - _WORTH_A_LOOK))
     sharing = int(steps.counts[-1])

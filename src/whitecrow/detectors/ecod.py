@@ -120,7 +120,7 @@ class ECOD(Detector):
         return tables.as_pictures(self._tails(X), X.shape[1:])
 
     def _tails(self, X: NDArray[Any]) -> Array:
-        """The terms of the score, shape (n, d)."""
+        """Compute the terms of the score, shape (n, d)."""
         rows = self.scaler_.transform(tables.as_table(X))
         left, right = np.empty_like(rows), np.empty_like(rows)
         for j, known in enumerate(self.sorted_):

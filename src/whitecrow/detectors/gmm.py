@@ -256,7 +256,7 @@ class GMM(Detector):
         return tables.as_pictures(parts, X.shape[1:])
 
     def _joint(self, k: int, rows: Array) -> Array:
-        """Negative log of weight times density of a Gaussian, for each row."""
+        """Compute the negative log of a weighted Gaussian density for each row."""
         factor = self.precisions_cholesky_[k]
         d = rows.shape[1]
         diagonal = np.diag(factor) if factor.ndim == 2 else factor
@@ -266,7 +266,7 @@ class GMM(Detector):
         return joint
 
     def _whitened(self, k: int, v: Array, *, back: bool = False) -> Array:
-        """`P' v` of each row; with `back`, `P P' v`."""
+        """Compute `P' v` of each row; with `back`, `P P' v`."""
         factor = self.precisions_cholesky_[k]
         if factor.ndim == 1:
             return v * (factor**2 if back else factor)
@@ -312,7 +312,7 @@ def _factors(covariances: Array) -> Array:
 
 
 def _few(mixture: GaussianMixture, n: int) -> NDArray[np.bool_]:
-    """Which Gaussians describe so few of n rows that these may be anomalies."""
+    """Find Gaussians that describe so few of n rows that these may be anomalies."""
     k = len(mixture.weights_)
     few: NDArray[np.bool_] = n * mixture.weights_ < min(_ROWS_EACH, _FEW * n / k)
     return few

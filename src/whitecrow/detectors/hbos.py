@@ -126,7 +126,7 @@ class HBOS(Detector):
         return tables.as_pictures(self._terms(X), X.shape[1:])
 
     def _terms(self, X: NDArray[Any]) -> Array:
-        """The terms of the score, shape (n, d)."""
+        """Compute the terms of the score, shape (n, d)."""
         terms = self.scaler_.transform(tables.as_table(X))
         for j, count in enumerate(self.bins_):
             edges, heights = self.edges_[j, : count + 1], self.heights_[j, :count]
@@ -167,7 +167,7 @@ def histogram(column: Array, n_bins: int, mode: str) -> tuple[Array, Array]:
 
 
 def rarity(values: Array, edges: Array, heights: Array, alpha: float) -> Array:
-    """What one column adds to the score.
+    """Compute what one column adds to the score.
 
     Examples
     --------

@@ -133,7 +133,7 @@ class IsolationForest(Detector):
 
 
 def _near_zero(scaler: Scaler, X: NDArray[Any]) -> Scaler:
-    """The scaler with columns that are far from 0 shifted to their middle."""
+    """Shift columns that are far from 0 to their middle in a copy of the scaler."""
     every = -(-len(X) // _SAMPLE)
     rows = scaler.transform(tables.as_table(X[::every]))
     lower, middle, upper = np.quantile(rows, [0.25, 0.5, 0.75], axis=0, method="lower")
@@ -146,6 +146,6 @@ def _near_zero(scaler: Scaler, X: NDArray[Any]) -> Scaler:
 
 
 def _plain(number: Any) -> Any:
-    """A share of numpy's types as a float: scikit-learn knows only Python's."""
+    """Convert a share of numpy's types to a float: scikit-learn knows only Python's."""
     whole = isinstance(number, Integral | str)
     return number if whole else float(number)

@@ -164,7 +164,7 @@ class KDE(Detector):
 
 
 def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Array:
-    """The score of the module's docstring.
+    """Compute the score of the module's docstring.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def negative_log_density(rows: Array, train: Array, h: float, kernel: str) -> Ar
 
 
 def _exponents_by_column(rows: Array, train: Array, h: float, kernel: str) -> Array:
-    """`sum_i w_i e_i` of the module's docstring, column by column."""
+    """Compute `sum_i w_i e_i` of the module's docstring, column by column."""
     middle = train.mean(axis=0)
     parts = np.empty_like(rows)
     for block, squares in tables.squared_distances(rows, train):
@@ -225,7 +225,7 @@ def _leave_out(exponents: Array, rows: Array, train: Array) -> NDArray[np.int64]
 
 
 def _log_sum_exp(exponents: Array) -> Array:
-    """`log sum exp(-e)` over the columns; overwrites its argument."""
+    """Compute `log sum exp(-e)` over the columns; the argument is overwritten."""
     smallest = exponents.min(axis=1)
     np.subtract(smallest[:, None], exponents, out=exponents)
     np.exp(exponents, out=exponents)
@@ -234,7 +234,7 @@ def _log_sum_exp(exponents: Array) -> Array:
 
 
 def _exponents(squares: Array, h: float, kernel: str, d: int) -> Array:
-    """`e_i` of the module's docstring, from squared distances in d columns."""
+    """Compute `e_i` of the module's docstring from squared distances in d columns."""
     if kernel == "gaussian":
         return squares / (2 * h**2)
     u: Array = np.sqrt(squares) / h
@@ -256,7 +256,7 @@ _ENDING: dict[str, Callable[[Array], Array]] = {
 
 
 def _log_volume(kernel: str, d: int) -> float:
-    """Log of the integral of a kernel of width 1 over d columns.
+    """Integrate a kernel of width 1 over d columns; return the logarithm.
 
     Examples
     --------
@@ -271,7 +271,7 @@ def _log_volume(kernel: str, d: int) -> float:
 
 
 def _log_moment(kernel: str, d: int) -> float:
-    """Log of the integral of r^(d-1) K(r)."""
+    """Integrate r^(d-1) K(r); return the logarithm."""
     if kernel == "exponential":
         return math.lgamma(d)
     if kernel == "cosine":
@@ -294,7 +294,7 @@ def _cosine_moment(d: int) -> float:
 
 
 def _unit_width(kernel: str, d: int) -> float:
-    """The width at which a kernel that ends gives each column a variance of 1."""
+    """Find the width at which a compact kernel has variance 1 in each column."""
     if kernel in ("gaussian", "exponential"):
         return 1.0
     variance = math.exp(_log_moment(kernel, d + 2) - _log_moment(kernel, d)) / d
@@ -325,7 +325,7 @@ def _folds(train: Array) -> int:
 
 
 def _most_likely(train: Array, candidates: Array, kernel: str, folds: KFold) -> float:
-    """The bandwidth of the grid under which held-out rows are most likely."""
+    """Choose the bandwidth of the grid under which held-out rows are most likely."""
     total = np.zeros(len(candidates))
     for fit, held_out in folds.split(train):
         for i, h in enumerate(candidates):

@@ -179,7 +179,7 @@ class KNN(Detector):
 
 
 def _weights(aggregate: str, k: int) -> Array:
-    """What each of `k` ascending distances counts in the score."""
+    """Weigh each of `k` ascending distances as it counts in the score."""
     weights = np.zeros(k)
     chosen = {
         "mean": slice(None),

@@ -199,7 +199,7 @@ class LOF(Detector):
         return reach * density
 
     def _contributions(self, X: NDArray[Any]) -> Array:
-        """The score, divided as the distances to the neighbours are."""
+        """Divide the score as the distances to the neighbours are."""
         rows = self._rows(X)
         _, neighbours, _ = self._neighbours(rows)
         weights, _ = self._weights(neighbours, np.zeros(len(rows), np.int64))
@@ -220,17 +220,17 @@ class LOF(Detector):
         return tree.fit(self.train_)
 
     def _n_rows(self) -> int:
-        """The number `k`; models that were saved before have `n_neighbors_` alone."""
+        """Return `k`; models that were saved before have `n_neighbors_` alone."""
         return int(vars(self).get("least_rows_", self.n_neighbors_))
 
     def _n_places(self) -> int:
-        """How many different rows to look at: these have `k` rows, and `d_k`."""
+        """Return how many different rows to look at: these have `k` rows, and `d_k`."""
         return min(self._n_rows(), len(self.train_))
 
     def _weights(
         self, neighbours: NDArray[np.int64], copies: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """How often each neighbour, and the row itself, counts in a mean."""
+        """Count how often each neighbour, and the row itself, enters a mean."""
         weights = np.where(neighbours < 0, 0, self.counts_[neighbours])
         if self._n_rows() == self.n_neighbors_:
             return weights, copies
@@ -258,14 +258,14 @@ def _weighted_mean(
     own: Array,
     own_weights: NDArray[np.int64],
 ) -> Array:
-    """Mean over the neighbours (columns) and the copies of the row itself."""
+    """Average over the neighbours (columns) and the copies of the row itself."""
     total = (values * weights).sum(axis=1) + own * own_weights
     mean: Array = total / (weights.sum(axis=1) + own_weights)
     return mean
 
 
 def _rounding(rows: Array, p: int) -> float:
-    """How close rows are that differ by rounding alone."""
+    """Estimate how close rows are that differ by rounding alone."""
     middle: Array = np.median(rows, axis=0)
     distances = np.linalg.norm(rows - middle, ord=p, axis=1)
     distances = distances[distances > 0]
@@ -273,7 +273,7 @@ def _rounding(rows: Array, p: int) -> float:
 
 
 def _joined(near: NDArray[np.bool_], neighbours: NDArray[np.int64]) -> NDArray[Any]:
-    """Number the groups of rows that are near each other; (n, k) with neighbours."""
+    """Assign a number to each group of rows that are near each other."""
     n = len(near)
     edges: Any = (near[near], (np.nonzero(near)[0], neighbours[near]))
     place: NDArray[Any] = connected_components(csr_array(edges, shape=(n, n)))[1]
@@ -281,7 +281,7 @@ def _joined(near: NDArray[np.bool_], neighbours: NDArray[np.int64]) -> NDArray[A
 
 
 def _usable(n_neighbors: int, n_different: int, n: int) -> tuple[int, int]:
-    """How many rows are neighbours, and how many different ones.
+    """Count the rows that are neighbours, and the different ones among them.
 
     Half of the others at most: with all of them as neighbours a row far from the rest
     would be a neighbour of all, and as dense as they are.

@@ -262,7 +262,7 @@ class OCSVM(Detector):
 def _held_out(
     normal: NDArray[np.bool_], random: np.random.RandomState
 ) -> tuple[NDArray[np.int64], str]:
-    """Row indices to choose gamma with, in ascending order, and what they are."""
+    """Choose row indices to select gamma with, ascending, and return their labels."""
     kind, share = "labelled normal", _HELD_OUT
     candidates = np.flatnonzero(normal)
     if not len(candidates):
@@ -273,7 +273,7 @@ def _held_out(
 
 
 def _log_score(rows: Array, machine: svm.OneClassSVM, gamma: float) -> Array:
-    """The score of the module's docstring for the rbf kernel."""
+    """Compute the score of the module's docstring for the rbf kernel."""
     scores = np.empty(len(rows))
     log_alpha = np.log(machine.dual_coef_[0])
     for block, squares in tables.squared_distances(rows, machine.support_vectors_):

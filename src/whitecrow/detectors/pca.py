@@ -152,7 +152,7 @@ class PCA(Detector):
         return tables.as_pictures(np.square(self._residuals(X)), X.shape[1:])
 
     def _residuals(self, X: NDArray[Any]) -> Array:
-        """The vector `r` of the module's docstring for each row."""
+        """Compute the vector `r` of the module's docstring for each row."""
         rows = self._rows(X) - self.mean_
         kept, lost = self._gains()
         along = rows @ self.components_.T
@@ -203,7 +203,7 @@ def principal(rows: Array) -> tuple[Array, Array]:
 
 
 def _number(wanted: int | float | None, variances: Array, most: int) -> int:
-    """How many directions to keep, `most` at the most."""
+    """Decide how many directions to keep, `most` at the most."""
     most = min(most, len(variances))
     if wanted is None:
         return most

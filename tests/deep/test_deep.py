@@ -12,10 +12,13 @@ from torch import nn
 
 import whitecrow as wc
 from runs import batch, run_of
-from whitecrow.deep import DeepDetector, Stage, device, fit_seeds, train
+from whitecrow import registry
+from whitecrow.deep import DeepDetector, Losses, Stage, device, fit_seeds, train
+from whitecrow.deep.nets.mlp import mlp
 from whitecrow.deep.run import TrainingSet
 from whitecrow.errors import DataError, ParameterError, TrainingError
-from whitecrow.supervision import latent, unlabelled
+from whitecrow.parameters import fitted
+from whitecrow.supervision import exposure, latent, unlabelled
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(70, 6)) @ RNG.normal(size=(6, 6))
@@ -659,3 +662,107 @@ def test_dropout_of_a_network_from_outside_is_seeded_too():
     settings = {**SHORT, "pretrain": False, "network": network, "random_state": 0}
     scores = [wc.DeepSVDD(**settings).fit_score(rows) for _ in range(2)]
     assert_array_equal(*scores)
+
+
+# ------------------------------------------------------- what methods to come will need
+
+
+class TwoNetworks(DeepDetector):
+    """Distance between the codes of a trained network and of one that stays."""
+
+    input_kinds = ("table",)
+    codes_: nn.Module = fitted()
+
+    def _build(self, shape):
+        return mlp((*shape, 8, 3))
+
+    def _build_codes(self, shape):
+        return mlp((*shape, 5, 3))
+
+    def _begin(self, run):
+        with device.seeded(run.seeds[0]):
+            self.codes_ = self._build_codes(self.input_shape_).requires_grad_(False)
+
+    def _losses(self, net, batch):
+        return Losses(self._score(net, batch.x))
+
+    def _score(self, net, x):
+        return (net(x) - self.codes_(x)).square().sum(-1)
+
+
+def test_a_file_holds_several_networks(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    wc.register(TwoNetworks)
+    model = TwoNetworks(epochs=3, random_state=0).fit(TABLE)
+    model.save(tmp_path / "m.crow")
+    again = wc.load(tmp_path / "m.crow")
+    assert_array_equal(again.anomaly_score(TABLE), model.anomaly_score(TABLE))
+    assert not again.codes_.training
+    assert not any(p.requires_grad for p in again.codes_.parameters())
+
+
+class BySlope(DeepDetector):
+    """An autoencoder whose score is the slope of its error, as ODIN needs it."""
+
+    input_kinds = ("table",)
+    explanation = "occlusion"
+    _needs_gradient = True
+
+    def _build(self, shape):
+        return mlp((*shape, 6, *shape))
+
+    def _error(self, net, x):
+        return (net(x) - x).square().sum(-1)
+
+    def _losses(self, net, batch):
+        return Losses(self._error(net, batch.x))
+
+    def _score(self, net, x):
+        x = x.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(self._error(net, x).sum(), x)
+        return slope.norm(dim=-1)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_a_score_may_follow_from_gradients(n_members):
+    model = BySlope(epochs=3, n_members=n_members, random_state=0).fit(TABLE)
+    scores = model.anomaly_score(TABLE)
+    assert np.isfinite(scores).all()
+    assert (scores > 0).all()
+    assert model.explain(TABLE[:4]).shape == (4, TABLE.shape[1])
+
+
+class TwoLosses(DeepDetector):
+    """Rows without a label cost what neither sort does; a stage with other losses."""
+
+    uses_labels = True
+    has_l_a = True
+    input_kinds = ("table",)
+
+    def _build(self, shape):
+        return mlp((*shape, 4))
+
+    def _begin(self, run):
+        run.plan(
+            Stage("small", unlabelled, 1, losses=self._small),
+            Stage("training", exposure, 2),
+        )
+
+    def _small(self, net, batch):
+        return Losses(0.0 * self._score(net, batch.x))
+
+    def _losses(self, net, batch):
+        score = self._score(net, batch.x)
+        return Losses(score, score + 100, score + 1000)
+
+    def _score(self, net, x):
+        return net(x).square().sum(-1)
+
+
+def test_unlabelled_rows_may_cost_something_of_their_own():
+    y = np.where(np.arange(70) < 35, 0.0, np.nan)
+    curve = TwoLosses(batch_size=70, lr=1e-9, random_state=0).fit(TABLE, y).loss_curve_
+    assert curve[0] == 0
+    blind = TwoLosses(batch_size=70, lr=1e-9, random_state=0).fit(TABLE).loss_curve_
+    assert blind[1] - curve[1] == pytest.approx(500, abs=1)
+    assert curve[1] > 500

@@ -45,6 +45,16 @@ from whitecrow.parameters import Count, Share, at_least, options
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 
+# specs/deep_unsupervised.md 7
+_NRCAN = {
+    "scaling": "minmax",
+    "epochs": 200,
+    "batch_size": 1024,
+    "lr": 1e-4,
+    "weight_decay": 1e-6,
+}
+_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
+
 SCORES = ("features_l1", "features_l2", "l1", "l2", "ch")
 
 HIDDEN = ("encoder_hidden", "generator_hidden", "xx_hidden", "zz_hidden")
@@ -391,6 +401,10 @@ class ALAD(DeepDetector):
             "batch_size": 32,
             "lr": 1e-5,
         },
+        "nrcan-2022": {**_NRCAN, "latent_dim": 64},
+        "nrcan-2022-ids": {**_NRCAN, "latent_dim": 32},
+        "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "latent_dim": 64, "batch_size": 32},
+        "nrcan-2022-thyroid": {**_NRCAN_ODDS, "latent_dim": 32, "batch_size": 32},
     }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:

@@ -32,6 +32,16 @@ from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
 
+# specs/deep_unsupervised.md 7
+_NRCAN = {
+    "scaling": "minmax",
+    "epochs": 200,
+    "batch_size": 1024,
+    "lr": 1e-4,
+    "weight_decay": 1e-4,
+}
+_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
+
 # Keeps l_a and its gradient of the size of l_n's: with Deep SAD's 1e-6, rows near the
 # centre that latent outlier exposure suspects would outweigh all the others together.
 EPSILON = 1.0
@@ -142,6 +152,21 @@ class DeepSVDD(DeepDetector):
     network: Network = "auto"
     milestones: tuple[int, ...] = ()
     weight_decay = 1e-6
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "nrcan-2022": {**_NRCAN, "hidden": (128, 256, 512), "pretrain": False},
+        "nrcan-2022-arrhythmia": {
+            **_NRCAN_ODDS,
+            "hidden": (256, 512),
+            "pretrain": False,
+            "batch_size": 128,
+        },
+        "nrcan-2022-thyroid": {
+            **_NRCAN_ODDS,
+            "hidden": (32, 64, 128),
+            "pretrain": False,
+        },
+    }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
         return hypersphere.build(shape, **self._network_options())

@@ -34,10 +34,27 @@ from torch.nn.functional import softplus
 
 from whitecrow.deep import Activation, DeepDetector, Widths
 from whitecrow.deep.nets.mlp import BatchNorm, mlp
-from whitecrow.deep.run import Batch, Losses
-from whitecrow.parameters import Count, NonNegative, Positive, at_least, options
+from whitecrow.deep.run import Batch, Losses, Run, Stage
+from whitecrow.parameters import (
+    Count,
+    NonNegative,
+    Positive,
+    at_least,
+    between,
+    options,
+)
 
 __all__ = ["NeuTraLAD", "Transformations", "contrastive_logits"]
+
+# specs/deep_unsupervised.md 7
+_NRCAN = {
+    "scaling": "minmax",
+    "epochs": 200,
+    "batch_size": 1024,
+    "lr": 1e-4,
+    "weight_decay": 1e-4,
+}
+_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
 
 TYPES = ("mul", "residual", "forward")
 
@@ -173,6 +190,8 @@ class NeuTraLAD(DeepDetector):
         columns, 64, 64, 32 up to 300, and 256, 256, 64 above (SOEL's sizes).
     act_fn, bias, batch_norm
         Of the encoder.
+    lr_factor : float in (0, 1]
+        What remains of the learning rate after each milestone.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`.
     device, random_state
@@ -214,6 +233,7 @@ class NeuTraLAD(DeepDetector):
     act_fn: Activation = "relu"
     bias: bool = False
     batch_norm: bool = False
+    lr_factor: Annotated[float, between(0, 1, closed="right")] = 0.1
     milestones: tuple[int, ...] = ()
     scaling = "minmax"
     weight_decay = 1e-5
@@ -233,7 +253,52 @@ class NeuTraLAD(DeepDetector):
             "trans_type": "mul",
             "batch_size": 1000,
             "lr": 5e-4,
+            "lr_factor": 0.5,
             "epochs": 10,
+        },
+        "arrhythmia": {
+            "hidden": (64, 64, 64, 64, 32),
+            "trans_hidden": 200,
+            "batch_norm": True,
+            "lr": 5e-4,
+            "epochs": 200,
+        },
+        "kddrev": {
+            "hidden": (64, 64, 64, 64, 32),
+            "trans_hidden": 100,
+            "trans_type": "mul",
+            "batch_size": 1000,
+            "lr": 5e-4,
+            "lr_factor": 0.5,
+            "epochs": 30,
+        },
+        "nrcan-2022": {
+            **_NRCAN,
+            "hidden": (64, 64, 64, 64, 32),
+            "trans_hidden": 100,
+            "trans_type": "mul",
+            "batch_size": 1000,
+            "lr": 5e-4,
+            "epochs": 10,
+        },
+        "nrcan-2022-ids": {
+            **_NRCAN,
+            "hidden": (32, 32, 32, 32, 16),
+            "trans_hidden": 200,
+            "trans_type": "mul",
+        },
+        "nrcan-2022-arrhythmia": {
+            **_NRCAN_ODDS,
+            "hidden": (64, 64, 64, 64, 64, 32),
+            "trans_hidden": 200,
+            "batch_size": 128,
+        },
+        "nrcan-2022-thyroid": {
+            **_NRCAN_ODDS,
+            "hidden": (24,) * 5,
+            "trans_hidden": 24,
+            "batch_norm": True,
+            "lr": 1e-3,
         },
         "soel-tabular": {**_SOEL, "n_transforms": 9, "epochs": 101},
         "soel-features": {
@@ -269,6 +334,9 @@ class NeuTraLAD(DeepDetector):
         r = contrastive_logits(net(batch.x), self.temperature)
         scale = math.log(self.n_transforms)
         return Losses(softplus(r).mean(-1) / scale, softplus(-r).mean(-1) / scale)
+
+    def _train(self, run: Run, stage: Stage) -> None:
+        run.minimise(self._losses, stage, gamma=self.lr_factor)
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
         r = contrastive_logits(net(x), self.temperature)

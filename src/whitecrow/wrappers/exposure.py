@@ -6,8 +6,8 @@ batch has as many of them as training rows,
 
 .. math::
 
-    \min_\theta \; \frac{1}{2n} \Big( \sum_{i \le n} l_n(x_i)
-    + \sum_{j \le n} l_a(x^\mathrm{out}_j) \Big)
+    \min_\theta \; \frac{1}{2n} ( \sum_{i \le n} l_n(x_i)
+    + \sum_{j \le n} l_a(x^\mathrm{out}_j) )
 
 and known anomalies cost :math:`l_a` as well (rule `exposure` of
 `whitecrow.supervision`). The score is that of the method underneath. Over the

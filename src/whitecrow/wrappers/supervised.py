@@ -2,8 +2,8 @@ r"""Supervised: any method with a loss for anomalies, on its labelled rows alone
 
 .. math::
 
-    \min_\theta \; \frac{1}{|Q|} \Big( \sum_{j \in Q,\, y_j = 0} l_n(x_j)
-    + \sum_{j \in Q,\, y_j = 1} l_a(x_j) \Big)
+    \min_\theta \; \frac{1}{|Q|} ( \sum_{j \in Q,\, y_j = 0} l_n(x_j)
+    + \sum_{j \in Q,\, y_j = 1} l_a(x_j) )
 
 over the labelled rows Q (rule `supervised` of `whitecrow.supervision`): what labels
 give without the other rows, to compare with. Where no row is labelled as normal, all

@@ -33,21 +33,26 @@ FAST = {
     "duad": wc.DUAD(n_clusters=8, epochs=15, max_rounds=2, lr=5e-3, **CPU),
     "hsc": wc.HSC(epochs=20, lr=5e-3, **CPU),
     "isolation_forest": wc.IsolationForest(n_estimators=50, scaling="standard"),
+    "exposure": wc.Exposure(wc.DeepSVDD(epochs=50, pretrain=False, lr=5e-3, **CPU)),
     "loe": wc.LOE(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
+    "normals_only": wc.NormalsOnly(wc.KNN()),
     "mem_ae": wc.MemAE(epochs=25, lr=5e-3, **CPU),
     "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "neutral_ad": wc.NeuTraLAD(epochs=15, lr=5e-3, **CPU),
     "robust_autoencoder": wc.RobustAutoEncoder((16, 2), epochs=25, lr=5e-3, **CPU),
     "soel": wc.SOEL(wc.DeepSVDD(epochs=20, pretrain=False, lr=5e-3, **CPU), ratio=0.05),
+    "supervised": wc.Supervised(wc.DeepSVDD(epochs=40, pretrain=False, lr=5e-3, **CPU)),
     "som_dagmm": wc.SOMDAGMM(epochs=30, batch_size=64, lr=5e-3, **CPU),
 }
 # Two epochs say nothing about quality, but everything about the rest.
 TINY = {"epochs": 2, "pretrain_epochs": 1, "warm_up_epochs": 1}
 FAST_ON_PICTURES = {
+    "exposure": wc.Exposure(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
     "loe": wc.LOE(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
     "mhrot": wc.MHRot("simple", depth=10, widen_factor=1, epochs=1, **CPU),
     "padim": wc.PaDiM(size=28),
     "soel": wc.SOEL(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
+    "supervised": wc.Supervised(wc.DeepSVDD(epochs=2, pretrain=False, **CPU)),
 }
 DIRECTION = (
     "without biases the network is homogeneous: the score of a row depends on its "
@@ -55,6 +60,9 @@ DIRECTION = (
 )
 SKIP = {
     "neutral_ad": {"far_rows_apart": DIRECTION},
+    "normals_only": {
+        "labels_help": "anomalies that nobody knows remain among the training rows"
+    },
     "isolation_forest": {
         "far_rows_apart": "beyond the last cut all rows are in the same leaf"
     },

@@ -170,7 +170,7 @@ def learnt_from(
     DataError
         When no row is left.
     """
-    learns = use_labels and choice.method.cls.uses_labels
+    learns = use_labels and build(choice).uses_labels
     keep, said = _part(rows, with_defects=learns)
     notes = [said] if said else []
     odd = keep & (_codes(rows) == labels.ANOMALY)

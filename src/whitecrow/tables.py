@@ -16,6 +16,7 @@ from whitecrow.scaling import Scaler, to_unit
 __all__ = [
     "as_pictures",
     "as_table",
+    "centred",
     "fit_scaler",
     "limit_rows",
     "other_neighbours",
@@ -43,7 +44,7 @@ def as_table(X: NDArray[Any]) -> NDArray[Any]:
 def as_pictures(
     contributions: NDArray[np.float64], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Contributions of flattened rows in the form that `Detector.explain` returns.
+    """Reshape contributions of flattened rows as `Detector.explain` returns them.
 
     Parameters
     ----------
@@ -59,12 +60,18 @@ def as_pictures(
 
 
 def fit_scaler(X: NDArray[Any], how: str) -> Scaler:
-    """A scaler for the rows of `as_table(X)`.
+    """Fit a scaler to the rows of `as_table(X)`.
 
     Pictures are not scaled column by column: that would blow up the noise of pixels
     that hardly vary, such as those of a border.
     """
     return Scaler.fit(as_table(X), how if X.ndim == 2 else "none")
+
+
+def centred(scaler: Scaler, X: NDArray[Any]) -> Scaler:
+    """Centre a scaler, so that rows are around 0, where distances lose no digits."""
+    middle = scaler.transform(as_table(X)).mean(axis=0)
+    return Scaler(scaler.center + scaler.scale * middle, scaler.scale)
 
 
 def limit_rows(
@@ -95,25 +102,33 @@ def limit_rows(
 
 
 def other_neighbours(
-    tree: NearestNeighbors, train: NDArray[Any], rows: NDArray[Any], k: int
+    tree: NearestNeighbors,
+    train: NDArray[Any],
+    rows: NDArray[Any],
+    k: int,
+    *,
+    same: float = 0.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """The k nearest training rows of each row, itself left out.
+    """Find the k nearest training rows of each row, itself left out.
 
     Parameters
     ----------
     tree : NearestNeighbors
         Fitted to `train`.
     train : ndarray of shape (m, d)
-        More than `k` rows.
+        At least `k` rows.
     rows : ndarray of shape (n, d)
         Of whose neighbours.
     k : int
         How many.
+    same : float, default=0.0
+        A row that is no farther than this from the nearest training row equals it, too.
 
     Returns
     -------
     distances, neighbours : ndarray of shape (n, k)
-        And numbers of the neighbours, the nearest first.
+        And numbers of the neighbours, the nearest first; 0 and -1 where a row that was
+        left out is one of `k` training rows.
     twin : ndarray of shape (n,)
         Number of the training row that was left out as equal; -1 if none was.
 
@@ -125,8 +140,15 @@ def other_neighbours(
     >>> distances.ravel().tolist(), twin.tolist()
     ([1.0, 2.0], [1, -1])
     """
-    distances, neighbours = tree.kneighbors(rows, n_neighbors=k + 1)
+    asked = min(k + 1, len(train))
+    distances, neighbours = tree.kneighbors(rows, n_neighbors=asked)
+    if asked == k:
+        distances = np.pad(distances, ((0, 0), (0, 1)))
+        neighbours = np.pad(neighbours, ((0, 0), (0, 1)), constant_values=-1)
     twin = twins(train, rows)
+    if same > 0:
+        near = (twin < 0) & (distances[:, 0] <= same)
+        twin[near] = neighbours[near, 0]
     # Where near copies crowd it out, the equal row may be none of the k + 1.
     own = (neighbours == twin[:, None]) & (twin >= 0)[:, None]
     place = np.where(own.any(axis=1), own.argmax(axis=1), k)
@@ -165,7 +187,7 @@ def twins(train: NDArray[Any], rows: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """One number for each row, equal for equal rows; in whole numbers, so exact."""
+    """Hash each row to a number, equal for equal rows; in integers, so exact."""
     words = np.ascontiguousarray(rows, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
     bits = words.view(np.uint64)
     bits ^= bits >> np.uint64(29)
@@ -179,7 +201,7 @@ def _hashes(rows: NDArray[Any]) -> NDArray[np.uint64]:
 def squared_distances(
     rows: NDArray[np.float64], others: NDArray[np.float64]
 ) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Squared Euclidean distances, some rows at a time.
+    """Compute squared Euclidean distances, some rows at a time.
 
     One matrix product a block is ten times faster than differences when there are many
     columns. Both are taken around the mean of `others` first, as products of large

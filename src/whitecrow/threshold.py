@@ -25,9 +25,9 @@ _WORTH_A_LOOK = 0.01
 
 # Scores are equal but for rounding within this share of their size, or of their tail.
 _EQUAL, _EQUAL_IN_TAIL = 1e-9, 1e-7
-# With so many rows at a quartile, the distance of quartiles is no spread; the spread of
-# the other rows then decides, and flags no more than this.
-_MANY_TIES, _MOST_FLAGGED = 0.25, 0.1
+# Usual scores come in steps where so many pairs of them are equal; then no more than
+# this share of the rows is flagged.
+_IN_STEPS, _MOST_FLAGGED = 0.01, 0.05
 _QUARTILE_OF_GAUSSIAN = 0.6744897501960817
 
 
@@ -41,7 +41,7 @@ class Threshold(NamedTuple):
 def select(
     scores: NDArray[np.float64], codes: Codes, contamination: float | str
 ) -> Threshold:
-    """The threshold for training scores.
+    """Choose the threshold for training scores.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def select(
 
 
 def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
-    """The score that a given share of the rows exceeds (linear interpolation).
+    """Find the score that a given share of the rows exceeds, by interpolation.
 
     Rows that share that score are not flagged, unless nothing else would be and all of
     them come closer to the share than none.
@@ -83,11 +83,12 @@ def from_contamination(scores: NDArray[np.float64], share: float) -> Threshold:
     from_here = (scores >= value).mean()
     if nothing_above and abs(from_here - share) < share and scores.min() < value:
         value = _between(value, scores[scores < value].max())
-    return Threshold(value, f"contamination={share:g} of the training rows")
+    source = f"contamination={share:g} of the training rows"
+    return _Steps.of(scores, equal=0.0).cut(value, source)
 
 
 def from_labels(scores: NDArray[np.float64], codes: Codes) -> Threshold:
-    """The cut with the best F1 on the labelled rows, midway between two scores."""
+    """Find the cut with the best F1 on the labelled rows, midway between two scores."""
     known = codes != -1
     order = np.argsort(-scores[known], kind="stable")
     ranked, hits = scores[known][order], codes[known][order] == ANOMALY
@@ -98,89 +99,130 @@ def from_labels(scores: NDArray[np.float64], codes: Codes) -> Threshold:
     best = int(np.argmax(f1))
     value = _between(ranked[best], *ranked[best + 1 : best + 2])
     source = f"best F1 on {hits.sum()} labelled anomalies and {(~hits).sum()} normals"
-    return Threshold(value, source)
+    return _Steps.of(scores, equal=0.0).cut(value, source)
 
 
 def _between(lowest: float, below: float = -np.inf) -> float:
-    """A value below the lowest score to flag, and midway to the next one if any."""
+    """Find a value below the lowest score to flag, midway to the next one if any."""
     middle = lowest / 2 + below / 2
     highest = np.nextafter(lowest, -np.inf)
     return float(min(middle, highest) if np.isfinite(middle) else highest)
 
 
 def from_spread(scores: NDArray[np.float64]) -> Threshold:
-    """Median plus three robust standard deviations of the upper half.
+    """Add three robust standard deviations of the upper half to the median.
 
     The standard deviation is that of the Gaussian with the same distance from median
-    to upper quartile: scores are skewed, and only their upper side matters. Where a
-    quarter of the rows share the median score, as those of rows of zeros do, quartiles
-    say nothing about the others: every different score then counts once, and at most a
-    tenth of the rows are flagged. Where no score lies that far out, the highest
-    hundredth is worth a look all the same.
+    to upper quartile: scores are skewed, and only their upper side matters. Rows that
+    tie are spread over the step to the next scores (the quantiles of the
+    mid-distribution): counts give few different scores, and two neighbours among these
+    may be median and quartile. Where usual scores come in steps, a twentieth of the
+    rows is flagged at most: the spread is then known too badly for more. Where no score
+    lies that far out, the highest hundredth is worth a look all the same.
+
+    References
+    ----------
+    Ma, Genton and Parzen, Asymptotic Properties of Sample Quantiles of Discrete
+    Distributions, Annals of the Institute of Statistical Mathematics 2011.
 
     Examples
     --------
     >>> zeros = np.repeat([0.0, 1.0, 2.0, 3.0, 60.0], [380, 70, 39, 10, 1])
     >>> chosen = from_spread(zeros)
-    >>> int((zeros > chosen.value).sum()), chosen.source[-18:]
-    (1, ', as many rows tie')
+    >>> int((zeros > chosen.value).sum()), chosen.source[-51:]
+    (11, 'tie (rows with the next score above: 10, below: 39)')
     """
-    ties = _Ties.of(scores)
-    if len(ties.values) == 1:
-        return Threshold(float(scores.max()), "all training scores are equal")
-    if ties.at_quartiles < _MANY_TIES:
-        value, source = _far_out(scores), f"{_RULE} of training scores"
-    else:
-        value = max(_far_out(ties.values), ties.lowest(_MOST_FLAGGED))
-        source = f"{_RULE} of the different training scores, as many rows tie"
-    return Threshold(value, source) if scores.max() > value else _highest(scores, ties)
+    steps = _Steps.of(scores)
+    if len(steps.highs) == 1:
+        return Threshold(float(steps.highs[0]), "all training scores are equal")
+    value, source = _far_out(steps), f"{_RULE} of training scores"
+    if steps.ties >= _IN_STEPS:
+        value = max(value, steps.lowest(_MOST_FLAGGED))
+    return steps.cut(value, source) if steps.highs[-1] > value else _highest(steps)
 
 
-class _Ties(NamedTuple):
-    """Different scores, but for rounding: the highest of each group, ascending.
+class _Steps(NamedTuple):
+    """Different scores, ascending.
 
-    `counts` are the rows in each group, `at_quartiles` the share of rows that have the
-    median or the upper quartile, whichever more rows have.
+    `lows` and `highs` are the least and the largest of those that are equal but for
+    rounding, `counts` their rows.
     """
 
-    values: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
     counts: NDArray[np.int64]
-    at_quartiles: float
 
     @classmethod
-    def of(cls, scores: NDArray[np.float64]) -> _Ties:
+    def of(cls, scores: NDArray[np.float64], equal: float | None = None) -> _Steps:
+        """Group scores that differ by rounding, which the scores tell by default."""
         ordered = np.sort(scores)
-        middle, upper, far = np.quantile(ordered, [0.5, 0.75, 0.95])
-        equal = max(_EQUAL * abs(middle), _EQUAL_IN_TAIL * (far - middle))
+        middle, far = np.quantile(ordered, [0.5, 0.95])
+        if equal is None:
+            equal = max(_EQUAL * abs(middle), _EQUAL_IN_TAIL * (far - middle))
         with np.errstate(over="ignore", invalid="ignore"):  # of scores too far off
             groups = np.round((ordered - middle) / equal) if equal > 0 else ordered
             last = np.append(np.flatnonzero(np.diff(groups) > 0), len(groups) - 1)
-        at = [np.mean(np.abs(ordered - x) <= equal) for x in (middle, upper)]
-        return cls(ordered[last], np.diff(last, prepend=-1), float(max(at)))
+        first = np.append(0, last[:-1] + 1)
+        return cls(ordered[first], ordered[last], last - first + 1)
+
+    @property
+    def ties(self) -> float:
+        """Compute the share of tied pairs among the lower three quarters of rows."""
+        n = int(self.counts.sum())
+        before = np.cumsum(self.counts) - self.counts
+        usual = np.clip(0.75 * n - before, 0, self.counts)
+        pairs = max(1.0, usual.sum() * (usual.sum() - 1))
+        return float((usual * np.maximum(usual - 1, 0)).sum() / pairs)
+
+    def quantiles(self, shares: list[float]) -> NDArray[np.float64]:
+        """Interpolate between steps, each of which stands in the middle of its rows.
+
+        Without ties these are the usual quantiles, to the bit.
+        """
+        n = int(self.counts.sum())
+        if len(self.counts) == n:
+            return np.asarray(np.quantile(self.highs, shares))
+        middles = np.cumsum(self.counts) - (self.counts + 1) / 2
+        return np.interp(np.multiply(shares, n - 1), middles, self.highs)
 
     def lowest(self, share: float) -> float:
-        """The lowest of these scores that no more than a share of the rows exceed."""
+        """Find the lowest of these scores that at most a share of the rows exceed."""
         n = self.counts.sum()
         above = n - np.cumsum(self.counts)
-        return float(self.values[np.argmax(above <= max(1, share * n))])
+        return float(self.highs[np.argmax(above <= max(1, share * n))])
+
+    def cut(self, value: float, source: str) -> Threshold:
+        """Set a threshold that divides no step; its source says where scores tie."""
+        above = int(np.searchsorted(self.highs, value, side="right"))
+        if above < len(self.lows) and self.lows[above] <= value:
+            value = float(np.nextafter(self.lows[above], -np.inf))
+        next_above = self.counts[above : above + 1].sum()
+        next_below = self.counts[max(above - 1, 0) : above].sum()
+        if max(next_above, next_below) > 1:
+            source += (
+                f"; scores tie (rows with the next score above: {next_above}, "
+                f"below: {next_below})"
+            )
+        return Threshold(value, source)
 
 
-def _far_out(scores: NDArray[np.float64]) -> float:
-    """Median plus three robust standard deviations of the upper half."""
-    middle, upper = np.quantile(scores, [0.5, 0.75])
+def _far_out(steps: _Steps) -> float:
+    """Add three robust standard deviations of the upper half to the median."""
+    middle, upper = steps.quantiles([0.5, 0.75])
     with np.errstate(over="ignore"):
         sigma = (upper - middle) / _QUARTILE_OF_GAUSSIAN
         return float(middle + _SPREADS * sigma)
 
 
-def _highest(scores: NDArray[np.float64], ties: _Ties) -> Threshold:
-    """The highest hundredth of the rows, or all that share the highest score."""
-    value = float(np.quantile(scores, 1 - _WORTH_A_LOOK))
-    sharing = int(ties.counts[-1])
-    if (scores > value).sum() >= sharing:
-        return Threshold(value, "no score stands out; the highest 1 % of training rows")
+def _highest(steps: _Steps) -> Threshold:
+    """Cut off the highest hundredth of the rows, or all with the highest score."""
+    level = np.repeat(steps.highs, steps.counts)
+    value = float(np.quantile(level, 1 - _WORTH_A_LOOK))
+    sharing = int(steps.counts[-1])
+    if (level > value).sum() >= sharing:
+        what = "no score stands out; the highest 1 % of training rows"
+        return steps.cut(value, what)
     what = f"no score stands out, and {sharing} training rows share the highest one"
-    if sharing > max(1, _MOST_FLAGGED * len(scores)):
-        return Threshold(float(scores.max()), what)
-    below = float(ties.values[-2])
-    return Threshold(_between(float(scores[scores > below].min()), below), what)
+    if sharing > max(1, _MOST_FLAGGED * len(level)):
+        return Threshold(float(steps.highs[-1]), what)
+    return Threshold(_between(float(steps.lows[-1]), float(steps.highs[-2])), what)

@@ -1,6 +1,7 @@
 """Judging answers: folds, what looks wrong, and a classifier beside the detector."""
 
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ class Fits(wc.KNN):
     """Learns from labels, in that it wants them; counts its fits."""
 
     uses_labels = True
-    known: list[int] = []  # noqa: RUF012
+    known: ClassVar[list[int]] = []
 
     def _fit(self, X, codes, auxiliary):
         self.known.append(int((codes >= 0).sum()))

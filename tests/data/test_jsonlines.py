@@ -156,3 +156,10 @@ def test_any_objects(
     assert found.num_rows == len(records)
     batches = pa.Table.from_batches(file.batches(batch_rows))
     assert str(batches.to_pylist()) == str(found.to_pylist())
+
+
+def test_a_list_of_fractions_may_hold_any_whole_number(tmp_path: Path) -> None:
+    """Arrow refuses 2^53 + 1 among fractions; alone such a number was rounded."""
+    text = '{"a": [9007199254740993, 0.5]}\n{"a": [1]}\n{"a": null}\n'
+    found = opened(tmp_path, text).read().column("a").to_pylist()
+    assert found == [[9007199254740992.0, 0.5], [1.0], None]

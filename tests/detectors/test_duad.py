@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-import small_fits
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
-from small_fits import RULE, degenerate, has_effect, reloaded, scores_apart
 
+import small_fits
 import whitecrow as wc
 from runs import batch
+from small_fits import RULE, degenerate, has_effect, reloaded, scores_apart
 from whitecrow.data.protocols.holdout import holdout
 from whitecrow.data.synthetic import planted
 from whitecrow.deep import fit_seeds

@@ -51,6 +51,7 @@ def test_score_is_that_of_scikit_learn(problem, kind):
         covariance_type=kind,
         reg_covar=0.1,
         max_iter=200,
+        shrinkage=0,
         scaling="none",
         random_state=0,
     ).fit(X)
@@ -94,6 +95,37 @@ def test_one_gaussian_does_not_find_it(problem):
 def test_one_component_for_thirty_rows(n, expected):
     X = np.random.default_rng(0).normal(size=(n, 2))
     assert len(GMM(random_state=0).fit(X).weights_) == expected
+
+
+@pytest.mark.parametrize(("d", "expected"), [(14, 8), (20, 5), (70, 1)])
+def test_one_component_for_twice_the_rows_of_a_covariance(d, expected):
+    X = np.random.default_rng(0).normal(size=(250, d))
+    assert len(GMM(random_state=0).fit(X).weights_) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_shrinkage_by_hand(problem, kind):
+    """Two covariances of 200 rows each, and their mean as 200 rows more."""
+    X = problem[0][:400] * np.where(problem[0][:400, :1] > 0, 1, 2)
+    settings = {"n_components": 2, "covariance_type": kind, "scaling": "none"}
+    own = GMM(**settings, shrinkage=0, random_state=0).fit(X)
+    drawn = GMM(**settings, shrinkage=200, random_state=0).fit(X)
+    alike = GMM(**settings, shrinkage=1e12, random_state=0).fit(X)
+    before, after, pooled = (covariances(one) for one in (own, drawn, alike))
+    share = (400 * own.weights_ / (400 * own.weights_ + 200)).reshape(
+        -1, *[1] * (before.ndim - 1)
+    )
+    mean = np.tensordot(own.weights_, before, 1)
+    assert_allclose(pooled, np.broadcast_to(mean, pooled.shape), atol=1e-6)
+    assert_allclose(after, share * before + (1 - share) * mean, rtol=1e-8, atol=1e-8)
+    assert_array_equal(drawn.means_, own.means_)
+
+
+def covariances(detector):
+    factors = detector.precisions_cholesky_
+    if factors.ndim == 2:
+        return 1 / factors**2
+    return np.stack([np.linalg.inv(p @ p.T) for p in factors])
 
 
 @pytest.mark.parametrize(("d", "shape"), [(60, (1, 60, 60)), (61, (1, 61))])
@@ -209,6 +241,8 @@ def test_saved_and_loaded_scores_are_equal(problem, kind, tmp_path):
         ("n_components", 0),
         ("covariance_type", "tied"),
         ("reg_covar", -1.0),
+        ("shrinkage", -1.0),
+        ("shrinkage", "full"),
         ("max_iter", 0),
         ("scaling", "l2"),
         ("max_rows", 1),
@@ -232,6 +266,26 @@ def test_a_few_rows_far_out_get_no_gaussian(n, d, n_odd):
     scores = detector.anomaly_score(X)
     assert scores[7 : 7 + n_odd].min() > np.delete(scores, range(7, 7 + n_odd)).max()
     assert_allclose(detector.weights_.sum(), 1)
+
+
+@pytest.mark.parametrize("kind", ["moderate", "one column", "far in one", "clusters"])
+@pytest.mark.parametrize("d", [2, 10, 30, 60])
+@pytest.mark.parametrize("n", [100, 400])
+def test_a_lone_row_is_first_where_each_gaussian_has_few_rows(n, d, kind):
+    """It bent the covariance of the 20 to 50 rows around it towards itself."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n, d))
+        if kind == "moderate":
+            X[7] = 5
+        elif kind == "one column":
+            X[7, 0] = 9 if d < 60 else 15  # 9 is hidden among 60 columns of 100 rows
+        elif kind == "far in one":
+            X[7, 0] = 50
+        else:
+            X += rng.normal(0, 6, (5, d))[rng.integers(0, 5, n)]
+            X[7] = 30 * np.sqrt(d) * X[7] / np.linalg.norm(X[7])
+        assert GMM(random_state=seed).fit_score(X).argmax() == 7
 
 
 def test_rows_far_out_in_several_places():

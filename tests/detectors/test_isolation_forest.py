@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import spearmanr
 from sklearn import ensemble
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -8,6 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from whitecrow.detectors.isolation_forest import IsolationForest
 from whitecrow.errors import ParameterError
 from whitecrow.saving import load
+from whitecrow.scaling import Scaler
 
 
 @pytest.fixture
@@ -55,14 +57,47 @@ def test_contamination_is_the_share_of_training_rows_called_anomalies(problem):
     assert (detector.predict(X) == -1).sum() == 42
 
 
-def test_scaling_keeps_seconds_apart_where_float32_does_not():
-    seconds = 1.7e9 + np.random.default_rng(0).normal(size=(300, 1))
-    odd = np.array([[1.7e9 + 10.0]])
-    coarse = IsolationForest(random_state=0).fit(seconds)
-    fine = IsolationForest(scaling="standard", random_state=0).fit(seconds)
-    # All of these are the same float32, so nothing can be cut.
-    assert_allclose(coarse.anomaly_score(odd), coarse.anomaly_score(seconds[:1]))
-    assert fine.anomaly_score(odd) > np.quantile(fine.anomaly_score(seconds), 0.98)
+@pytest.mark.parametrize("offset", [1e6, 1e9, -1.7e12])
+def test_columns_far_from_zero_are_ranked_as_those_around_it(problem, offset):
+    """Trees compute in float32, where such rows were all equal: one score for all."""
+    X, _ = problem
+    near = IsolationForest(random_state=0).fit_score(X)
+    far = IsolationForest(random_state=0).fit_score(X + offset)
+    assert_allclose(far, near, atol=0.01)
+    assert spearmanr(far, near).statistic > 0.999
+    shifted = (X + offset) - offset  # with the digits that float64 has left
+    same = IsolationForest(random_state=0).fit_score(shifted)
+    assert spearmanr(far, same).statistic > 0.9999
+
+
+def test_one_column_far_from_zero(problem):
+    X, _ = problem
+    X = np.column_stack([X, 1.7e9 + np.random.default_rng(0).normal(size=len(X))])
+    detector = IsolationForest(random_state=0).fit(X)
+    assert (detector.scaler_.center[:4] == 0).all()
+    odd = X[:1] + np.array([0, 0, 0, 0, 10.0])
+    assert detector.anomaly_score(odd) > detector.anomaly_score(X[:1]) + 0.05
+    assert detector.explain(odd)[0].argmax() == 4
+
+
+def test_columns_of_few_values_are_not_shifted():
+    X = 7.3 + np.repeat([[0.0, 0, 0], [0, 1, 0], [0, 0, 3]], [90, 7, 3], axis=0)
+    detector = IsolationForest(random_state=0).fit(X)
+    assert (detector.scaler_.center == 0).all()
+    theirs = ensemble.IsolationForest(random_state=0).fit(X)
+    assert_array_equal(detector.anomaly_score(X), -theirs.score_samples(X))
+
+
+def test_a_forest_that_was_saved_without_a_shift_scores_as_it_did():
+    """What the scaler of such a file holds is a centre of 0, and so no shift."""
+    X = 1e9 + np.random.default_rng(0).normal(size=(300, 2))
+    detector = IsolationForest(random_state=0).fit(X)
+    detector.scaler_ = Scaler(np.zeros(2), np.ones(2))
+    detector.forest_ = ensemble.IsolationForest(random_state=0).fit(
+        X.astype(np.float32)
+    )
+    theirs = -detector.forest_.score_samples(X.astype(np.float32))
+    assert_array_equal(detector.anomaly_score(X), theirs)
 
 
 def test_scaling_changes_no_score_beyond_rounding(problem):

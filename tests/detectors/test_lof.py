@@ -59,7 +59,7 @@ class TestEqualRows:
     def test_definition_on_five_rows(self):
         # k = 1, rows at 0 (twice), 1, 3 and 4.
         detector = LOF(n_neighbors=1, scaling="none").fit([[0.0], [0], [1], [3], [4]])
-        assert_array_equal(detector.train_[:, 0], [0, 1, 3, 4])
+        assert_allclose(np.diff(detector.train_[:, 0]), [1, 2, 1])
         assert_array_equal(detector.counts_, [2, 1, 1, 1])
         assert_array_equal(detector.distance_, [1, 1, 1, 1])
         # Neighbours of 0: its copy (reachable at d_1 = 1), and 1.
@@ -110,6 +110,96 @@ def test_few_different_rows_and_one_far_off(n, d, levels):
     assert (scores < scores[-1]).sum() == n
 
 
+@pytest.mark.parametrize("d", [1, 3, 20])
+@pytest.mark.parametrize("lone", [1, 2])
+def test_a_lone_row_beside_equal_ones(d, lone):
+    """Each place is the other's neighbour, and both had a score of 1."""
+    X = np.repeat([[0.0] * d, [5.0] * d], [300, lone], axis=0)
+    detector = LOF().fit(X)
+    scores = detector.anomaly_score(X)
+    assert np.isfinite(scores).all()
+    assert_allclose(scores[:300], 1)
+    assert scores[300] > 10
+    # A row like neither is odd as well, and odder farther out.
+    between, beyond = detector.anomaly_score([[2.0] * d, [9.0] * d])
+    assert between > 1
+    assert scores[300] < beyond
+
+
+@pytest.mark.parametrize(
+    "counts", [(200, 100, 1), (300, 1, 1), (299, 2, 1), (30, 30, 1)]
+)
+@pytest.mark.parametrize("places", [(0, 1, 9), (0, 1, 2), (0, 5, 6), (3, 0, -1)])
+def test_three_different_rows(counts, places):
+    """A row whose neighbour is alone too was the least odd of all."""
+    X = np.repeat(np.array(places, dtype=float)[:, None], counts, axis=0)
+    scores = LOF().fit_score(X)
+    assert np.isfinite(scores).all()
+    assert scores.argmax() == len(X) - 1
+    assert scores[-1] > scores[0] + 0.5
+
+
+def test_equal_rows_by_hand():
+    """300 and 1 rows: `q` = 1 of `k` = 20, so that equal rows are at 1/20 of 5."""
+    detector = LOF(scaling="none").fit(np.repeat([[0.0], [5.0]], [300, 1], axis=0))
+    assert (detector.n_neighbors_, detector.least_rows_) == (1, 20)
+    assert_allclose(detector.distance_, [0.25, 0.25])
+    assert_allclose(detector.reach_, [0.25, 5])
+    assert_allclose(detector.anomaly_score([[0.0], [5.0], [2.5]]), [1, 20, 10])
+
+
+@pytest.mark.parametrize("n", [3, 5, 8, 15, 21])
+def test_few_rows_and_one_far_off(n):
+    """With all others as neighbours of each, it came last."""
+    for seed in range(5):
+        X = np.random.default_rng(seed).normal(size=(n, 2))
+        X[1] = 20
+        assert LOF().fit_score(X).argmax() == 1
+
+
+def test_near_copies_are_copies():
+    """Readings in other units and back: equal but for rounding."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(20, 5, (60, 3)), rng.integers(1, 9, 60), axis=0)
+    near = X + 1e-9 * rng.normal(size=X.shape)
+    exact, found = LOF(n_neighbors=5).fit(X), LOF(n_neighbors=5).fit(near)
+    assert len(found.train_) == 60
+    assert_array_equal(np.sort(found.counts_), np.sort(exact.counts_))
+    assert_allclose(found.anomaly_score(near), exact.anomaly_score(X), rtol=1e-5)
+    more = near + 1e-9 * rng.normal(size=X.shape)
+    assert_allclose(found.anomaly_score(more), found.anomaly_score(near), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "none"])
+@pytest.mark.parametrize("unit", [1e-3, 1.0])
+def test_near_copies_of_all_rows_leave_an_order(unit, scaling):
+    """Most distances were 0 by rounding, and 1 in place of them: all scored 1."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 20))
+    X[7] = 4
+    X = unit * np.r_[X, X]
+    near = X + unit * 1e-12 * rng.normal(size=X.shape)
+    scores = LOF(n_neighbors=1, scaling=scaling).fit_score(near)
+    exact = LOF(n_neighbors=1, scaling=scaling).fit_score(X)
+    assert_allclose(scores, exact, rtol=1e-5)
+    assert set(np.argsort(scores)[-2:]) == {7, 407}
+
+
+def test_a_clump_of_near_copies_and_a_lone_row():
+    X = 1 + 1e-9 * np.random.default_rng(0).normal(size=(301, 3))
+    X[-1] = 5
+    for scaling in ("standard", "none"):
+        scores = LOF(scaling=scaling).fit_score(X)
+        assert np.isfinite(scores).all()
+        assert scores.argmax() == 300
+
+
+def test_columns_far_from_zero():
+    X = np.random.default_rng(0).normal(size=(300, 20))
+    far = LOF(scaling="none").fit_score(X + 1e6)
+    assert_allclose(far, LOF(scaling="none").fit_score(X), rtol=1e-6)
+
+
 @pytest.mark.parametrize("n_neighbors", [1, 2, 20])
 @pytest.mark.parametrize("distance", [1e-9, 1e-12])
 def test_near_copies_have_finite_scores(n_neighbors, distance):
@@ -126,6 +216,19 @@ def test_near_copies_have_finite_scores(n_neighbors, distance):
 def test_tiny_values(scaling):
     X = 1e-200 * np.random.default_rng(0).normal(size=(100, 3))
     assert np.isfinite(LOF(scaling=scaling).fit_score(X)).all()
+
+
+def test_published_settings(problem):
+    """specs/deep_unsupervised.md 7"""
+    X, _ = problem
+    found = {name: LOF.preset(name).fit(X).least_rows_ for name in LOF.presets}
+    assert found == {
+        "nrcan-2022": 20,
+        "nrcan-2022-kdd": 100,
+        "nrcan-2022-ids": 15,
+        "nrcan-2022-arrhythmia": 50,
+        "nrcan-2022-thyroid": 20,
+    }
 
 
 def test_a_copy_of_a_training_row_has_its_score(problem):
@@ -146,8 +249,8 @@ def test_more_neighbours_than_rows(caplog):
     X = np.array([[0.0], [0.0], [1.0], [2.0], [9.0]])
     with caplog.at_level(logging.WARNING):
         detector = LOF(n_neighbors=20).fit(X)
-    assert detector.n_neighbors_ == 3
-    assert "n_neighbors=20 is too many for 4 different rows; using 3" in caplog.text
+    assert detector.n_neighbors_ == detector.least_rows_ == 2
+    assert "n_neighbors=20 is too many for 5 rows; using 2" in caplog.text
     assert np.isfinite(detector.anomaly_score(X)).all()
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
-from small_fits import RULE, SHORT, X, degenerate, has_effect, reloaded, scores_apart
 from torch import nn
 
 import whitecrow as wc
 from runs import batch
+from small_fits import RULE, SHORT, X, degenerate, has_effect, reloaded, scores_apart
 from whitecrow.data.synthetic import planted
 from whitecrow.detectors.mem_ae import Memory, Recall, address, entropy, shrink
 from whitecrow.errors import ParameterError

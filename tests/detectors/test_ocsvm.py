@@ -9,7 +9,7 @@ from sklearn.svm import OneClassSVM
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from whitecrow.detectors.ocsvm import OCSVM
-from whitecrow.errors import ParameterError
+from whitecrow.errors import LabelError, ParameterError
 from whitecrow.saving import load
 
 
@@ -21,7 +21,7 @@ def problem():
     return X, np.arange(420) >= 400
 
 
-@parametrize_with_checks([OCSVM(), OCSVM(gamma="median")])
+@parametrize_with_checks([OCSVM(), OCSVM(gamma="median"), OCSVM(kernel="linear")])
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
@@ -96,6 +96,93 @@ class TestGamma:
     def test_equal_rows(self, gamma):
         detector = OCSVM(gamma=gamma).fit(np.ones((10, 2)))
         assert detector.anomaly_score([[9.0, 9.0]]) > detector.anomaly_score([[1.0, 1]])
+
+
+class TestGammaByLabels:
+    """A ring with anomalies inside: only narrow kernels see them."""
+
+    @pytest.fixture
+    def ring(self):
+        rng = np.random.default_rng(0)
+        angle = rng.uniform(0, 2 * np.pi, 400)
+        X = np.column_stack([np.cos(angle), np.sin(angle)])
+        X[380:] *= 0.5
+        X += rng.normal(0, 0.03, X.shape)
+        return X, np.arange(400) >= 380
+
+    def test_the_best_gamma_of_the_grid_is_chosen(self, ring):
+        X, anomaly = ring
+        y = np.where(np.arange(400) % 2 == 0, anomaly, np.nan)
+        chosen = OCSVM(nu=0.1, gamma="labels", random_state=0).fit(X, y)
+        assert chosen.gamma_ in {1.0, 2.0, 4.0}
+        assert "10 labelled anomalies and 95 labelled normal" in chosen.gamma_source_
+        wide = OCSVM(nu=0.1, gamma=2.0**-7).fit(X)
+        aurocs = [
+            roc_auc_score(anomaly, one.anomaly_score(X)) for one in (chosen, wide)
+        ]
+        assert aurocs[0] > 0.9
+        assert aurocs[1] < 0.5
+
+    def test_labelled_anomalies_do_not_train(self, ring):
+        X, anomaly = ring
+        X = np.r_[X, [[50.0, 50.0]]]
+        y = np.r_[np.where(anomaly, 1, 0), 1].astype(float)
+        told = OCSVM(gamma="labels", random_state=0).fit(X, y)
+        alone = OCSVM(gamma=told.gamma_).fit(X[y == 0])
+        assert_array_equal(told.anomaly_score(X), alone.anomaly_score(X))
+        assert_array_equal(told.scaler_.center, alone.scaler_.center)
+
+    def test_without_labelled_normal_rows_a_tenth_is_held_out(self, ring):
+        X, anomaly = ring
+        y = np.where(anomaly, 1, np.nan)
+        chosen = OCSVM(gamma="labels", random_state=0).fit(X, y)
+        assert "20 labelled anomalies and 38 unlabelled rows" in chosen.gamma_source_
+
+    def test_other_labels_choose_another_gamma(self, ring):
+        """The control: far rows are seen at any width, and the first one wins."""
+        X, anomaly = ring
+        X = np.where(anomaly[:, None], X + 20, X)
+        chosen = OCSVM(gamma="labels", random_state=0).fit(X, anomaly.astype(int))
+        assert chosen.gamma_ == 2.0**-7
+
+    def test_it_learns_from_labels_only_then(self, ring):
+        assert OCSVM.uses_labels is False
+        assert OCSVM().uses_labels is False
+        assert OCSVM(gamma="labels").uses_labels is True
+
+    @pytest.mark.parametrize("y", [None, [0.0] * 400, [np.nan] * 400])
+    def test_without_labelled_anomalies_it_says_what_to_do(self, ring, y):
+        with pytest.raises(LabelError, match=r'three other rows .* gamma="scale"'):
+            OCSVM(gamma="labels").fit(ring[0], y)
+
+    def test_it_is_saved(self, ring, tmp_path):
+        X, anomaly = ring
+        chosen = OCSVM(gamma="labels", random_state=0).fit(X, anomaly.astype(int))
+        chosen.save(tmp_path / "svm.crow")
+        loaded = load(tmp_path / "svm.crow")
+        assert_array_equal(loaded.anomaly_score(X), chosen.anomaly_score(X))
+        assert loaded.gamma_source_ == chosen.gamma_source_
+
+
+@pytest.mark.parametrize("name", OCSVM.presets)
+def test_presets_fit(problem, name):
+    X, anomaly = problem
+    detector = OCSVM.preset(name, random_state=0).fit(X, anomaly.astype(int))
+    assert np.isfinite(detector.anomaly_score(X)).all()
+
+
+def test_published_settings():
+    """specs/deep_unsupervised.md 7"""
+    nus = {name: one["nu"] for name, one in OCSVM.presets.items()}
+    assert nus == {
+        "deep-sad": 0.1,
+        "nrcan-2022": 0.4,
+        "nrcan-2022-kdd": 0.25,
+        "nrcan-2022-ids2017": 0.01,
+        "nrcan-2022-ids2018": 0.4,
+        "nrcan-2022-arrhythmia": 0.4,
+        "nrcan-2022-thyroid": 0.05,
+    }
 
 
 def test_far_rows_are_finite_and_ordered(problem):

@@ -41,7 +41,7 @@ _BLOCK = 2**22
 
 
 class ECOD(Detector):
-    r"""How far in the tails the values of a row are, column by column.
+    r"""Score rows by how far in the tails their values are, column by column.
 
     Unsupervised: `y` is ignored. Nothing to tune; units do not matter. Pictures become
     rows of pixels in [0, 1]. The fitted detector holds as many numbers as the training
@@ -120,7 +120,7 @@ class ECOD(Detector):
         return tables.as_pictures(self._tails(X), X.shape[1:])
 
     def _tails(self, X: NDArray[Any]) -> Array:
-        """The terms of the score, shape (n, d)."""
+        """Compute the terms of the score, shape (n, d)."""
         rows = self.scaler_.transform(tables.as_table(X))
         left, right = np.empty_like(rows), np.empty_like(rows)
         for j, known in enumerate(self.sorted_):
@@ -134,7 +134,7 @@ class ECOD(Detector):
 
 
 def tails(values: Array, known: Array) -> tuple[Array, Array]:
-    """`L` and `R` of the module's docstring for one column.
+    """Compute the left and right tail terms of one column.
 
     Parameters
     ----------

@@ -27,6 +27,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -34,6 +35,7 @@ from whitecrow import blas, labels, tables
 from whitecrow.detector import Detector
 from whitecrow.errors import DataError, TrainingError
 from whitecrow.parameters import (
+    Auto,
     Count,
     Limit,
     NonNegative,
@@ -51,8 +53,9 @@ Array = NDArray[np.float64]
 # Numbers held at once while scoring: 32 MiB.
 _BLOCK = 2**22
 
-# A component of fewer rows describes these rows, and not where others will be.
-_ROWS_EACH = 30
+# A component of fewer rows describes these rows, and not where others will be; nor does
+# one of fewer than twice the rows that a covariance matrix needs.
+_ROWS_EACH, _ROWS_PER_COLUMN = 30, 2
 
 # One of fewer rows than this share of what each has on average is left out with them,
 # and the others are fitted again; so many fits at most, and so large a share of rows.
@@ -65,14 +68,14 @@ _MOST_FULL = 60
 
 
 class GMM(Detector):
-    r"""Negative log density of a mixture of Gaussians.
+    r"""Score rows by their density under a mixture of Gaussians.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
 
     Parameters
     ----------
     n_components : int, default=8
-        Gaussians; at most one for 30 training rows.
+        Gaussians; at most one for 30 training rows, and for 2 (d + 1) with d columns.
     covariance_type : {"auto", "full", "diag"}, default="auto"
         Gaussians of any direction, or along the columns. "auto" takes "full" up to 60
         columns.
@@ -80,6 +83,10 @@ class GMM(Detector):
         Added to each variance, in units of the scaled columns: the default is a
         twentieth of the variance of a standardised column, so that no Gaussian
         shrinks onto a few equal rows.
+    shrinkage : "auto" or float, default="auto"
+        For how many rows the mean covariance counts in that of each Gaussian; "auto" is
+        d + 1, the fewest that determine a covariance. Otherwise one of few rows fits
+        these, odd ones among them, closely.
     max_iter : int, default=50
         Steps of expectation maximisation. Whether they suffice to converge matters
         little for a score, so there is no warning if they do not.
@@ -97,7 +104,7 @@ class GMM(Detector):
     weights_ : ndarray of shape (k,)
         Of the Gaussians; they sum to 1.
     means_ : ndarray of shape (k, d)
-        Their middles, in scaled units.
+        Component means, in scaled units.
     precisions_cholesky_ : ndarray of shape (k, d, d), or (k, d) for "diag"
         The factors `P` of the module's docstring; their diagonals for "diag".
     n_iter_ : int
@@ -110,7 +117,7 @@ class GMM(Detector):
     Notes
     -----
     The mixture is fitted by scikit-learn's `GaussianMixture`, and with equal settings
-    the score is the negative of its `score_samples`.
+    and `shrinkage=0` the score is the negative of its `score_samples`.
 
     A Gaussian that describes fewer than 30 rows, and less than a quarter of an equal
     share, says that these rows are far from the others. It is left out with its rows,
@@ -118,14 +125,17 @@ class GMM(Detector):
     its own, and the highest density of all.
 
     NOTE[DIFF] Bishop chooses the number of Gaussians by cross-validation and smooths
-    none of them; here few rows lower the number, few rows have no Gaussian, and
-    `reg_covar` is large, because the training rows may contain anomalies.
+    none of them; here few rows lower the number, few rows have no Gaussian,
+    covariances are drawn towards their mean as in regularised discriminant analysis
+    (Friedman 1989), and `reg_covar` is large, because the training rows may contain
+    anomalies.
 
     References
     ----------
     Dempster, Laird and Rubin, Maximum Likelihood from Incomplete Data via the EM
     Algorithm, JRSS B 1977. Bishop, Novelty Detection and Neural Network Validation,
-    IEE Proceedings: Vision, Image and Signal Processing 1994.
+    IEE Proceedings: Vision, Image and Signal Processing 1994. Friedman, Regularized
+    Discriminant Analysis, JASA 1989.
 
     Examples
     --------
@@ -144,6 +154,7 @@ class GMM(Detector):
     n_components: Count = 8
     covariance_type: Annotated[str, options("auto", "full", "diag")] = "auto"
     reg_covar: NonNegative = 0.05
+    shrinkage: NonNegative | Auto = "auto"
     max_iter: Count = 50
     scaling: Scaling = "standard"
     max_rows: Limit = 20_000
@@ -170,18 +181,24 @@ class GMM(Detector):
             method="GMM",
             cost="their number",
         )
-        mixture, kept = self._mixture(self._rows(chosen))
+        mixture, counts = self._mixture(self._rows(chosen))
+        kept = counts > 0
         self.weights_ = mixture.weights_[kept]
         if not kept.all():
             self.weights_ /= self.weights_.sum()
         self.means_ = mixture.means_[kept]
         self.precisions_cholesky_ = mixture.precisions_cholesky_[kept]
         self.n_iter_ = mixture.n_iter_
+        auto = isinstance(self.shrinkage, str)
+        strength = self.means_.shape[1] + 1 if auto else float(self.shrinkage)
+        if strength > 0 and len(self.weights_) > 1:
+            covariances = _shrunk(mixture.covariances_[kept], counts[kept], strength)
+            self.precisions_cholesky_ = _factors(covariances)
 
-    def _mixture(self, rows: Array) -> tuple[GaussianMixture, NDArray[np.bool_]]:
-        """The fitted mixture, and which of its Gaussians describe more than a few rows.
+    def _mixture(self, rows: Array) -> tuple[GaussianMixture, Array]:
+        """Fit the mixture; how many rows each of its Gaussians describes.
 
-        The rows of the others are left out, and it is fitted again.
+        Those of a few rows describe 0: their rows are left out, and it is fitted again.
         """
         least = (1 - _MOST_LEFT_OUT) * len(rows)
         with blas.one_thread():
@@ -192,15 +209,16 @@ class GMM(Detector):
                 if not own.any() or (~own).sum() < least:
                     break
                 rows = rows[~own]
-        return mixture, ~few
+        return mixture, np.where(few, 0, mixture.weights_ * len(rows))
 
     def _fitted(self, rows: Array) -> GaussianMixture:
         n, d = rows.shape
         kind = self.covariance_type
         if kind == "auto":
             kind = "full" if d <= _MOST_FULL else "diag"
+        each = max(_ROWS_EACH, _ROWS_PER_COLUMN * (d + 1))
         mixture = GaussianMixture(
-            n_components=max(1, min(self.n_components, n // _ROWS_EACH)),
+            n_components=max(1, min(self.n_components, n // each)),
             covariance_type=kind,
             reg_covar=self.reg_covar,
             max_iter=self.max_iter,
@@ -238,7 +256,7 @@ class GMM(Detector):
         return tables.as_pictures(parts, X.shape[1:])
 
     def _joint(self, k: int, rows: Array) -> Array:
-        """Negative log of weight times density of a Gaussian, for each row."""
+        """Compute the negative log of a weighted Gaussian density for each row."""
         factor = self.precisions_cholesky_[k]
         d = rows.shape[1]
         diagonal = np.diag(factor) if factor.ndim == 2 else factor
@@ -248,7 +266,7 @@ class GMM(Detector):
         return joint
 
     def _whitened(self, k: int, v: Array, *, back: bool = False) -> Array:
-        """`P' v` of each row; with `back`, `P P' v`."""
+        """Compute `P' v` of each row; with `back`, `P P' v`."""
         factor = self.precisions_cholesky_[k]
         if factor.ndim == 1:
             return v * (factor**2 if back else factor)
@@ -269,8 +287,32 @@ class GMM(Detector):
         return self.scaler_.transform(tables.as_table(X))
 
 
+def _shrunk(covariances: Array, counts: Array, strength: float) -> Array:
+    """Draw covariances towards their mean, which counts as `strength` rows.
+
+    Examples
+    --------
+    >>> variances = np.array([[1.0], [4.0]])
+    >>> _shrunk(variances, np.array([20.0, 10.0]), 10.0).ravel().round(8).tolist()
+    [1.33333333, 3.0]
+    """
+    pooled = np.tensordot(counts / counts.sum(), covariances, axes=1)
+    own = (counts / (counts + strength)).reshape(-1, *[1] * pooled.ndim)
+    shrunk: Array = own * covariances + (1 - own) * pooled
+    return shrunk
+
+
+def _factors(covariances: Array) -> Array:
+    """Factors `P` of the inverses; of variances, if these are all there is."""
+    if covariances.ndim == 2:
+        return np.asarray(1 / np.sqrt(covariances))
+    lower = np.linalg.cholesky(covariances)
+    unit = np.eye(lower.shape[1])
+    return np.stack([solve_triangular(one, unit, lower=True).T for one in lower])
+
+
 def _few(mixture: GaussianMixture, n: int) -> NDArray[np.bool_]:
-    """Which Gaussians describe so few of n rows that these may be anomalies."""
+    """Find Gaussians that describe so few of n rows that these may be anomalies."""
     k = len(mixture.weights_)
     few: NDArray[np.bool_] = n * mixture.weights_ < min(_ROWS_EACH, _FEW * n / k)
     return few

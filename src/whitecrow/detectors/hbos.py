@@ -32,7 +32,7 @@ _BLOCK = 2**22
 
 
 class HBOS(Detector):
-    r"""How rare the values of a row are, column by column.
+    r"""Score rows by how rare their values are, column by column.
 
     Unsupervised: `y` is ignored. Units do not matter. Pictures become rows of pixels in
     [0, 1].
@@ -44,7 +44,7 @@ class HBOS(Detector):
     mode : {"static", "dynamic"}, default="static"
         Bins of equal width, or of equal numbers of rows.
     alpha : float, default=0.01
-        What an empty bin counts, as a share of the highest one.
+        Height given to empty bins, relative to the tallest bin.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of training rows to call anomalies.
 
@@ -126,7 +126,7 @@ class HBOS(Detector):
         return tables.as_pictures(self._terms(X), X.shape[1:])
 
     def _terms(self, X: NDArray[Any]) -> Array:
-        """The terms of the score, shape (n, d)."""
+        """Compute the terms of the score, shape (n, d)."""
         terms = self.scaler_.transform(tables.as_table(X))
         for j, count in enumerate(self.bins_):
             edges, heights = self.edges_[j, : count + 1], self.heights_[j, :count]
@@ -167,7 +167,7 @@ def histogram(column: Array, n_bins: int, mode: str) -> tuple[Array, Array]:
 
 
 def rarity(values: Array, edges: Array, heights: Array, alpha: float) -> Array:
-    """What one column adds to the score.
+    """Compute what one column adds to the score.
 
     Examples
     --------

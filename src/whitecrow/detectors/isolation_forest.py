@@ -28,12 +28,16 @@ __all__ = ["IsolationForest"]
 # scikit-learn's trees compute in float32.
 _LARGEST = float(np.finfo(np.float32).max)
 
+# A column so many spreads away from 0 loses digits there. Up to this many rows tell.
+_FAR, _SAMPLE = 1000.0, 10_000
+
 
 class IsolationForest(Detector):
-    r"""How few random cuts isolate a row.
+    r"""Score rows by how few random cuts isolate them.
 
-    The forest is scikit-learn's, and so is the score, to the last bit. It is
-    unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
+    The forest is scikit-learn's, and so is the score, to the last bit, where float32
+    holds the columns. It is unsupervised: `y` is ignored. Pictures become rows of
+    pixels in [0, 1].
 
     Parameters
     ----------
@@ -46,8 +50,7 @@ class IsolationForest(Detector):
     bootstrap : bool, default=False
         Draw the rows of a tree with replacement.
     scaling : {"none", "standard", "minmax", "robust"}, default="none"
-        The cuts do not depend on units, but trees compute in float32: scale columns
-        whose spread is far smaller than their values, such as times in seconds.
+        The cuts depend neither on units nor on where 0 is.
     contamination : "auto" or float in (0, 0.5], default="auto"
         Share of training rows to call anomalies.
     n_jobs : int or None, default=None
@@ -60,9 +63,17 @@ class IsolationForest(Detector):
     forest_ : sklearn.ensemble.IsolationForest
         The fitted forest.
     scaler_ : Scaler
-        Of the columns.
+        Of the columns. One that is more than 1000 times its spread away from 0, such as
+        times in seconds, is shifted to its middle: trees compute in float32, where all
+        its values would be equal.
     offset_, threshold_source_, input_shape_, typical_
         As in `whitecrow.detector.Detector`.
+
+    Notes
+    -----
+    NOTE[DIFF] scikit-learn casts columns far from 0 to float32 as they are, and scores
+    all rows alike where that leaves one value. Columns nearer to 0 are not shifted, and
+    their scores are those of scikit-learn.
 
     References
     ----------
@@ -100,7 +111,7 @@ class IsolationForest(Detector):
                 f"max_features={self.max_features} is more than the {n_columns} "
                 "columns of X; use at most that, or a share such as 1.0"
             )
-        self.scaler_ = tables.fit_scaler(X, self.scaling)
+        self.scaler_ = _near_zero(tables.fit_scaler(X, self.scaling), X)
         forest = ensemble.IsolationForest(
             n_estimators=self.n_estimators,
             max_samples=_plain(self.max_samples),
@@ -121,7 +132,20 @@ class IsolationForest(Detector):
         return np.clip(rows, -_LARGEST, _LARGEST, out=rows).astype(np.float32)
 
 
+def _near_zero(scaler: Scaler, X: NDArray[Any]) -> Scaler:
+    """Shift columns that are far from 0 to their middle in a copy of the scaler."""
+    every = -(-len(X) // _SAMPLE)
+    rows = scaler.transform(tables.as_table(X[::every]))
+    lower, middle, upper = np.quantile(rows, [0.25, 0.5, 0.75], axis=0, method="lower")
+    spread = np.where(upper > lower, upper - lower, rows.std(axis=0))
+    far = (np.abs(middle) > _FAR * spread) & (np.ptp(rows, axis=0) > 0)
+    return Scaler(
+        np.where(far, scaler.center + scaler.scale * middle, scaler.center),
+        scaler.scale,
+    )
+
+
 def _plain(number: Any) -> Any:
-    """A share of numpy's types as a float: scikit-learn knows only Python's."""
+    """Convert a share of numpy's types to a float: scikit-learn knows only Python's."""
     whole = isinstance(number, Integral | str)
     return number if whole else float(number)

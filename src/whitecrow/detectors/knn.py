@@ -42,7 +42,7 @@ _BLOCK = 2**22
 
 
 class KNN(Detector):
-    r"""How far the nearest training rows are.
+    r"""Score rows by the distance to their nearest training rows.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1]. A row that
     equals a training row is compared with the other ones only (leave one out), so that
@@ -79,6 +79,12 @@ class KNN(Detector):
         Of the columns.
     offset_, threshold_source_, input_shape_, typical_
         As in `whitecrow.detector.Detector`.
+
+    Notes
+    -----
+    NOTE[DIFF] Angiulli and Pizzuti take the sum of the distances; the mean ranks alike
+    and does not grow with `n_neighbors`. Both papers score the rows of one table; new
+    rows are compared with those of training.
 
     References
     ----------
@@ -117,7 +123,7 @@ class KNN(Detector):
             X, self.max_rows, random_state=self.random_state, method="KNN"
         )
         self.n_neighbors_ = _usable(self.n_neighbors, len(chosen))
-        self.scaler_ = _centred(tables.fit_scaler(X, self.scaling), chosen)
+        self.scaler_ = tables.centred(tables.fit_scaler(X, self.scaling), chosen)
         self.train_ = self._rows(chosen)
         self._tree = self._build_tree()
 
@@ -173,7 +179,7 @@ class KNN(Detector):
 
 
 def _weights(aggregate: str, k: int) -> Array:
-    """What each of `k` ascending distances counts in the score."""
+    """Weigh each of `k` ascending distances as it counts in the score."""
     weights = np.zeros(k)
     chosen = {
         "mean": slice(None),
@@ -182,12 +188,6 @@ def _weights(aggregate: str, k: int) -> Array:
     }[aggregate]
     weights[chosen] = 1 / len(weights[chosen])
     return weights
-
-
-def _centred(scaler: Scaler, X: NDArray[Any]) -> Scaler:
-    """The scaler with rows around 0, where distances lose no digits."""
-    middle = scaler.transform(tables.as_table(X)).mean(axis=0)
-    return Scaler(scaler.center + scaler.scale * middle, scaler.scale)
 
 
 def _usable(n_neighbors: int, n: int) -> int:

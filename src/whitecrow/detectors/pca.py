@@ -50,7 +50,7 @@ _LEAST_VARIANCE = 1e-6
 
 
 class PCA(Detector):
-    r"""Distance to the main directions of the data, or to their middle.
+    r"""Score rows by the distance to the main directions, or to the mean.
 
     Unsupervised: `y` is ignored. Pictures become rows of pixels in [0, 1].
 
@@ -152,7 +152,7 @@ class PCA(Detector):
         return tables.as_pictures(np.square(self._residuals(X)), X.shape[1:])
 
     def _residuals(self, X: NDArray[Any]) -> Array:
-        """The vector `r` of the module's docstring for each row."""
+        """Compute the vector `r` of the module's docstring for each row."""
         rows = self._rows(X) - self.mean_
         kept, lost = self._gains()
         along = rows @ self.components_.T
@@ -161,7 +161,7 @@ class PCA(Detector):
         return rows
 
     def _gains(self) -> tuple[Array | float, float]:
-        """What a unit along each direction, and along the other ones, counts."""
+        """Return the weight of each kept direction, and of the remaining ones."""
         if self.measure == "reconstruction":
             return 0.0, 1.0
         n_others = len(self.mean_) - len(self.variances_)
@@ -203,7 +203,7 @@ def principal(rows: Array) -> tuple[Array, Array]:
 
 
 def _number(wanted: int | float | None, variances: Array, most: int) -> int:
-    """How many directions to keep, `most` at the most."""
+    """Decide how many directions to keep, `most` at the most."""
     most = min(most, len(variances))
     if wanted is None:
         return most

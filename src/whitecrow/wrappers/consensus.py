@@ -197,7 +197,7 @@ class Consensus(Detector):
     def _fitted(
         self, given: Sequence[Detector], X: Rows, steps: Callable[[], None]
     ) -> tuple[list[Detector], Scores]:
-        """Copies, fitted on the rows to keep, and their scores of all rows."""
+        """Fit copies on the rows to keep; return them and their scores of all rows."""
         fitted = [self._copy(one) for one in given]
         scores = []
         for one in fitted:
@@ -214,7 +214,7 @@ class Consensus(Detector):
         return fresh
 
     def _given(self) -> tuple[Sequence[Detector], Detector]:
-        """The methods and the scout, or those by default."""
+        """Return the methods and the scout, or those by default."""
         members = _default_members() if self.detectors is None else self.detectors
         scout = _default_scout() if self.scout is None else self.scout
         if not len(members):
@@ -234,17 +234,17 @@ class Consensus(Detector):
         return self._combined(self._scores(X))
 
     def _combined(self, scores: Scores) -> Scores:
-        """What the scores of each method come to."""
+        """Combine the scores of the methods."""
         total = _total(scores, self.references_)
         return np.asarray(np.expm1(total / len(self.references_)))
 
     def _scores(self, X: Rows) -> Scores:
-        """Scores of each method, shape (number of methods, n)."""
+        """Compute the scores of each method, shape (number of methods, n)."""
         return np.stack([member._anomaly_score(X) for member in self.detectors_])
 
     @property
     def explanation(self) -> str:  # type: ignore[override]
-        """How the methods are explained, by the least exact way."""
+        """Name how the methods are explained, by the least exact way."""
         given = self.detectors or _default_members()
         return explain.least_exact(getattr(self, "detectors_", given))
 
@@ -259,7 +259,7 @@ class Consensus(Detector):
 
 
 def evidence(scores: Scores, reference: Scores) -> Scores:
-    """What scores of one method say, in units that all methods share.
+    """Convert scores of one method to units that all methods share.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def evidence(scores: Scores, reference: Scores) -> Scores:
 
 
 def _excess(reference: Scores, cut: float, equal: float) -> float:
-    """Mean excess over the cut; where nothing exceeds it, a length of that order."""
+    """Average the excess over the cut; if there is none, give a length of its order."""
     beyond = reference[reference > cut] - cut
     for length in (beyond.sum() / max(1, len(beyond)), np.abs(reference - cut).mean()):
         if length > equal:
@@ -308,14 +308,14 @@ def _total(scores: Scores, references: Scores) -> Scores:
 
 
 def _least(total: Scores, drop: float) -> NDArray[np.bool_]:
-    """The rows with the least evidence: all but a share, and never too few."""
+    """Select the rows with the least evidence: all but a share, and never too few."""
     fewest = np.sort(total)[:_FEWEST][-1]
     kept: NDArray[np.bool_] = total <= max(np.quantile(total, 1 - drop), fewest)
     return kept
 
 
 def _shares(parts: Scores) -> Scores:
-    """Contributions of columns or pixels, scaled so that their sizes sum to 1."""
+    """Scale contributions of columns or pixels so that their sizes sum to 1."""
     size = np.abs(parts).reshape(len(parts), -1).sum(axis=1)
     shares: Scores = (parts.T / np.where(size > 0, size, 1.0)).T
     return shares
@@ -343,7 +343,7 @@ def _build(name: str, **parameters: Any) -> Detector:
 
 @contextmanager
 def _notes_once(detectors: Sequence[Detector]) -> Iterator[None]:
-    """Of the notes that methods log at each of several fits, the first of each kind."""
+    """Log only the first note of each kind that methods log at several fits."""
     seen: set[tuple[str, Any]] = set()
 
     def first(record: logging.LogRecord) -> bool:

@@ -84,7 +84,7 @@ class _Steps:
         self._draws = torch.Generator().manual_seed(self.seeds[0] ^ 0x50E1)
 
     def _sample(self) -> Tensor:
-        """All labelled rows, or a batch of them if they are more."""
+        """Return all labelled rows, or a batch of them if they are more."""
         count = self.known.shape[-1]
         if count <= self.size:
             return self.known
@@ -104,7 +104,7 @@ class Joint(_Steps):
         self._rest = train.Batches(whole, self.size, self.seeds, in_company=company)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """One epoch."""
+        """Yield the batches of an epoch."""
         for batch in self._rest:
             if self.free.shape[-1]:
                 yield torch.cat([self._sample(), batch], dim=-1)
@@ -121,7 +121,7 @@ class Alternating(Joint):
     in_company: ClassVar[bool] = False
 
     def __iter__(self) -> Iterator[Tensor]:
-        """One epoch."""
+        """Yield the batches of an epoch."""
         if self.free.shape[-1] == 1:
             yield torch.cat([self.known, self.free], dim=-1)
             return
@@ -135,7 +135,7 @@ class LabelledOnly(_Steps):
     """The labelled rows, as often as an epoch has batches."""
 
     def __iter__(self) -> Iterator[Tensor]:
-        """One epoch."""
+        """Yield the batches of an epoch."""
         for _ in range(-(-self.n // self.size)):
             yield self._sample()
 
@@ -389,7 +389,7 @@ class SOEL(UnderRule):
 
 
 def _default(X: Rows) -> list[DeepDetector]:
-    """Two methods with logistic losses that see different anomalies.
+    """Build two methods with logistic losses that see different anomalies.
 
     NeuTraL AD has the published sizes up to 64 columns, and five batches an epoch, but
     scaled rows and biases. On raw columns, as published, units decide; on centred ones
@@ -415,7 +415,7 @@ def _build(name: str, **parameters: Any) -> DeepDetector:
 
 
 def _soft(codes: labels.Codes, certainty: NDArray[Any]) -> NDArray[np.float32]:
-    """Labels and how sure they are as probabilities of an anomaly."""
+    """Convert labels and how sure they are to probabilities of an anomaly."""
     known = codes != labels.UNLABELLED
     if certainty.shape != codes.shape:
         raise LabelError(

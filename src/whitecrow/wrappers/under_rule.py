@@ -157,7 +157,7 @@ def by_default(X: Rows) -> list[DeepDetector]:
 
 
 def some_rows(n: int) -> NDArray[np.intp]:
-    """Row indices of a fixed sample, of all rows if they are few."""
+    """Return row indices of a fixed sample, of all rows if they are few."""
     if n <= _MEASURED:
         return np.arange(n)
     return np.random.default_rng(0).choice(n, _MEASURED, replace=False)

@@ -30,7 +30,7 @@ _LIMIT = 1e100
 def wrap(
     estimator: Any, *, use_labels: bool = False, contamination: float | str = "auto"
 ) -> Detector:
-    """An estimator of another library as a whitecrow detector.
+    """Turn an estimator of another library into a whitecrow detector.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Wrapped(Detector):
 
     @property
     def uses_labels(self) -> bool:  # type: ignore[override]
-        """Whether `fit` does anything with `y`."""
+        """Tell whether `fit` does anything with `y`."""
         return self.use_labels
 
     def _fit(
@@ -135,7 +135,7 @@ class Wrapped(Detector):
 
 
 def _orientation(estimator: Any) -> tuple[str, float]:
-    """The method that scores new rows, and the sign that makes anomalies high."""
+    """Find the method that scores new rows, and the sign that makes anomalies high."""
     last = _last_step(estimator)
     if isinstance(last, type):
         raise ParameterError(
@@ -167,7 +167,7 @@ def _last_step(estimator: Any) -> Any:
 
 
 def _is_pyod(estimator: Any) -> bool:
-    """Whether higher scores mean anomalies, as in PyOD and what is modelled on it."""
+    """Tell whether higher scores mean anomalies, as in PyOD and its kin."""
     homes = {cls.__module__.partition(".")[0] for cls in type(estimator).__mro__}
     names = {cls.__name__ for cls in type(estimator).__mro__}
     return (

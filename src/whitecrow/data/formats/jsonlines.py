@@ -293,8 +293,15 @@ def _column(cells: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_string(kind):
         cells = [_as_text(cell) for cell in cells]
     elif pa.types.is_floating(kind):
-        cells = [None if cell is None else float(cell) for cell in cells]
+        cells = [_as_float(cell) for cell in cells]
+    elif pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
+        cells = [None if cell is None else list(map(_as_float, cell)) for cell in cells]
     return pa.array(cells, kind)
+
+
+def _as_float(cell: float | None) -> float | None:
+    # Arrow refuses whole numbers that lose a digit.
+    return None if cell is None else float(cell)
 
 
 def _as_text(cell: Any) -> str | None:

@@ -7,6 +7,7 @@ blocks are parsed; those under a line `<!-- run -->` run too, in order, in one f
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -21,6 +22,7 @@ import pytest
 
 import whitecrow as wc
 from whitecrow.cli import app, main
+from whitecrow.deep import DeepDetector
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src"
@@ -97,7 +99,8 @@ def test_python_blocks_run(
     for block in blocks(page, "python"):
         above = text.count("\n", 0, block.start("body"))
         code = "\n" * above + textwrap.dedent(block["body"])  # keeps line numbers
-        exec(compile(code, str(page), "exec"), namespace)
+        # Without the `from __future__` of this file, as a reader runs it.
+        exec(compile(code, str(page), "exec", dont_inherit=True), namespace)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,43 @@ def test_docstring_examples_run(module: str, tmp_path: Path, monkeypatch: Any) -
     result = doctest.testmod(importlib.import_module(module), optionflags=options)
     assert result.attempted, "examples that doctest does not find"
     assert not result.failed
+
+
+# ------------------------------------------------------------- a method of your own
+
+
+OWN = ROOT / "docs" / "own_method.md"
+
+
+def test_own_methods_stay_short() -> None:
+    """A method on the page is one block, with its network: under 120 lines."""
+    found = {}
+    for block in blocks(OWN, "python"):
+        for node in ast.parse(block["body"]).body:
+            bases = [
+                b.id for b in getattr(node, "bases", []) if isinstance(b, ast.Name)
+            ]
+            if isinstance(node, ast.ClassDef) and {*bases} & {
+                "DeepDetector",
+                "Detector",
+            }:
+                found[node.name] = block["body"].count("\n")
+    assert found.keys() == {"RND", "DCN", "ModifiedZ"}
+    assert max(found.values()) < 120
+
+
+def test_the_own_method_page_explains_every_hook_and_fact() -> None:
+    page = OWN.read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `(\w+)(?:\(.*?\))?` \|", page, re.MULTILINE))
+    source = inspect.getsource(DeepDetector)
+    said = source[source.index("--- what a method says") :]
+    said = said[: said.index("--- what users call")]
+    hooks = set(re.findall(r"def (\w+)\(", said))
+    assert len(hooks) == 7
+    assert hooks <= rows
+    facts = rows - hooks
+    assert {"has_l_a", "uses_labels", "input_kinds", "explanation"} < facts
+    assert all(hasattr(DeepDetector, fact) for fact in facts)
 
 
 # -------------------------------------------------------------------- commands

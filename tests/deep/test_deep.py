@@ -100,6 +100,77 @@ def test_every_deep_method_is_tried_here():
     assert deep == {type(detector).__name__ for detector, _, _ in CASES.values()}
 
 
+# ------------------------------------------------------------------ frozen parameters
+
+
+class Frozen(nn.Module):
+    """The error of one network in imitating another, which does not learn."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.fixed, self.learner = make().requires_grad_(False), make()
+
+    def forward(self, x):
+        return (self.learner(x) - self.fixed(x)).square().sum(-1)
+
+
+class StackedFrozen(Frozen):
+    has_member_axis = True
+
+
+class Imitating(DeepDetector):
+    has_l_a, input_kinds = True, ("table",)
+    blocks: bool = True
+
+    def _build(self, shape):
+        if self.blocks:
+            return StackedFrozen(lambda: mlp((shape[0], 8, 3)))
+        return Frozen(lambda: own_network(shape))
+
+    def _losses(self, net, batch):
+        error = net(batch.x)
+        return Losses(error, 1 / (error + 0.01))
+
+    def _score(self, net, x):
+        return net(x)
+
+
+def test_frozen_parameters_of_a_stack_stay_frozen():
+    """Those of a network from outside were trained."""
+    for blocks in (True, False):
+        settings = {**SHORT, "lr": 0.01, "blocks": blocks, "random_state": 0}
+        alone = Imitating(**settings).fit(TABLE).anomaly_score(TABLE)
+        members = Imitating(n_members=2, **settings).fit(TABLE)
+        first = members._member_scores(members._check_rows(TABLE, reset=False))[0]
+        assert_allclose(first, alone, rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("blocks", [True, False])
+def test_frozen_parameters_stay_frozen_when_a_network_trains_on(blocks, n_members):
+    """SOEL trained them after its warm-up."""
+    settings = {**SHORT, "lr": 0.01, "n_members": n_members, "random_state": 0}
+    method = Imitating(blocks=blocks, **settings)
+    fixed, trained = (
+        {name: p for name, p in model.net_.named_parameters() if "learner" not in name}
+        for model in (
+            method.fit(TABLE),
+            wc.SOEL(method).fit(TABLE, LABELS).detectors_[0],
+        )
+    )
+    assert fixed
+    for name, parameter in fixed.items():
+        assert_array_equal(parameter, trained[name])
+
+
+def test_a_network_that_is_the_same_module_again_trains_on():
+    network = own_network((6,))
+    settings = {**SHORT, "pretrain": False, "random_state": 0}
+    model = wc.DeepSAD(network=lambda _: network, **settings).fit(TABLE)
+    before = model.anomaly_score(TABLE)
+    assert (model.refit(TABLE, LABELS).anomaly_score(TABLE) != before).all()
+
+
 # ------------------------------------------------------------------------------- codes
 
 
@@ -251,6 +322,39 @@ def test_targets_are_those_of_the_row_and_of_the_member():
     for index in alone.batches(0):
         step = alone.take(index)
         assert_array_equal(step.targets - step.x, np.full((len(index), 1), 10.0))
+
+
+def test_outliers_have_no_targets():
+    x, y = torch.arange(6.0)[:, None], torch.full((6,), -1).char()
+    for seeds in ([0], [0, 1]):
+        data = run_of([TrainingSet(x, y, x - 9)] * len(seeds), seeds)
+        data.targets = x + 10 if len(seeds) == 1 else torch.stack([x + 10] * 2)
+        for index in data.batches(0):
+            step, n = data.take(index), index.shape[-1]
+            assert step.targets.shape == step.x.shape
+            assert step.outliers[..., n:].all()
+            own = (step.targets - step.x)[..., :n, :]
+            assert_array_equal(own, np.full_like(own, 10))
+            assert not step.targets[..., n:, :].any()
+
+
+class WithTargets(wc.HSC):
+    """Rows are to be where they are, in the first of the codes."""
+
+    def _begin(self, run):
+        assert run.rows.ndim == 1
+        run.targets = run.x[:, :1]
+
+    def _losses(self, net, batch):
+        distance = (net(batch.x)[..., :1] - batch.targets).square().sum(-1)
+        return super()._losses(net, batch)._replace(normal=distance)
+
+
+@pytest.mark.parametrize("given", [{}, {"auxiliary": OUTLIERS}])
+def test_outlier_exposure_over_a_method_with_targets(given):
+    """It ended in a NotImplementedError."""
+    model = wc.Exposure(WithTargets(**SHORT, random_state=0)).fit(TABLE, **given)
+    assert np.isfinite(model.anomaly_score(TABLE)).all()
 
 
 # ---------------------------------------------------------------------------- training
@@ -631,7 +735,7 @@ def test_nobody_waits_for_a_training_with_dropout(tmp_path, n_members):
     loaded = []
 
     def load(epoch, report):
-        assert not device._seeding.locked()
+        assert not device._seeding._is_owned()
         loaded.append(wc.load(tmp_path / "m.crow"))
 
     settings = {**SHORT, "dropout": 0.2, "random_state": 0, "n_members": n_members}
@@ -766,3 +870,32 @@ def test_unlabelled_rows_may_cost_something_of_their_own():
     blind = TwoLosses(batch_size=70, lr=1e-9, random_state=0).fit(TABLE).loss_curve_
     assert blind[1] - curve[1] == pytest.approx(500, abs=1)
     assert curve[1] > 500
+
+
+def normalised_dropout(shape):
+    drop = nn.Dropout(0.5), nn.BatchNorm1d(8, affine=False)
+    return nn.Sequential(nn.Linear(4, 8), *drop, nn.Linear(8, 2))
+
+
+def test_dropout_before_the_training_is_seeded_too():
+    """Statistics of batches, and so scores, depended on the global generator."""
+    rows = np.random.default_rng(0).normal(size=(64, 4))
+    settings = {**SHORT, "pretrain": False, "random_state": 0}
+    scores = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.random.get_rng_state()
+        model = wc.DeepSVDD(**settings, network=normalised_dropout)
+        scores.append(model.fit_score(rows))
+        assert torch.equal(torch.random.get_rng_state(), before)
+    assert_array_equal(*scores)
+
+
+def test_a_network_may_be_built_before_a_training_with_dropout():
+    """One thread takes the lock of the global generator twice."""
+    with device.seeded(0), device.seeded(1):
+        inner = torch.rand(3)
+    with device.seeded(1):
+        assert_array_equal(inner, torch.rand(3))
+    with pytest.raises(ParameterError, match="pretraining needs a decoder"):
+        wc.DeepSVDD(**SHORT, network=normalised_dropout).fit(TABLE[:, :4])

@@ -58,6 +58,9 @@ _FAR = 1e12
 
 _STEPS_OF_PATH = 32
 
+# Sets the masks of dropout in `_begin` apart from those of the stages.
+_BEFORE = 0xBE61
+
 # A refit takes so many steps at least: on small tables, fewer are not enough
 # (benchmarks/rounds.py).
 _FEWEST_STEPS = 200
@@ -315,10 +318,19 @@ class DeepDetector(Detector):
     ) -> None:
         seeds = device.seeds(self.random_state, self.n_members)
         one = one.to(device.resolve(self.device))
-        net = self.net_.requires_grad_(True)
-        run = self._run(net, [one] * len(seeds), seeds, stages, after)
+        self._thaw()
+        run = self._run(self.net_, [one] * len(seeds), seeds, stages, after)
         self.loss_curve_ = np.concatenate([self.loss_curve_, self._learn(run)])
         self._conclude(run, X)
+
+    def _thaw(self) -> None:
+        """Let the network train on, but for what `_build` has frozen."""
+        first = self._rebuild_net(self.net_.state_dict())
+        trained = [parameter.requires_grad for parameter in first.parameters()]
+        # A callable that gives the same module again gives it as the fit has left it.
+        none = not any(trained)
+        for own, learns in zip(self.net_.parameters(), trained, strict=True):
+            own.requires_grad_(learns or none)
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
@@ -380,7 +392,8 @@ class DeepDetector(Detector):
     def _learn(self, run: Run) -> NDArray[np.float64]:
         """Train through all stages, keep the network, return each epoch's loss."""
         with device.threads(_work(run.net, self.batch_size)):
-            self._begin(run)
+            with _masks(run.net, run.seeds[0] ^ _BEFORE):
+                self._begin(run)
             run.plan(Stage("training", unlabelled, self.epochs))
             run.net.train()
             with _masks(run.net, run.seeds[0]):

@@ -30,7 +30,8 @@ __all__ = [
 # Below this many multiply-adds a step, a second thread costs more than it brings.
 _SMALL_STEP = 50_000_000
 
-_seeding = threading.Lock()
+# One thread may seed again inside: a network, in a training with dropout of torch.
+_seeding = threading.RLock()
 
 
 def available() -> tuple[str, ...]:

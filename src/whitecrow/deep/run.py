@@ -60,7 +60,8 @@ class Batch(NamedTuple):
     noise : Noise
         Random numbers of this training.
     targets : Tensor of shape (..., batch, t) or None
-        What `Run.targets` holds for these rows.
+        What `Run.targets` holds for these rows; 0 for auxiliary outliers, whose loss
+        as anomalies must not depend on it.
     outliers : Tensor of bool, shape (..., batch), or None
         Which rows are auxiliary outliers: a rule says by the mask what they cost.
     """
@@ -319,9 +320,9 @@ class Run:
             targets = torch.take_along_dim(self.targets, own, dim=-2)
         if self.outliers is None:
             return Batch(x, y, self.noise, targets)
-        if targets is not None:
-            raise NotImplementedError("targets of auxiliary outliers")
         axis = index.ndim - 1
+        if targets is not None:
+            targets = torch.cat([targets, torch.zeros_like(targets)], dim=axis)
         drawn = self.outliers[self._draw(index)]
         none = torch.full_like(y, int(labels.UNLABELLED))
         own = torch.zeros_like(y, dtype=torch.bool)
@@ -329,7 +330,8 @@ class Run:
             torch.cat([x, drawn], dim=axis),
             torch.cat([y, none], dim=axis),
             self.noise,
-            outliers=torch.cat([own, ~own], dim=axis),
+            targets,
+            torch.cat([own, ~own], dim=axis),
         )
 
     # --- passes over all rows ---------------------------------------------------------

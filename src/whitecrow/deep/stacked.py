@@ -107,7 +107,8 @@ class Mapped(nn.Module):
         parameters, buffers = stack_module_state(list(nets))
         self._names = list(parameters), list(buffers)
         for name, value in parameters.items():
-            self.register_parameter(_flat(name), nn.Parameter(value.detach()))
+            own = nn.Parameter(value.detach(), value.requires_grad)
+            self.register_parameter(_flat(name), own)
         for name, value in buffers.items():
             self.register_buffer(_flat(name), value.clone())
         # In a tuple, so that it is not registered: only its structure is used.

@@ -581,6 +581,7 @@ ALTERNATIVES = {
         "trans_layers": 3,
         "trans_batch_norm": True,
         "constant": 1.0,
+        "lr_factor": ({"milestones": (1,)}, 0.5),
     },
 }
 # Where to compute says nothing about what comes out.

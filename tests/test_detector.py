@@ -439,3 +439,12 @@ def test_presets():
         Named.preset("code")
     with pytest.raises(ParameterError, match="it has: none"):
         Distance.preset("paper")
+
+
+def test_scores_are_one_number_for_each_row(X):
+    class Column(Distance):
+        def _anomaly_score(self, X):
+            return super()._anomaly_score(X)[:, None]
+
+    with pytest.raises(TrainingError, match=r"Column: scores .*\(\d+, 1\); _anomaly"):
+        Column().fit(X)

@@ -361,6 +361,11 @@ class Detector(Parameters, OutlierMixin, BaseEstimator):
         if scores is None:
             scores = self._anomaly_score(X)
         scores = np.asarray(scores, dtype=np.float64)
+        if scores.shape != (len(X),):
+            raise TrainingError(
+                f"{type(self).__name__}: scores of {len(X)} rows have the shape "
+                f"{scores.shape}; _anomaly_score is to give one number for each row"
+            )
         self._cut(scores, codes)
         return scores
 

@@ -634,6 +634,9 @@ def test_options_that_do_not_fit(run, tmp_path, kdd_file):
     refused(run, "kdd10", kdd_file, columns="group1", match="it has none")
     file = write(tmp_path / "a.csv", flows_2018().text())
     refused(run, "ids2018", file, columns="group9", match="group5A")
+
+
+def test_an_option_for_connections_does_not_fit_other_tables(run, real_data):
     refused(run, "thyroid", "odds_thyroid", anomaly="normal", match="leave it out")
 
 

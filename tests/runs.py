@@ -1,5 +1,6 @@
-"""Runs and batches for tests that call a method's own functions."""
+"""Problems, runs and batches that several test files share."""
 
+import numpy as np
 import torch
 
 from whitecrow.deep.nets.noise import Noise
@@ -29,3 +30,13 @@ def planned(detector, n=8, shape=(2,)):
     run = detector._run(torch.nn.Linear(1, 1), [one], [0], (), ())
     detector._begin(run)
     return run
+
+
+def polluted(seed, n=400, share=0.15):
+    """Rows near a plane, and some that are shifted off it, not far."""
+    rng, plane = np.random.default_rng(seed), np.random.default_rng(9)
+    X = rng.normal(size=(n, 2)) @ plane.normal(size=(2, 6))
+    X += 0.1 * rng.normal(size=X.shape)
+    y = (np.arange(n) < round(share * n)).astype(float)
+    X[y == 1] += rng.normal(size=(int(y.sum()), 6))
+    return X, y

@@ -168,6 +168,11 @@ def test_a_network_that_is_the_same_module_again_trains_on():
     settings = {**SHORT, "pretrain": False, "random_state": 0}
     model = wc.DeepSAD(network=lambda _: network, **settings).fit(TABLE)
     before = model.anomaly_score(TABLE)
+    # A second fit has the same first weights, and takes nothing from the first model.
+    again = wc.DeepSAD(network=lambda _: network, **settings).fit(TABLE)
+    assert_array_equal(again.anomaly_score(TABLE), before)
+    assert_array_equal(model.anomaly_score(TABLE), before)
+    assert all(parameter.requires_grad for parameter in network.parameters())
     assert (model.refit(TABLE, LABELS).anomaly_score(TABLE) != before).all()
 
 

@@ -6,22 +6,13 @@ from numpy.testing import assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 import whitecrow as wc
+from runs import polluted
 from whitecrow import HSC, KDE, LOE, AutoEncoder, DeepSAD, DeepSVDD, NeuTraLAD
 from whitecrow.deep import DeepDetector, train
 from whitecrow.errors import DataError, LabelError, ParameterError
 from whitecrow.wrappers.under_rule import by_default
 
 SHORT = {"epochs": 5, "device": "cpu"}
-
-
-def polluted(seed, n=400, share=0.15):
-    """Rows near a plane, and some that are shifted off it, not far."""
-    rng, plane = np.random.default_rng(seed), np.random.default_rng(9)
-    X = rng.normal(size=(n, 2)) @ plane.normal(size=(2, 6))
-    X += 0.1 * rng.normal(size=X.shape)
-    y = (np.arange(n) < round(share * n)).astype(float)
-    X[y == 1] += rng.normal(size=(int(y.sum()), 6))
-    return X, y
 
 
 X, Y = polluted(0)

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
 
 import whitecrow as wc
-from runs import run_of
+from runs import polluted, run_of
 from whitecrow import (
     HSC,
     KDE,
@@ -26,16 +26,6 @@ from whitecrow.wrappers import under_rule
 from whitecrow.wrappers.soel import METHODS, Alternating, Joint, LabelledOnly
 
 SHORT = {"epochs": 5, "device": "cpu"}
-
-
-def polluted(seed, n=400, share=0.15):
-    """Rows near a plane, and some that are shifted off it, not far."""
-    rng, plane = np.random.default_rng(seed), np.random.default_rng(9)
-    X = rng.normal(size=(n, 2)) @ plane.normal(size=(2, 6))
-    X += 0.1 * rng.normal(size=X.shape)
-    y = (np.arange(n) < round(share * n)).astype(float)
-    X[y == 1] += rng.normal(size=(int(y.sum()), 6))
-    return X, y
 
 
 X, Y = polluted(0)

@@ -7,6 +7,7 @@ pixel, is its exact share of the score. What a row costs in training is the meth
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -72,7 +73,7 @@ def halves(
     torch.Size([5, 6])
     """
     if callable(network):
-        encoder, decoder = network(shape)
+        encoder, decoder = copy.deepcopy(network(shape))  # theirs stay as they are
         return encoder, decoder
     if len(shape) == 3:
         name = "lenet" if network == "auto" else network

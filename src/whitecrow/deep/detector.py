@@ -326,11 +326,8 @@ class DeepDetector(Detector):
     def _thaw(self) -> None:
         """Let the network train on, but for what `_build` has frozen."""
         first = self._rebuild_net(self.net_.state_dict())
-        trained = [parameter.requires_grad for parameter in first.parameters()]
-        # A callable that gives the same module again gives it as the fit has left it.
-        none = not any(trained)
-        for own, learns in zip(self.net_.parameters(), trained, strict=True):
-            own.requires_grad_(learns or none)
+        for own, new in zip(self.net_.parameters(), first.parameters(), strict=True):
+            own.requires_grad_(new.requires_grad)
 
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None

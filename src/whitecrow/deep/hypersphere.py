@@ -8,6 +8,7 @@ the origin, takes the encoder alone.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -69,7 +70,7 @@ def encoder_for(
 ) -> nn.Module:
     """Build the encoder alone, for methods whose centre is the origin."""
     if callable(network):
-        encoder = network(shape)
+        encoder = copy.deepcopy(network(shape))  # theirs stays as it is
         if not isinstance(encoder, nn.Module):
             raise ParameterError(
                 "network must give a torch.nn.Module for the shape of a row, "

@@ -39,21 +39,15 @@ from whitecrow.deep import DeepDetector, Widths, train
 from whitecrow.deep import device as devices
 from whitecrow.deep.nets.mlp import BatchNorm, Linear
 from whitecrow.deep.nets.noise import Noise
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Run, Stage
 from whitecrow.errors import ParameterError
 from whitecrow.parameters import Count, Share, at_least, options
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 
-# specs/deep_unsupervised.md 7
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-6,
-}
-_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
+_NRCAN = {**NRCAN, "weight_decay": 1e-6}
+_NRCAN_ODDS = {**NRCAN_ODDS, "weight_decay": 1e-6, "batch_size": 32}
 
 SCORES = ("features_l1", "features_l2", "l1", "l2", "ch")
 
@@ -403,8 +397,8 @@ class ALAD(DeepDetector):
         },
         "nrcan-2022": {**_NRCAN, "latent_dim": 64},
         "nrcan-2022-ids": {**_NRCAN, "latent_dim": 32},
-        "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "latent_dim": 64, "batch_size": 32},
-        "nrcan-2022-thyroid": {**_NRCAN_ODDS, "latent_dim": 32, "batch_size": 32},
+        "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "latent_dim": 64},
+        "nrcan-2022-thyroid": {**_NRCAN_ODDS, "latent_dim": 32},
     }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:

@@ -22,20 +22,11 @@ from torch import Tensor, nn
 from whitecrow.deep import Activation, Network, Ruled
 from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector, halves
 from whitecrow.deep.nets.mlp import encoder_widths
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import Count, NonNegative, Share
 
 __all__ = ["AutoEncoder"]
-
-# specs/deep_unsupervised.md 7
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-4,
-}
-_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
 
 
 class AutoEncoder(ReconstructionDetector):
@@ -115,10 +106,10 @@ class AutoEncoder(ReconstructionDetector):
             "epochs": 200,
         },
         "reference": {"hidden": "rule", "lr": 1e-4, "epochs": 200, "scaling": "minmax"},
-        "nrcan-2022": {**_NRCAN, "hidden": (60, 30, 10, 1)},
-        "nrcan-2022-ids": {**_NRCAN, "hidden": (32, 2)},
-        "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "hidden": (10, 2), "batch_size": 128},
-        "nrcan-2022-thyroid": {**_NRCAN_ODDS, "hidden": (12, 4, 1)},
+        "nrcan-2022": {**NRCAN, "hidden": (60, 30, 10, 1)},
+        "nrcan-2022-ids": {**NRCAN, "hidden": (32, 2)},
+        "nrcan-2022-arrhythmia": {**NRCAN_ODDS, "hidden": (10, 2), "batch_size": 128},
+        "nrcan-2022-thyroid": {**NRCAN_ODDS, "hidden": (12, 4, 1)},
     }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:

@@ -26,21 +26,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import Natural, between, options
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
-
-# specs/deep_unsupervised.md 7
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-4,
-}
-_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
 
 # Keeps l_a and its gradient of the size of l_n's: with Deep SAD's 1e-6, rows near the
 # centre that latent outlier exposure suspects would outweigh all the others together.
@@ -154,15 +145,15 @@ class DeepSVDD(DeepDetector):
     weight_decay = 1e-6
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "nrcan-2022": {**_NRCAN, "hidden": (128, 256, 512), "pretrain": False},
+        "nrcan-2022": {**NRCAN, "hidden": (128, 256, 512), "pretrain": False},
         "nrcan-2022-arrhythmia": {
-            **_NRCAN_ODDS,
+            **NRCAN_ODDS,
             "hidden": (256, 512),
             "pretrain": False,
             "batch_size": 128,
         },
         "nrcan-2022-thyroid": {
-            **_NRCAN_ODDS,
+            **NRCAN_ODDS,
             "hidden": (32, 64, 128),
             "pretrain": False,
         },

@@ -43,6 +43,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from whitecrow.deep import DeepDetector
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses
 from whitecrow.detector import Rows, Scores
 from whitecrow.parameters import Count, NonNegative, options
@@ -50,14 +51,6 @@ from whitecrow.parameters import Count, NonNegative, options
 __all__ = ["DSEBM", "BothScores", "Energy"]
 
 SCORES = ("reconstruction", "energy")
-
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-4,
-}
 
 
 class BothScores(NamedTuple):
@@ -175,11 +168,10 @@ class DSEBM(DeepDetector):
 
     # specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "nrcan-2022": _NRCAN,
-        "nrcan-2022-arrhythmia": {**_NRCAN, "scaling": "standard", "batch_size": 128},
+        "nrcan-2022": NRCAN,
+        "nrcan-2022-arrhythmia": {**NRCAN_ODDS, "batch_size": 128},
         "nrcan-2022-thyroid": {
-            **_NRCAN,
-            "scaling": "standard",
+            **NRCAN_ODDS,
             "fc_1_out": 64,
             "fc_2_out": 128,
         },

@@ -38,21 +38,12 @@ from whitecrow.deep import Activation, Ruled
 from whitecrow.deep.autoencoding import ReconstructionDetector
 from whitecrow.deep.nets import lenet
 from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses, Run
 from whitecrow.errors import ParameterError
 from whitecrow.parameters import Auto, Count, NonNegative, Share, options
 
 __all__ = ["MemAE", "Memory", "address", "entropy", "shrink"]
-
-# specs/deep_unsupervised.md 7
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-4,
-}
-_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
 
 EPSILON = 1e-12
 
@@ -234,10 +225,10 @@ class MemAE(ReconstructionDetector):
             "epochs": 200,
             "lr": 1e-4,
         },
-        "nrcan-2022": {**_NRCAN, "mem_dim": 150},
-        "nrcan-2022-ids2018": {**_NRCAN, "mem_dim": 150, "hidden": (40, 20, 10)},
-        "nrcan-2022-arrhythmia": {**_NRCAN_ODDS, "mem_dim": 50, "batch_size": 128},
-        "nrcan-2022-thyroid": {**_NRCAN_ODDS, "mem_dim": 50},
+        "nrcan-2022": {**NRCAN, "mem_dim": 150},
+        "nrcan-2022-ids2018": {**NRCAN, "mem_dim": 150, "hidden": (40, 20, 10)},
+        "nrcan-2022-arrhythmia": {**NRCAN_ODDS, "mem_dim": 50, "batch_size": 128},
+        "nrcan-2022-thyroid": {**NRCAN_ODDS, "mem_dim": 50},
     }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:

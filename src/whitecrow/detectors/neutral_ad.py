@@ -34,6 +34,7 @@ from torch.nn.functional import softplus
 
 from whitecrow.deep import Activation, DeepDetector, Widths
 from whitecrow.deep.nets.mlp import BatchNorm, mlp
+from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.parameters import (
     Count,
@@ -45,16 +46,6 @@ from whitecrow.parameters import (
 )
 
 __all__ = ["NeuTraLAD", "Transformations", "contrastive_logits"]
-
-# specs/deep_unsupervised.md 7
-_NRCAN = {
-    "scaling": "minmax",
-    "epochs": 200,
-    "batch_size": 1024,
-    "lr": 1e-4,
-    "weight_decay": 1e-4,
-}
-_NRCAN_ODDS = {**_NRCAN, "scaling": "standard"}
 
 TYPES = ("mul", "residual", "forward")
 
@@ -273,7 +264,7 @@ class NeuTraLAD(DeepDetector):
             "epochs": 30,
         },
         "nrcan-2022": {
-            **_NRCAN,
+            **NRCAN,
             "hidden": (64, 64, 64, 64, 32),
             "trans_hidden": 100,
             "trans_type": "mul",
@@ -282,19 +273,19 @@ class NeuTraLAD(DeepDetector):
             "epochs": 10,
         },
         "nrcan-2022-ids": {
-            **_NRCAN,
+            **NRCAN,
             "hidden": (32, 32, 32, 32, 16),
             "trans_hidden": 200,
             "trans_type": "mul",
         },
         "nrcan-2022-arrhythmia": {
-            **_NRCAN_ODDS,
+            **NRCAN_ODDS,
             "hidden": (64, 64, 64, 64, 64, 32),
             "trans_hidden": 200,
             "batch_size": 128,
         },
         "nrcan-2022-thyroid": {
-            **_NRCAN_ODDS,
+            **NRCAN_ODDS,
             "hidden": (24,) * 5,
             "trans_hidden": 24,
             "batch_norm": True,

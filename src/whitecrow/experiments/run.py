@@ -420,7 +420,15 @@ def _training(
         return made.X_train, None
     if detector.uses_labels or task.use_labels:
         return made.X_train, made.y_train
-    return made.X_train[made.y_train != labels.ANOMALY], None
+    odd = _left_out(task, detector, made)
+    return (made.X_train[~odd] if odd.any() else made.X_train), None
+
+
+def _left_out(task: Task, detector: Any, made: Problem) -> NDArray[np.bool_]:
+    """Mark the known anomalies that a method does not train on."""
+    uses = task.use_labels is not None or detector.uses_labels
+    odd: NDArray[np.bool_] = made.y_train == labels.ANOMALY
+    return np.zeros_like(odd) if uses else odd
 
 
 def _record(
@@ -441,7 +449,7 @@ def _record(
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
-        "n_left_out": len(made.X_train) - len(_training(task, detector, made)[0]),
+        "n_left_out": int(_left_out(task, detector, made).sum()),
         **seconds,
         "score_seconds": score_seconds,
         "recall_by_kind": json.dumps(_recalls(made, scores >= at_share)),

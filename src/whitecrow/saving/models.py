@@ -315,7 +315,7 @@ class _Reader:
 
 
 def _is_detector(value: Any) -> bool:
-    """Tell whether a class of the registry made it: only those have such scores."""
+    """Tell whether it scores as ours do; `_home` refuses what is not registered."""
     return hasattr(type(value), "anomaly_score") and hasattr(value, "get_params")
 
 

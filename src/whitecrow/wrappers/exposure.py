@@ -28,7 +28,7 @@ from whitecrow.deep import DeepDetector
 from whitecrow.deep.outliers import GENERATED
 from whitecrow.deep.run import Run, Stage
 from whitecrow.deep.train import Batches
-from whitecrow.detector import Rows
+from whitecrow.detector import Rows, Scores
 from whitecrow.parameters import options
 from whitecrow.supervision import exposure
 from whitecrow.wrappers.under_rule import UnderRule, by_default
@@ -83,11 +83,11 @@ class Exposure(UnderRule):
     _: KW_ONLY
     synthetic: Annotated[str, options(*GENERATED)] = "uniform"
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> Scores:
         copies = self._copies(
             X, by_default, needs="outlier exposure", otherwise="the method by itself"
         )
-        self._fit_all(copies, X, codes, auxiliary, self._plan)
+        return self._fit_all(copies, X, codes, auxiliary, self._plan)
 
     def _plan(self, inner: DeepDetector) -> list[Stage]:
         return [Stage("exposure", exposure, inner.epochs, self._batches)]

@@ -26,7 +26,7 @@ import numpy as np
 from whitecrow import labels
 from whitecrow.deep import DeepDetector
 from whitecrow.deep.run import Stage
-from whitecrow.detector import Rows
+from whitecrow.detector import Rows, Scores
 from whitecrow.parameters import Natural, Share, options
 from whitecrow.supervision import Rule, latent, refine, unlabelled
 from whitecrow.wrappers.under_rule import UnderRule, by_default
@@ -92,14 +92,14 @@ class LOE(UnderRule):
     variant: Annotated[str, options("soft", "hard", "refine")] = "soft"
     warm_up_epochs: Natural = 2
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> Scores:
         copies = self._copies(
             X,
             by_default,
             needs=None if self.variant == "refine" else f"variant={self.variant!r}",
             otherwise="variant='refine'",
         )
-        self._fit_all(copies, X, codes, auxiliary, self._plan)
+        return self._fit_all(copies, X, codes, auxiliary, self._plan)
 
     def _plan(self, inner: DeepDetector) -> list[Stage]:
         warm = min(self.warm_up_epochs, inner.epochs)

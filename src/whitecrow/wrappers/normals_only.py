@@ -24,10 +24,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from whitecrow import labels, registry
-from whitecrow.deep.detector import Seed
 from whitecrow.detector import Detector, Rows, Scores
 from whitecrow.errors import ParameterError
-from whitecrow.parameters import fitted, methods
+from whitecrow.parameters import RandomState, fitted, methods
 
 __all__ = ["NormalsOnly"]
 
@@ -43,7 +42,7 @@ class NormalsOnly(Detector):
     contamination : "auto" or float in (0, 0.5]
         For the threshold; "auto" looks at labels if they are enough, else at the
         scores.
-    random_state : int, Generator or None
+    random_state : int, RandomState or None
         Given to a `detector` that has a seed and none set.
 
     Attributes
@@ -75,15 +74,19 @@ class NormalsOnly(Detector):
 
     detector: Annotated[Any, methods("fit", "anomaly_score"), None] = None
     _: KW_ONLY
-    random_state: Seed = None
+    random_state: RandomState = None
 
     detector_: Detector = fitted()
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        inner = self._copy()
-        kept = codes != labels.ANOMALY
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> Scores:
+        inner, kept = self._copy(), codes != labels.ANOMALY
         y = np.where(codes[kept] == labels.NORMAL, 0.0, np.nan)
-        self.detector_ = inner.fit(X[kept], y if inner.uses_labels else None)
+        scores = np.empty(len(X))
+        scores[kept] = inner.fit_score(X[kept], y if inner.uses_labels else None)
+        if not kept.all():
+            scores[~kept] = inner._anomaly_score(X[~kept])
+        self.detector_ = inner
+        return scores
 
     def _copy(self) -> Detector:
         given = self.detector

@@ -290,13 +290,13 @@ class SOEL(UnderRule):
         with all_or_nothing(self):
             rows, codes, _ = self._check_fit(X, y, auxiliary)
             soft = codes if certainty is None else _soft(codes, np.asarray(certainty))
-            self._train(rows, codes, soft)
-            return self._set_threshold(rows, codes)
+            return self._set_threshold(rows, codes, self._train(rows, codes, soft))
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
-        self._train(X, codes, codes)
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> Scores:
+        return self._train(X, codes, codes)
 
-    def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> None:
+    def _train(self, X: Rows, codes: labels.Codes, soft: NDArray[Any]) -> Scores:
+        """Train all methods, first without labels; return the scores of the rows."""
         blind = self.method == "blind"
         self.detectors_ = self._copies(
             X,
@@ -307,15 +307,14 @@ class SOEL(UnderRule):
         self._check_labels(codes)
         for inner in self.detectors_:
             inner._fit_stages(X, codes, None, [self._warm_up(inner)])
-        self._measure(X)
         self.ratio_ = self._choose_ratio(X, codes)
         for inner in self.detectors_:
             warm = self._warm_up(inner)
             rest = Stage(self.method, self._rule(), inner.epochs - warm.epochs)
             rest = rest._replace(batches=self._batches())
             inner._continue(X, soft, [rest], after=[warm])
-            inner._set_threshold(X, codes)
-        self._measure(X)
+        told = [inner._set_threshold(X, codes) for inner in self.detectors_]
+        return self._measured(X, told)
 
     def _codes(self, y: ArrayLike | None, n: int) -> labels.Codes:
         codes = super()._codes(y, n)
@@ -348,8 +347,8 @@ class SOEL(UnderRule):
         if not len(queried):
             return _PRIOR_ANOMALIES / _PRIOR_ROWS
         answers = codes[queried] == labels.ANOMALY
+        scores = self._measured(X, self._scores(X))  # and units of the codes
         if self.ratio == "iw_kde":
-            scores = self._anomaly_score(X)
             share = ratio.iw_kde(scores=scores, queried=queried, y=answers)
         else:
             odd = _PRIOR_ANOMALIES + len(queried) * self._nearest(X, queried, answers)

@@ -15,14 +15,12 @@ ICLR 2020; specs/deep_sad.md 5.9.
 
 from __future__ import annotations
 
-import numpy as np
-
 from whitecrow import labels
 from whitecrow.deep import DeepDetector
 from whitecrow.deep.run import Run, Stage
 from whitecrow.deep.train import Batches
-from whitecrow.detector import Rows
-from whitecrow.supervision import supervised
+from whitecrow.detector import Rows, Scores
+from whitecrow.supervision import exposure, supervised
 from whitecrow.wrappers.under_rule import UnderRule, by_default
 
 __all__ = ["Supervised"]
@@ -69,20 +67,21 @@ class Supervised(UnderRule):
     True
     """
 
-    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> None:
+    def _fit(self, X: Rows, codes: labels.Codes, auxiliary: Rows | None) -> Scores:
         copies = self._copies(
             X, by_default, needs="training on labels", otherwise="NormalsOnly"
         )
-        told = codes
-        if not (codes == labels.NORMAL).any():
-            told = np.where(codes == labels.UNLABELLED, labels.NORMAL, codes)
-        self._fit_all(copies, X, told, auxiliary, _plan)
-        for one in self.detectors_:
-            one._set_threshold(X, codes)
+        plan = _on_labelled if (codes == labels.NORMAL).any() else _against_all_others
+        return self._fit_all(copies, X, codes, auxiliary, plan)
 
 
-def _plan(inner: DeepDetector) -> list[Stage]:
+def _on_labelled(inner: DeepDetector) -> list[Stage]:
     return [Stage("supervised", supervised, inner.epochs, _labelled)]
+
+
+def _against_all_others(inner: DeepDetector) -> list[Stage]:
+    # The rule for known anomalies among rows that count as normal.
+    return [Stage("supervised", exposure, inner.epochs)]
 
 
 def _labelled(run: Run, number: int) -> Batches:

@@ -88,35 +88,42 @@ class UnderRule(Detector):
         codes: labels.Codes,
         auxiliary: Rows | None,
         stages: Callable[[DeepDetector], Sequence[Stage]],
-    ) -> None:
-        """Fit each of the copies through stages of ours, and measure them."""
+    ) -> Scores:
+        """Fit each of the copies through stages of ours; return the scores of rows."""
         for one in copies:
             one._fit_stages(X, codes, auxiliary, stages(one))
-            one._set_threshold(X, codes)
         self.detectors_ = copies
-        self._measure(X)
+        return self._measured(X, [one._set_threshold(X, codes) for one in copies])
 
-    def _measure(self, X: Rows) -> None:
-        """Set units in which scores and codes of several methods compare."""
+    def _measured(self, X: Rows, scores: list[Scores]) -> Scores:
+        """Set units in which several methods compare; combine their training scores."""
         self.units_ = np.ones((len(self.detectors_), 3))
         if len(self.detectors_) == 1:
-            return
+            return scores[0]
         some = X[some_rows(len(X))]
-        for inner, unit in zip(self.detectors_, self.units_, strict=True):
-            low, median, high = np.quantile(inner._anomaly_score(X), [0.25, 0.5, 0.75])
+        for inner, own, unit in zip(self.detectors_, scores, self.units_, strict=True):
+            low, median, high = np.quantile(own, [0.25, 0.5, 0.75])
             unit[0], unit[1] = median, _length(high - low)
             spread = inner.embed(some).astype(np.float64).var(axis=0).sum()
             unit[2] = _length(np.sqrt(spread))
+        return self._combined(scores)
 
     def _anomaly_score(self, X: Rows) -> Scores:
-        if len(self.detectors_) == 1:
-            return self.detectors_[0]._anomaly_score(X)
-        return np.asarray(np.arcsinh(self._in_units(X)).mean(axis=0))
+        return self._combined(self._scores(X))
 
-    def _in_units(self, X: Rows) -> Scores:
+    def _scores(self, X: Rows) -> list[Scores]:
+        return [inner._anomaly_score(X) for inner in self.detectors_]
+
+    def _combined(self, scores: list[Scores]) -> Scores:
+        """Average the scores of several methods as the module says."""
+        if len(scores) == 1:
+            return scores[0]
+        return np.asarray(np.arcsinh(self._in_units(scores)).mean(axis=0))
+
+    def _in_units(self, scores: list[Scores]) -> Scores:
         """Give the scores of each method less the median, in units of their spread."""
-        scores = np.stack([inner._anomaly_score(X) for inner in self.detectors_])
-        return np.asarray((scores - self.units_[:, :1]) / self.units_[:, 1:2])
+        apart = np.stack(scores) - self.units_[:, :1]
+        return np.asarray(apart / self.units_[:, 1:2])
 
     @property
     def explanation(self) -> str:  # type: ignore[override]
@@ -131,7 +138,7 @@ class UnderRule(Detector):
         if len(parts) == 1:
             return parts[0]
         # The slope of asinh between the median and the score of each row.
-        z = self._in_units(X)
+        z = self._in_units(self._scores(X))
         slopes = np.divide(np.arcsinh(z), z, out=np.ones_like(z), where=z != 0)
         slopes /= self.units_[:, 1:2]
         total = [(part.T * slope).T for part, slope in zip(parts, slopes, strict=True)]

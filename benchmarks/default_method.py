@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow.experiments import plan, results, spec
+from whitecrow.experiments.file import load
+from whitecrow.experiments.store import Store
+from whitecrow.experiments.task import plan
 
 METRICS = ("auroc", "average_precision")
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "default_method.toml"
@@ -23,9 +25,9 @@ EXPERIMENT = Path(__file__).parents[1] / "experiments" / "default_method.toml"
 
 def qualities(file: Path, folder: Path) -> tuple[list[str], NDArray[np.float64]]:
     """Candidates, and (candidates, tables, metrics): means over seeds in percent."""
-    experiment = spec.load(file)
-    store = results.Store(folder)
-    records = store.read(task.key for task in plan.plan(experiment))
+    experiment = load(file)
+    store = Store(folder)
+    records = store.read(task.key for task in plan(experiment))
     names = list(dict.fromkeys(record["label"] for record in records))
     table = np.full((len(names), len(experiment.data), len(METRICS)), np.nan)
     for i, name in enumerate(names):
@@ -62,7 +64,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=EXPERIMENT)
     parser.add_argument("-o", "--output", type=Path, default=None)
     given = parser.parse_args()
-    folder = given.output or Path("results") / spec.load(given.file).name
+    folder = given.output or Path("results") / load(given.file).name
     names, table = qualities(given.file, folder)
     means = table.mean(axis=1)
     for i in np.argsort(-means.sum(axis=1)):

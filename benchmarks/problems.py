@@ -18,8 +18,8 @@ from whitecrow.data import synthetic
 from whitecrow.data.protocols.holdout import holdout
 from whitecrow.data.protocols.labelled_ratio import labelled_ratio
 from whitecrow.errors import DataError
-from whitecrow.experiments.plan import Task
-from whitecrow.experiments.run import Problem, problem
+from whitecrow.experiments.problem import Problem, problem
+from whitecrow.experiments.task import Task
 
 _PROTOCOLS = {"holdout": holdout, "labelled_ratio": labelled_ratio}
 _GENERATED = re.compile(r"generated_(\d+)x(\d+)")

@@ -23,9 +23,8 @@ import measure
 import peers
 import report
 
-from whitecrow.experiments import plan as plans
-from whitecrow.experiments import spec
-from whitecrow.experiments.spec import Experiment
+from whitecrow.experiments import task as plans
+from whitecrow.experiments.file import Experiment, load
 from whitecrow.metrics import MeanError, across_seeds
 
 ROOT = Path(__file__).parent.parent
@@ -248,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--no-peers", action="store_true", help="ours and the plain")
     given = parser.parse_args(arguments)
     for path in given.files or sorted(GRID.glob("*.toml")):
-        whole = part = spec.load(path)
+        whole = part = load(path)
         if given.seeds:
             whole = part = dataclasses.replace(whole, seeds=tuple(given.seeds))
         if given.data:

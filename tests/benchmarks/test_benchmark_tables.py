@@ -13,7 +13,7 @@ import report
 import speed
 
 from whitecrow.data import catalog
-from whitecrow.experiments import spec
+from whitecrow.experiments.file import load, parse
 
 FILES = sorted((quality.ROOT / "experiments").glob("*.toml")) + sorted(
     quality.GRID.glob("*.toml")
@@ -29,12 +29,12 @@ def described(**facts):
         "protocol": {"name": "holdout"},
         "methods": [{"name": "kde", "label": "KDE"}],
     }
-    return spec.parse({**content, **facts})
+    return parse({**content, **facts})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_task_of_a_file_can_be_built(path):
-    tasks = quality.plan(spec.load(path))
+    tasks = quality.plan(load(path))
     keys = [(t["data"], t["name"], json.dumps(t["protocol"])) for t in tasks]
     assert len(set(keys)) == len(keys)
     for task in tasks:

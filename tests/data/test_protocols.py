@@ -512,14 +512,16 @@ def test_soel_splits_of_the_specification(name):
 
 @pytest.mark.parametrize("name", SOEL)
 def test_soel_splits_of_the_files(name, real_data, monkeypatch):
-    from whitecrow.experiments import plan, run, spec
+    from whitecrow.experiments.file import parse
+    from whitecrow.experiments.problem import problem
+    from whitecrow.experiments.task import plan
 
     monkeypatch.setenv("WHITECROW_DATA", str(real_data))
     content = {
         **{"name": "e", "title": "E", "data": [f"odds_{name}"], "seeds": 1},
         **{"protocol": {"name": "soel"}, "methods": [{"name": "knn"}]},
     }
-    made = run.problem(plan.plan(spec.parse(content))[0])
+    made = problem(plan(parse(content))[0])
     n, _, normal, odd, normal_test, odd_test = SOEL[name]
     assert np.bincount(made.truth_train).tolist() == [normal, odd]
     assert np.bincount(made.y_test).tolist() == [normal_test, odd_test]

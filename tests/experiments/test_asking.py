@@ -8,8 +8,18 @@ import pytest
 
 from whitecrow.detectors.deep_sad import DeepSAD
 from whitecrow.errors import DataError
-from whitecrow.experiments import curves, plan, report, results, run, spec
+from whitecrow.experiments import pictures
 from whitecrow.experiments.asking import Asking, answers
+from whitecrow.experiments.csv_file import comma_separated
+from whitecrow.experiments.curves import by_questions
+from whitecrow.experiments.file import parse
+from whitecrow.experiments.outcomes import Outcomes
+from whitecrow.experiments.problem import problem
+from whitecrow.experiments.record import run_task
+from whitecrow.experiments.run import run
+from whitecrow.experiments.store import Store
+from whitecrow.experiments.table import markdown
+from whitecrow.experiments.task import plan, shard
 
 SMALL = {"epochs": 2, "pretrain": False, "hidden": [8, 4]}
 
@@ -28,11 +38,11 @@ def content(asking, **method):
 
 
 def tasks(asking, **method):
-    return plan.plan(spec.parse(content(asking, **method)))
+    return plan(parse(content(asking, **method)))
 
 
 def records(asking, **method):
-    return [run.run_task(task) for task in tasks(asking, **method)]
+    return [run_task(task) for task in tasks(asking, **method)]
 
 
 @pytest.fixture
@@ -140,13 +150,13 @@ def test_the_hash_tells_questions_apart_and_knows_the_others_as_before():
     assert len(set(keys)) == len(keys) == 8
     old = {**content({}), "protocol": {"name": "holdout"}, "methods": [{"name": "knn"}]}
     # Of the version before there were questions.
-    assert plan.plan(spec.parse(old))[0].key == "44cf474bb17c3225"
+    assert plan(parse(old))[0].key == "44cf474bb17c3225"
 
 
 def test_a_shard_has_all_that_asks_one_fit():
     asking = {"strategy": "kmeans", "questions": [0, 1, 2, 3]}
-    every = plan.plan(spec.parse({**content(asking), "seeds": 20}))
-    parts = [plan.shard(every, index, 3) for index in (1, 2, 3)]
+    every = plan(parse({**content(asking), "seeds": 20}))
+    parts = [shard(every, index, 3) for index in (1, 2, 3)]
     assert sorted(map(len, parts))[0] > 0
     assert sum(map(len, parts)) == 80
     assert all(len(part) % 4 == 0 for part in parts)
@@ -179,38 +189,38 @@ def test_which_answers_are_wrong_depends_on_the_seed():
 def test_records_have_what_was_found():
     asking = {"strategy": "positive", "questions": [0, 12]}
     without, asked = tasks(asking)
-    made = run.problem(asked)
+    made = problem(asked)
     cold = DeepSAD(random_state=0, **{**SMALL, "hidden": (8, 4)}).fit(made.X_train)
     scores = cold.anomaly_score(made.X_train)
     odd = made.truth_train[np.argsort(-scores)[:12]] == 1
     assert 0 < odd.sum() < 12
-    record = run.run_task(asked)
+    record = run_task(asked)
     assert record["error"] == ""
     assert (record["n_known"], record["found"]) == (12, odd.sum())
     assert record["first_fit_seconds"] > 0
     assert json.loads(record["asking"])["strategy"] == "positive"
-    before = run.run_task(without)
+    before = run_task(without)
     assert (before["n_known"], before["found"]) == (0, 0)
     assert before["auroc"] != record["auroc"]
     plain = {"name": "deep_sad", "parameters": SMALL, "use_labels": False}
-    (same,) = plan.plan(spec.parse({**content({}), "methods": [plain]}))
-    assert before["auroc"] == run.run_task(same)["auroc"]
+    (same,) = plan(parse({**content({}), "methods": [plain]}))
+    assert before["auroc"] == run_task(same)["auroc"]
 
 
 def test_labels_of_the_protocol_are_forgotten(fits):
     asked = content({"strategy": "random", "questions": 7})
     asked["protocol"] = {"name": "stratified", "known_anomalies": 0.5}
-    (task,) = plan.plan(spec.parse(asked))
-    assert np.isfinite(run.problem(task).y_train).sum() > 50
-    assert run.run_task(task)["n_known"] == 7
+    (task,) = plan(parse(asked))
+    assert np.isfinite(problem(task).y_train).sum() > 50
+    assert run_task(task)["n_known"] == 7
     assert fits == [7]
 
 
 def test_all_questions_are_asked_of_one_fit(fits, tmp_path):
     asking = {"strategy": ["positive", "kmeans"], "questions": [3, 0, 6]}
-    every = plan.plan(spec.parse({**content(asking), "seeds": 2}))
-    store = results.Store(tmp_path)
-    assert run.run(every, store) == 12
+    every = plan(parse({**content(asking), "seeds": 2}))
+    store = Store(tmp_path)
+    assert run(every, store) == 12
     assert fits.count(None) == 2  # one for each seed
     assert sorted(k for k in fits if k) == [3, 3, 3, 3, 6, 6, 6, 6]
     for task in every:
@@ -226,11 +236,11 @@ def test_random_rows_need_no_first_fit(fits):
 def test_what_is_shared_changes_nothing(tmp_path):
     asking = {"strategy": ["kmeans", "random"], "questions": [4, 8], "wrong": [0, 0.5]}
     every = tasks(asking)
-    here, there = results.Store(tmp_path / "1"), results.Store(tmp_path / "2")
-    run.run(every, here)
-    run.run(every, there, jobs=2)
+    here, there = Store(tmp_path / "1"), Store(tmp_path / "2")
+    run(every, here)
+    run(every, there, jobs=2)
     for task in every:
-        alone = run.run_task(task)
+        alone = run_task(task)
         for store in (here, there):
             for key in ("auroc", "found", "f1_at_share"):
                 assert store.get(task.key)[key] == alone[key]
@@ -257,7 +267,7 @@ def test_a_first_fit_that_fails_is_tried_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(DeepSAD, "fit", failing)
     every = tasks({"strategy": "kmeans", "questions": [0, 4, 8]})
-    run.run(every, store := results.Store(tmp_path))
+    run(every, store := Store(tmp_path))
     assert tries == [True]
     errors = {store.get(task.key)["error"] for task in every}
     assert errors == {"DataError: no such luck"}
@@ -279,17 +289,17 @@ def test_one_task_under_two_names_runs_once(tmp_path):
     asking = {"strategy": "random", "questions": 5}
     twice = content(asking)
     twice["methods"] = [{**twice["methods"][0], "label": name} for name in "ab"]
-    every = plan.plan(spec.parse(twice))
+    every = plan(parse(twice))
     assert len(every) == 2
-    assert run.run(every, results.Store(tmp_path)) == 1
+    assert run(every, Store(tmp_path)) == 1
 
 
 def test_kept_models_know_what_was_asked(tmp_path):
     every = tasks({"strategy": "kmeans", "questions": [0, 6]})
-    store = results.Store(tmp_path)
-    run.run(every, store, store_models=True)
+    store = Store(tmp_path)
+    run(every, store, store_models=True)
     before = [store.get(task.key) for task in every]
-    assert run.run(every, store, test_only=True) == 2
+    assert run(every, store, test_only=True) == 2
     for task, old in zip(every, before, strict=True):
         new = store.get(task.key)
         for key in ("n_known", "found", "auroc", "fit_seconds", "first_fit_seconds"):
@@ -311,7 +321,7 @@ def made_up(experiment, auroc):
         {"label": task.label, "data": task.data, "seed": task.seed, "error": ""}
         | {"auroc": auroc(task), "found": 0.3 * task.asking.questions}
         | {"fit_seconds": 0.5, "first_fit_seconds": 2.0, "recall_by_kind": "{}"}
-        for task in plan.plan(experiment)
+        for task in plan(experiment)
     ]
 
 
@@ -321,9 +331,9 @@ def quality(task):
 
 
 def test_the_report_shows_what_was_asked():
-    experiment = spec.parse(BUDGETS)
+    experiment = parse(BUDGETS)
     found = made_up(experiment, quality)
-    page = report.markdown(experiment, found, {"questions": "x.svg"})
+    page = markdown(Outcomes(experiment, found), {"questions": "x.svg"})
     assert "![By number of questions](x.svg)" in page
     assert "| AUROC | 0 | 5 | 10 |" in page
     assert "| A (strategy=kmeans) | 60.0 | 65.0 | 70.0 |" in page
@@ -332,7 +342,7 @@ def test_the_report_shows_what_was_asked():
     assert "| A (strategy=random) | 30.0 | 30.0 |" in page
     line = "| A (strategy=kmeans, questions=10) | kmeans | 10 | 0 | 3.0 | 3.0 |"
     assert line in page
-    table = report.comma_separated(experiment, found).splitlines()
+    table = comma_separated(Outcomes(experiment, found)).splitlines()
     end = "strategy,questions,wrong,found,first_fit_cpu_seconds"
     assert table[0].endswith(end)
     assert any(row.endswith("random,5,0.0,1.5,2.0") for row in table)
@@ -340,12 +350,12 @@ def test_the_report_shows_what_was_asked():
 
 
 def test_experiments_without_questions_have_no_word_of_them():
-    plain = spec.parse({**BUDGETS, "methods": [{"name": "knn"}]})
+    plain = parse({**BUDGETS, "methods": [{"name": "knn"}]})
     record = {"label": "knn", "data": "wine", "seed": 0, "auroc": 0.5, "error": ""}
     record |= {"fit_seconds": 0.5, "recall_by_kind": "{}"}
-    assert report.budgets(plain, [record]) == []
-    assert "asked" not in report.markdown(plain, [record])
-    assert "strategy" not in report.comma_separated(plain, [record])
+    assert by_questions(Outcomes(plain, [record])) == []
+    assert "asked" not in markdown(Outcomes(plain, [record]))
+    assert "strategy" not in comma_separated(Outcomes(plain, [record]))
 
 
 def test_budgets_are_not_ranked():
@@ -353,36 +363,36 @@ def test_budgets_are_not_ranked():
     for questions, n_ranked in (([5, 10], 0), (5, 1)):
         asking = {"strategy": ["kmeans", "random", "margin"], "questions": questions}
         asks = {**BUDGETS["methods"][0], "asking": asking}
-        experiment = spec.parse({**BUDGETS, "data": data, "methods": [asks]})
+        experiment = parse({**BUDGETS, "data": data, "methods": [asks]})
         found = made_up(experiment, quality)
-        assert len(report.rankings(experiment, found)) == n_ranked
+        assert len(Outcomes(experiment, found).rankings()) == n_ranked
 
 
 def test_who_asks_once_has_no_curve():
     once = content({"strategy": "random", "questions": 5})
-    experiment = spec.parse(once)
-    page = report.markdown(experiment, made_up(experiment, quality))
+    experiment = parse(once)
+    page = markdown(Outcomes(experiment, made_up(experiment, quality)))
     assert "By number of questions" not in page
     assert "| deep_sad | random | 5 | 0 | 1.5 |" in page
 
 
 def test_who_misses_a_set_has_no_point():
-    experiment = spec.parse(BUDGETS)
+    experiment = parse(BUDGETS)
     label = "A (strategy=kmeans, questions=5)"
     found = [
         record
         for record in made_up(experiment, quality)
         if (record["label"], record["data"]) != (label, "wine")
     ]
-    ((auroc, _),) = report.budgets(experiment, found)
+    ((auroc, _),) = by_questions(Outcomes(experiment, found))
     assert sorted(auroc.curves["A (strategy=kmeans)"]) == [0, 10]
     assert sorted(auroc.curves["A (strategy=random)"]) == [0, 5, 10]
 
 
 def drawn(auroc=quality):
-    experiment = spec.parse(BUDGETS)
-    rows = report.budgets(experiment, made_up(experiment, auroc))
-    return curves.diagram(rows, "a < b")
+    experiment = parse(BUDGETS)
+    rows = by_questions(Outcomes(experiment, made_up(experiment, auroc)))
+    return pictures.diagram(rows, "a < b")
 
 
 def test_the_picture_has_a_curve_for_each_contender_and_panel():
@@ -403,7 +413,7 @@ def test_the_picture_depends_on_the_numbers_alone():
 
 
 def test_a_picture_without_numbers_is_whole():
-    empty = [[curves.Panel("AUROC", {"A": {}})]]
-    assert ET.fromstring(curves.diagram(empty)) is not None
-    one = [[curves.Panel("AUROC", {"A": {0: 50.0}})]]
-    assert "circle" in curves.diagram(one)
+    empty = [[pictures.Panel("AUROC", {"A": {}})]]
+    assert ET.fromstring(pictures.diagram(empty)) is not None
+    one = [[pictures.Panel("AUROC", {"A": {0: 50.0}})]]
+    assert "circle" in pictures.diagram(one)

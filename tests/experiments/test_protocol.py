@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from whitecrow.errors import ModelFileError
-from whitecrow.experiments import plan, report, results, run, spec
+from whitecrow.experiments.contender import build
+from whitecrow.experiments.csv_file import comma_separated
+from whitecrow.experiments.file import parse
+from whitecrow.experiments.outcomes import Outcomes
+from whitecrow.experiments.problem import Problem, problem
+from whitecrow.experiments.record import _recalls, run_task
+from whitecrow.experiments.run import run
+from whitecrow.experiments.store import Store
+from whitecrow.experiments.table import markdown
+from whitecrow.experiments.task import plan
 from whitecrow.metrics import PROTOCOLS
 
 CONTENT = {
@@ -39,18 +48,18 @@ CONTENT = {
 
 @pytest.fixture(scope="module")
 def experiment():
-    return spec.parse(CONTENT)
+    return parse(CONTENT)
 
 
 @pytest.fixture(scope="module")
 def tasks(experiment):
-    return plan.plan(experiment)
+    return plan(experiment)
 
 
 @pytest.fixture(scope="module")
 def store(tasks, tmp_path_factory):
-    store = results.Store(tmp_path_factory.mktemp("out"))
-    assert run.run(tasks, store, store_models=True) == 4
+    store = Store(tmp_path_factory.mktemp("out"))
+    assert run(tasks, store, store_models=True) == 4
     return store
 
 
@@ -70,18 +79,18 @@ def test_records_have_every_threshold_protocol(tasks, store):
 def test_each_seed_is_another_split_and_another_estimator(tasks):
     first, second = tasks[:2]
     assert (first.seed, second.seed) == (0, 1)
-    made = run.problem(first), run.problem(second)
+    made = problem(first), problem(second)
     assert not np.array_equal(made[0].X_train, made[1].X_train)
-    assert [run._detector(task).random_state for task in (first, second)] == [0, 1]
+    assert [build(task).random_state for task in (first, second)] == [0, 1]
 
 
 @pytest.mark.parametrize("contamination", ["auto", 0.2])
 def test_the_deployable_threshold_flags_the_assumed_share(contamination):
     parameters = {"n_estimators": 20, "contamination": contamination}
     methods = [{"name": "isolation_forest", "parameters": parameters}]
-    task = plan.plan(spec.parse({**CONTENT, "seeds": 1, "methods": methods}))[0]
-    record, made = run.run_task(task), run.problem(task)
-    model = run._detector(task).fit(made.X_train)
+    task = plan(parse({**CONTENT, "seeds": 1, "methods": methods}))[0]
+    record, made = run_task(task), problem(task)
+    model = build(task).fit(made.X_train)
     share = 0.05 if contamination == "auto" else contamination
     flagged = model.anomaly_score(made.X_train) >= record["threshold_train_quantile"]
     assert flagged.mean() == pytest.approx(share, abs=0.01)
@@ -89,13 +98,13 @@ def test_the_deployable_threshold_flags_the_assumed_share(contamination):
 
 def test_validation_rows_train_nothing_and_set_the_threshold():
     protocol = {"name": "holdout", "val_ratio": 0.25}
-    task = plan.plan(spec.parse({**CONTENT, "protocol": protocol}))[0]
-    made = run.problem(task)
+    task = plan(parse({**CONTENT, "protocol": protocol}))[0]
+    made = problem(task)
     assert len(made.X_validation) == 179 - 134
     assert made.X_validation.shape[1] == made.X_train.shape[1]
-    record = run.run_task(task)
+    record = run_task(task)
     assert record["n_train"] == 134
-    scores = run._detector(task).fit(made.X_train).anomaly_score(made.X_validation)
+    scores = build(task).fit(made.X_train).anomaly_score(made.X_validation)
     assert record["threshold_train_quantile"] == pytest.approx(
         np.quantile(scores, 0.95)
     )
@@ -113,19 +122,19 @@ def test_one_category_pollutes(real_data):
             "hold_out": 0.5,
         },
     }
-    task = plan.plan(spec.parse(content))[0]
-    made = run.problem(task)
+    task = plan(parse(content))[0]
+    made = problem(task)
     assert made.truth_train.mean() == pytest.approx(0.1, abs=0.005)
     assert "neptune" in made.kinds
     wrong = {**content["protocol"], "pollution_class": "Neptune"}
-    record = run.run_task(plan.plan(spec.parse({**content, "protocol": wrong}))[0])
+    record = run_task(plan(parse({**content, "protocol": wrong}))[0])
     assert "pollution_class='Neptune'; choose among" in record["error"]
 
 
 def test_sets_without_categories_say_so():
     protocol = {"name": "holdout", "pollution_class": "x"}
-    task = plan.plan(spec.parse({**CONTENT, "protocol": protocol}))[0]
-    assert "breast_cancer names no classes" in run.run_task(task)["error"]
+    task = plan(parse({**CONTENT, "protocol": protocol}))[0]
+    assert "breast_cancer names no classes" in run_task(task)["error"]
 
 
 # -------------------------------------------------------------------------- models
@@ -134,8 +143,8 @@ def test_sets_without_categories_say_so():
 def test_models_are_kept_and_evaluated_again(tasks, store, monkeypatch):
     before = store.read(task.key for task in tasks)
     assert all(store.has_model(task.key) for task in tasks)
-    monkeypatch.setattr(run, "_detector", None)  # nothing may be built
-    assert run.run(tasks, store, test_only=True) == 4
+    monkeypatch.setattr("whitecrow.experiments.record.build", None)  # nothing may be built
+    assert run(tasks, store, test_only=True) == 4
     timed = {"score_seconds"}
     for old, new in zip(before, store.read(t.key for t in tasks), strict=True):
         assert new["error"] == ""
@@ -145,25 +154,25 @@ def test_models_are_kept_and_evaluated_again(tasks, store, monkeypatch):
 
 
 def test_a_missing_model_is_one_line_and_runs_again(tasks, store, tmp_path):
-    other = results.Store(tmp_path)
+    other = Store(tmp_path)
     for task in tasks:
         other.put(task.key, store.get(task.key))
     with pytest.raises(ModelFileError, match="4 of 4 models are not in") as caught:
-        run.run(tasks, other, test_only=True)
+        run(tasks, other, test_only=True)
     assert "isolation_forest on breast_cancer, seed 0" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert run.run(tasks[:2], other) == 0
-    assert run.run(tasks[:2], other, store_models=True) == 2
-    assert run.run(tasks[:2], other, store_models=True) == 0
+    assert run(tasks[:2], other) == 0
+    assert run(tasks[:2], other, store_models=True) == 2
+    assert run(tasks[:2], other, store_models=True) == 0
 
 
 def test_failures_have_no_model_and_need_none(tmp_path):
     bad = [{"name": "lof", "parameters": {"n_neighbors": -3}}]
-    tasks = plan.plan(spec.parse({**CONTENT, "seeds": 1, "methods": bad}))
-    store = results.Store(tmp_path)
-    assert run.run(tasks, store, store_models=True) == 1
-    assert run.run(tasks, store, store_models=True) == 0
-    assert run.run(tasks, store, test_only=True) == 0
+    tasks = plan(parse({**CONTENT, "seeds": 1, "methods": bad}))
+    store = Store(tmp_path)
+    assert run(tasks, store, store_models=True) == 1
+    assert run(tasks, store, store_models=True) == 0
+    assert run(tasks, store, test_only=True) == 0
     assert "ParameterError" in store.get(tasks[0].key)["error"]
 
 
@@ -171,7 +180,7 @@ def test_failures_have_no_model_and_need_none(tmp_path):
 
 
 def test_the_page_labels_leaks_and_names_sources(experiment, tasks, store):
-    page = report.markdown(experiment, store.read(task.key for task in tasks))
+    page = markdown(Outcomes(experiment, store.read(task.key for task in tasks)))
     parts = {part.partition("\n")[0]: part for part in page.split("## ")}
     leaking = parts["F1, best percentile on the test (`test_only_optimal`)"]
     assert "**Leak, as published:**" in leaking
@@ -185,7 +194,7 @@ def test_the_page_labels_leaks_and_names_sources(experiment, tasks, store):
 
 def test_the_table_as_csv(experiment, tasks, store):
     records = store.read(task.key for task in tasks)
-    text = report.comma_separated(experiment, records)
+    text = comma_separated(Outcomes(experiment, records))
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 2 * 3
     first = rows[0]
@@ -213,10 +222,10 @@ def test_records_of_an_earlier_version_leave_cells_empty(experiment, tasks, stor
     ]
     for record in old:
         record["recall_by_kind"] = json.dumps({"a": [10, 0.5]})
-    page = report.markdown(experiment, old)
+    page = markdown(Outcomes(experiment, old))
     assert "on the clock" not in page
     assert "| a |  | 10 | 50 | 50 |" in page
-    assert report.comma_separated(experiment, old)
+    assert comma_separated(Outcomes(experiment, old))
 
 
 def test_categories_without_and_with_only_errors():
@@ -225,7 +234,7 @@ def test_categories_without_and_with_only_errors():
     score = np.r_[np.zeros(4), 5, 6, 9, 8, 1, 2]
     y = np.repeat([0, 1], [6, 4]).astype(np.int8)
     empty = np.empty((0, 1))
-    made = run.Problem(
+    made = Problem(
         X_train=empty,
         X_test=score[:, None],
         y_train=np.empty(0),
@@ -234,7 +243,7 @@ def test_categories_without_and_with_only_errors():
         X_validation=empty,
         kinds=kinds,
     )
-    found = run._recalls(made, score >= np.quantile(score, 0.6))
+    found = _recalls(made, score >= np.quantile(score, 0.6))
     assert found == {
         "found": [2, 1.0, 1.0],
         "missed": [2, 0.0, 1.0],
@@ -251,9 +260,9 @@ def test_the_page_says_which_categories_are_anomalies(real_data):
         "methods": CONTENT["methods"][:1],
         "anomaly": "reversed",
     }
-    experiment = spec.parse(content)
-    record = run.run_task(plan.plan(experiment)[0])
-    page = report.markdown(experiment, [record])
+    experiment = parse(content)
+    record = run_task(plan(experiment)[0])
+    page = markdown(Outcomes(experiment, [record]))
     assert "| category | is | rows | isolation_forest |" in page
     assert "| neptune | normal | " in page
     assert "| normal | anomaly | " in page

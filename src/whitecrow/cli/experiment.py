@@ -12,8 +12,8 @@ from whitecrow.cli._common import Output, epilogue
 from whitecrow.cli._options import Flag, Json, Whole
 
 if TYPE_CHECKING:
-    from whitecrow.experiments.plan import Task
-    from whitecrow.experiments.spec import Experiment
+    from whitecrow.experiments.file import Experiment
+    from whitecrow.experiments.task import Task
 
 __all__ = ["EXAMPLE", "command"]
 
@@ -64,11 +64,11 @@ def run(
     test_only
         Fit nothing: evaluate the models that a run with `store_models = true` kept.
     """
-    from whitecrow.experiments import plan
     from whitecrow.experiments import run as runner
+    from whitecrow.experiments import task as planning
 
     experiment, every, store = _open(file, output)
-    tasks = plan.shard(every, *_shard(shard)) if shard else every
+    tasks = planning.shard(every, *_shard(shard)) if shard else every
     _check_engine(engine)
     again = _failed(store, tasks) if retry else []
     _check_prepared({t.data for t in tasks if t.key in again or not store.has(t.key)})
@@ -138,7 +138,7 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
         Where to look.
     """
     from whitecrow.errors import DataError
-    from whitecrow.experiments import plan, spec
+    from whitecrow.experiments import file, task
 
     files = sorted(folder.glob("**/*.toml"))
     if not files:
@@ -147,28 +147,30 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
             "whitecrow experiment list FOLDER"
         )
     say = Output(as_json=json)
-    found = [(path, spec.load(path)) for path in files]
+    found = [(path, file.load(path)) for path in files]
     rows = [
-        (str(path), experiment.title, str(len(plan.plan(experiment))))
+        (str(path), experiment.title, str(len(task.plan(experiment))))
         for path, experiment in found
     ]
     say.table(("file", "title", "runs"), rows)
     say.result(
         {
             "experiments": [
-                {"file": file, "title": title, "runs": int(runs)}
-                for file, title, runs in rows
+                {"file": path, "title": title, "runs": int(runs)}
+                for path, title, runs in rows
             ]
         }
     )
 
 
 def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]:
-    from whitecrow.experiments import plan, results, spec
+    from whitecrow.experiments.file import load
+    from whitecrow.experiments.store import Store
+    from whitecrow.experiments.task import plan
 
-    experiment = spec.load(file)
+    experiment = load(file)
     folder = output or Path("results") / experiment.name
-    return experiment, plan.plan(experiment), results.Store(folder)
+    return experiment, plan(experiment), Store(folder)
 
 
 def _check_prepared(names: set[str]) -> None:
@@ -205,23 +207,23 @@ def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
     """Write the page, and its numbers as CSV beside it."""
-    from whitecrow.experiments import curves, ranking
-    from whitecrow.experiments import report as reports
+    from whitecrow.experiments import curves, pictures, rank_diagram
+    from whitecrow.experiments.csv_file import comma_separated
+    from whitecrow.experiments.outcomes import Outcomes
+    from whitecrow.experiments.table import markdown
     from whitecrow.files import replacing
 
-    records = _records(store, tasks)
-    texts = {page.with_suffix(".csv"): reports.comma_separated(experiment, records)}
-    pictures = {}
+    found = Outcomes(experiment, _records(store, tasks))
+    texts = {page.with_suffix(".csv"): comma_separated(found)}
     drawn = {
-        metric: ranking.diagram(ranks, f"{experiment.title}: {metric}")
-        for metric, ranks in reports.rankings(experiment, records).items()
+        metric: rank_diagram.diagram(ranks, f"{experiment.title}: {metric}")
+        for metric, ranks in found.rankings().items()
     }
-    if rows := reports.budgets(experiment, records):
-        drawn["questions"] = curves.diagram(rows, experiment.title)
-    for name, picture in drawn.items():
-        pictures[name] = f"{page.stem}-{name}.svg"
-        texts[page.with_name(pictures[name])] = picture
-    texts[page] = reports.markdown(experiment, records, pictures)
+    if rows := curves.by_questions(found):
+        drawn["questions"] = pictures.diagram(rows, experiment.title)
+    names = {name: f"{page.stem}-{name}.svg" for name in drawn}
+    texts |= {page.with_name(names[name]): drawn[name] for name in drawn}
+    texts[page] = markdown(found, names)
     for path, text in texts.items():
         with replacing(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
@@ -230,10 +232,11 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
 def _show(
     experiment: Experiment, tasks: list[Task], store: Any, output: Output, ran: int
 ) -> None:
-    from whitecrow.experiments import report as reports
+    from whitecrow.experiments.outcomes import Outcomes
+    from whitecrow.experiments.table import markdown
 
     records = _records(store, tasks)
-    output.line(reports.markdown(experiment, records).rstrip())
+    output.line(markdown(Outcomes(experiment, records)).rstrip())
     failed = sum(bool(record["error"]) for record in records)
     output.line(
         f"\n{ran} runs now, {len(records)} of {len(tasks)} stored in {store.folder}, "

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import friedmanchisquare
 
 from whitecrow.errors import ParameterError
+from whitecrow.experiments.rank_diagram import diagram
 from whitecrow.experiments.ranking import (
     Ranking,
     critical_difference,
-    diagram,
     groups,
     rank,
 )

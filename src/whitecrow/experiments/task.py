@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from whitecrow.experiments.asking import Asking
-from whitecrow.experiments.spec import Experiment, MethodSpec, combinations
+from whitecrow.experiments.file import Experiment, MethodSpec, combinations
 
-__all__ = ["Contender", "Task", "contenders", "plan", "shard"]
+__all__ = ["Contender", "Task", "askings", "contenders", "plan", "shard"]
 
 # Part of every hash: raise it when a change makes stored records wrong.
 VERSION = 1
@@ -99,7 +99,7 @@ def plan(experiment: Experiment) -> list[Task]:
 
     Examples
     --------
-    >>> from whitecrow.experiments.spec import parse
+    >>> from whitecrow.experiments.file import parse
     >>> experiment = parse({
     ...     "name": "e", "title": "E", "data": ["breast_cancer"], "seeds": [3, 4],
     ...     "protocol": {"name": "holdout"},
@@ -172,3 +172,9 @@ _ASKED = ("strategy", "wrong", "questions")
 def _label(name: str, chosen: Mapping[str, Any]) -> str:
     shown = ", ".join(f"{key}={value}" for key, value in chosen.items())
     return f"{name} ({shown})" if shown else name
+
+
+def askings(experiment: Experiment) -> dict[str, Asking]:
+    """Map the labels of contenders that ask to their questions."""
+    every = [each for method in experiment.methods for each in contenders(method)]
+    return {each.label: each.asking for each in every if each.asking is not None}

@@ -1,23 +1,48 @@
-"""The Dask engine: tasks on an existing cluster, or on a local one."""
+"""Where tasks run: in this process, in several, or on a Dask cluster."""
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from whitecrow.errors import MissingDependencyError
+from whitecrow.experiments.record import Record
+from whitecrow.experiments.task import Task
 
-if TYPE_CHECKING:
-    from whitecrow.experiments.plan import Task
+__all__ = ["ENGINES", "results"]
 
-__all__ = ["results"]
+ENGINES = ("local", "dask")
 
-Group = list["Task"]
-Records = list[dict[str, Any]]
+Group = list[Task]
+Records = list[Record]
+Work = Callable[[Group], Iterator[Record]]
 
 
 def results(
+    groups: list[Group], work: Work, jobs: int, engine: str
+) -> Iterator[tuple[Group, Iterable[Record]]]:
+    """Yield each group with its records: one by one here, all at once elsewhere."""
+    whole = functools.partial(_listed, work)
+    if engine == "dask":
+        yield from _on_dask(groups, whole)
+    elif jobs == 1:
+        for group in groups:
+            yield group, work(group)
+    else:
+        from joblib import Parallel, delayed
+
+        pool = Parallel(n_jobs=jobs, return_as="generator")
+        found = pool(delayed(whole)(group) for group in groups)
+        yield from zip(groups, found, strict=True)
+
+
+def _listed(work: Work, group: Group) -> Records:
+    return list(work(group))
+
+
+def _on_dask(
     groups: list[Group], work: Callable[[Group], Records]
 ) -> Iterator[tuple[Group, Records]]:
     """Yield each group with its records, as they come in.

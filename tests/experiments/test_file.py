@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from whitecrow.errors import DataError
-from whitecrow.experiments import plan, spec
+from whitecrow.experiments.file import leak_of, load, parse
+from whitecrow.experiments.task import plan, shard
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(ROOT.glob("experiments/**/*.toml"))
@@ -28,7 +29,7 @@ def test_every_file_names_known_sets_and_methods(file):
     from whitecrow.data import catalog, prepare
     from whitecrow.experiments.references import REFERENCES
 
-    experiment = spec.load(file)
+    experiment = load(file)
     for name in experiment.data:
         # Some sets exist only once they are prepared, under the name of their layout.
         known = catalog.get(name) if catalog.has(name) else prepare.find(name)
@@ -43,7 +44,7 @@ def test_every_file_names_known_sets_and_methods(file):
             legal = cls._get_param_names()
             for given in (method.parameters, method.grid, *method.for_data.values()):
                 assert set(given) <= set(legal)
-    labels = {task.label for task in plan.plan(experiment)}
+    labels = {task.label for task in plan(experiment)}
     for number in experiment.published:
         assert number.data in experiment.data
         assert 0 <= number.mean <= 1, "shares, not percent"
@@ -55,7 +56,7 @@ def test_files_in_the_documentation_are_legal():
     shown = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(shown) == 2
     for text in shown:
-        assert plan.plan(spec.parse({"name": "e", "title": "E"} | tomllib.loads(text)))
+        assert plan(parse({"name": "e", "title": "E"} | tomllib.loads(text)))
 
 
 def test_there_are_files():
@@ -87,37 +88,37 @@ def test_there_are_files():
 )
 def test_what_is_wrong_is_said_in_one_line(change, message):
     with pytest.raises(DataError, match=message) as caught:
-        spec.parse({**MINIMAL, **change})
+        parse({**MINIMAL, **change})
     assert "\n" not in str(caught.value)
 
 
 def test_leaks_are_legal_where_they_are_said():
     metrics = ["f1_test_only_optimal", "f1_train_quantile"]
-    experiment = spec.parse({**MINIMAL, "metrics": metrics, "leak_as_published": True})
-    assert [bool(spec.leak_of(metric)) for metric in experiment.metrics] == [
+    experiment = parse({**MINIMAL, "metrics": metrics, "leak_as_published": True})
+    assert [bool(leak_of(metric)) for metric in experiment.metrics] == [
         True,
         False,
     ]
-    spec.parse({**MINIMAL, "metrics": ["f1_train_quantile", "f1_at_threshold"]})
+    parse({**MINIMAL, "metrics": ["f1_train_quantile", "f1_at_threshold"]})
 
 
 def test_keeping_models_does_not_change_tasks():
-    plain = plan.plan(spec.parse(MINIMAL))
-    kept = plan.plan(spec.parse({**MINIMAL, "store_models": True}))
+    plain = plan(parse(MINIMAL))
+    kept = plan(parse({**MINIMAL, "store_models": True}))
     assert [task.key for task in plain] == [task.key for task in kept]
 
 
 def test_missing_and_broken_files(tmp_path):
     with pytest.raises(DataError, match="there is no experiment file"):
-        spec.load(tmp_path / "none.toml")
+        load(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("a = [")
     with pytest.raises(DataError, match=r"bad.toml is not a readable TOML"):
-        spec.load(tmp_path / "bad.toml")
+        load(tmp_path / "bad.toml")
 
 
 def test_hash_depends_on_everything_but_the_label():
     def key(**change):
-        return plan.plan(spec.parse({**MINIMAL, **change}))[0].key
+        return plan(parse({**MINIMAL, **change}))[0].key
 
     assert key() == key(title="other")
     assert key() == key(methods=[{"name": "knn", "label": "nearest"}])
@@ -135,7 +136,7 @@ def test_hash_depends_on_everything_but_the_label():
 
 
 def test_parameters_for_one_set_and_grids():
-    experiment = spec.parse(
+    experiment = parse(
         {
             **MINIMAL,
             "data": ["breast_cancer", "digits"],
@@ -149,7 +150,7 @@ def test_parameters_for_one_set_and_grids():
             ],
         }
     )
-    found = [(t.data, t.parameters["n_neighbors"]) for t in plan.plan(experiment)]
+    found = [(t.data, t.parameters["n_neighbors"]) for t in plan(experiment)]
     assert found == [
         ("breast_cancer", 3),
         ("breast_cancer", 4),
@@ -159,7 +160,7 @@ def test_parameters_for_one_set_and_grids():
 
 
 def test_shards_are_a_partition():
-    tasks = plan.plan(spec.parse({**MINIMAL, "seeds": 40}))
-    parts = [plan.shard(tasks, index, 3) for index in (1, 2, 3)]
+    tasks = plan(parse({**MINIMAL, "seeds": 40}))
+    parts = [shard(tasks, index, 3) for index in (1, 2, 3)]
     assert sorted(t.seed for part in parts for t in part) == list(range(40))
     assert all(parts)

@@ -73,16 +73,15 @@ CASES = {
         PICTURES,
         {},
     ),
-    # Masks of dropout are drawn for the whole stack: without it, members are alike.
-    "dagmm": (wc.DAGMM(dropout=0.0, **SHORT), TABLE, {}),
-    "som dagmm": (wc.SOMDAGMM(2, dropout=0.0, **SHORT), TABLE, {}),
+    "dagmm": (wc.DAGMM(**SHORT), TABLE, {}),
+    "som dagmm": (wc.SOMDAGMM(2, **SHORT), TABLE, {}),
     "dsebm": (wc.DSEBM(**SHORT), TABLE, {}),
     "dsebm, plain": (wc.DSEBM("energy", architecture="plain", **SHORT), TABLE, {}),
     "goad": (wc.GOAD(n_transforms=5, **SHORT), TABLE, {}),
     "drocc": (wc.DROCC(only_ce_epochs=1, **SHORT), TABLE, {}),
     "mem ae": (wc.MemAE(**SHORT), TABLE, {}),
     "robust autoencoder": (wc.RobustAutoEncoder((8, 2), **SHORT), TABLE, {}),
-    "alad": (wc.ALAD(dropout=0.0, xz_dropout=0.0, **SHORT), TABLE, {}),
+    "alad": (wc.ALAD(**SHORT), TABLE, {}),
 }
 
 
@@ -418,8 +417,9 @@ def test_fewer_rows_than_a_batch_and_a_last_batch_of_one(name, n):
 
 
 def test_batches_of_one_row():
-    fitted = wc.AutoEncoder(epochs=2, batch_size=1, random_state=0).fit(TABLE)
-    untrained = wc.AutoEncoder(epochs=0, random_state=0).fit(TABLE)
+    plain = wc.AutoEncoder(batch_norm=False, batch_size=1, random_state=0)
+    fitted = clone(plain).set_params(epochs=2).fit(TABLE)
+    untrained = plain.set_params(epochs=0).fit(TABLE)
     assert not np.allclose(fitted.anomaly_score(TABLE), untrained.anomaly_score(TABLE))
     wc.DeepSVDD(batch_norm=False, pretrain=False, epochs=2, batch_size=1).fit(TABLE)
     with pytest.warns(UserWarning, match="or equal rows"):
@@ -538,7 +538,7 @@ ALTERNATIVES = {
     wc.AutoEncoder: {
         **COMMON,
         **NETWORK,
-        "batch_norm": True,
+        "act_fn": "relu",
         "reg": 1.0,
         "dropout": 0.3,
         "n_layers": (RULE, 3),

@@ -389,11 +389,11 @@ class DeepDetector(Detector):
     def _learn(self, run: Run) -> NDArray[np.float64]:
         """Train through all stages, keep the network, return each epoch's loss."""
         with device.threads(_work(run.net, self.batch_size)):
-            with _masks(run.net, run.seeds[0] ^ _BEFORE):
+            with _masks(run.net, [seed ^ _BEFORE for seed in run.seeds]):
                 self._begin(run)
             run.plan(Stage("training", unlabelled, self.epochs))
             run.net.train()
-            with _masks(run.net, run.seeds[0]):
+            with _masks(run.net, run.seeds):
                 for stage in run.each_stage():
                     self._train(run, stage)
         self.net_ = run.net.eval().requires_grad_(False)
@@ -512,8 +512,8 @@ class DeepDetector(Detector):
 
 
 @contextlib.contextmanager
-def _masks(net: nn.Module, seed: int) -> Iterator[None]:
-    """Run a training with masks of dropout that follow from a seed alone."""
+def _masks(net: nn.Module, seeds: Sequence[int]) -> Iterator[None]:
+    """Run a training with masks of dropout that follow from the members' seeds."""
     layers = list(stacked.layers(net))
     # Of networks from outside: torch's dropout has the global generator and no other.
     others = any(
@@ -522,9 +522,9 @@ def _masks(net: nn.Module, seed: int) -> Iterator[None]:
     )
     with contextlib.ExitStack() as stack:
         if others:
-            stack.enter_context(device.seeded(seed))
+            stack.enter_context(device.seeded(seeds[0]))
         where = next(net.parameters()).device
-        stack.enter_context(noise.masks(layers, seed, where))
+        stack.enter_context(noise.masks(layers, seeds, where))
         yield
 
 

@@ -29,6 +29,10 @@ from whitecrow.parameters import Count, NonNegative, Share
 __all__ = ["AutoEncoder"]
 
 
+# A published autoencoder has none of what regularises the default.
+_PLAIN = {"act_fn": "relu", "batch_norm": False, "dropout": 0.0}
+
+
 class AutoEncoder(ReconstructionDetector):
     """Autoencoder; the score is the squared reconstruction error.
 
@@ -36,8 +40,8 @@ class AutoEncoder(ReconstructionDetector):
     ----------
     hidden : "auto", "rule" or tuple of int
         Widths of the encoder, the last one is that of the code; the decoder mirrors
-        them. "auto" gives 64, 32 and a code of a third of the columns (at least 1, at
-        most 10). "rule" divides the width `n_layers - 1` times by
+        them. "auto" is 64, 32: dropout, not a narrow code, keeps the network from
+        copying its input. "rule" divides the width `n_layers - 1` times by
         `compression_factor` and ends in `latent_dim` (specs/deep_unsupervised.md 1.2).
     n_layers, compression_factor, latent_dim : int
         The width rule, for `hidden="rule"`.
@@ -78,7 +82,7 @@ class AutoEncoder(ReconstructionDetector):
     >>> from whitecrow import AutoEncoder
     >>> t = np.random.default_rng(0).uniform(-1, 1, 300)
     >>> X = np.c_[t, t**2, 1 - t]
-    >>> model = AutoEncoder(epochs=60, random_state=0).fit(X)
+    >>> model = AutoEncoder(epochs=200, random_state=0).fit(X)
     >>> usual, odd = model.anomaly_score([[0.5, 0.25, 0.5], [0.5, 0.9, 0.5]])
     >>> bool(odd > 5 * usual)
     True
@@ -89,27 +93,39 @@ class AutoEncoder(ReconstructionDetector):
     n_layers: Count = 4
     compression_factor: Count = 2
     latent_dim: Count = 3
-    act_fn: Activation = "relu"
+    act_fn: Activation = "tanh"
     reg: NonNegative = 0.0
-    batch_norm: bool = False
-    dropout: Share = 0.0
+    batch_norm: bool = True
+    dropout: Share = 0.2
     network: Network = "auto"
-    epochs = 20
+    epochs = 10
     batch_size = 64
 
     # DAGMM's autoencoders (specs/deep_unsupervised.md 1.4)
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {
+            **_PLAIN,
             "hidden": (60, 30, 10, 1),
             "act_fn": "tanh",
             "lr": 1e-4,
             "epochs": 200,
         },
-        "reference": {"hidden": "rule", "lr": 1e-4, "epochs": 200, "scaling": "minmax"},
-        "nrcan-2022": {**NRCAN, "hidden": (60, 30, 10, 1)},
-        "nrcan-2022-ids": {**NRCAN, "hidden": (32, 2)},
-        "nrcan-2022-arrhythmia": {**NRCAN_ODDS, "hidden": (10, 2), "batch_size": 128},
-        "nrcan-2022-thyroid": {**NRCAN_ODDS, "hidden": (12, 4, 1)},
+        "reference": {
+            **_PLAIN,
+            "hidden": "rule",
+            "lr": 1e-4,
+            "epochs": 200,
+            "scaling": "minmax",
+        },
+        "nrcan-2022": {**NRCAN, **_PLAIN, "hidden": (60, 30, 10, 1)},
+        "nrcan-2022-ids": {**NRCAN, **_PLAIN, "hidden": (32, 2)},
+        "nrcan-2022-arrhythmia": {
+            **NRCAN_ODDS,
+            **_PLAIN,
+            "hidden": (10, 2),
+            "batch_size": 128,
+        },
+        "nrcan-2022-thyroid": {**NRCAN_ODDS, **_PLAIN, "hidden": (12, 4, 1)},
     }
 
     def _build(self, shape: tuple[int, ...]) -> nn.Module:
@@ -128,7 +144,7 @@ class AutoEncoder(ReconstructionDetector):
         return encoder_widths(
             n_features,
             self.hidden,
-            auto=(64, 32, min(10, max(1, n_features // 3))),
+            auto=(64, 32),
             n_layers=self.n_layers,
             compression_factor=self.compression_factor,
             latent_dim=self.latent_dim,

@@ -129,31 +129,37 @@ class Dropout(OwnDropout):
     """Dropout that draws the masks of many small batches at once.
 
     Drawing one number takes as long as drawing ten thousand: on a small batch it would
-    be the slowest part of the layer.
+    be the slowest part of the layer. Each member of a stack has a generator, so that
+    its masks are those that it has alone.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
-        self._drawn, self._used = torch.empty(0), 0
+        self._drawn, self._used = torch.empty(1, 0), 0
 
     def train(self, mode: bool = True) -> Dropout:
         """Set the mode; masks drawn under another seed are forgotten."""
-        self._drawn, self._used = torch.empty(0), 0
+        self._drawn, self._used = torch.empty(1, 0), 0
         super().train(mode)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop numbers of any shape; scale what remains by 1 / (1 - p)."""
-        if not self.training or x.numel() > _DRAWN_AHEAD:
-            return super().forward(x)
-        start, end = self._used, self._used + x.numel()
-        if end > len(self._drawn):
+        if not self.training:
+            return x
+        stacked = x.ndim == 3 and len(self.generators) == len(x)
+        generators = self.generators if stacked else self.generators[:1] or (None,)
+        size = x.numel() // len(generators)
+        start, end = self._used, self._used + size
+        if end > self._drawn.shape[1]:
             keep = 1 - self.p
-            drawn = x.new_empty(_DRAWN_AHEAD).uniform_(generator=self.generator)
+            drawn = x.new_empty(len(generators), max(_DRAWN_AHEAD, size))
+            for line, generator in zip(drawn, generators, strict=True):
+                line.uniform_(generator=generator)
             self._drawn = drawn.lt_(keep).div_(keep)
-            start, end = 0, x.numel()
+            start, end = 0, size
         self._used = end
-        return x * self._drawn[start:end].view(x.shape)
+        return x * self._drawn[:, start:end].reshape(x.shape)
 
 
 def activation(name: str) -> nn.Module:

@@ -13,35 +13,36 @@ __all__ = ["Noise", "OwnDropout", "masks"]
 
 
 class OwnDropout(nn.Dropout):
-    """Dropout that draws its masks from a generator of its own, where it has one.
+    """Dropout that draws its masks from generators of its own, where it has some.
 
     torch's own draws from the global generator, which nobody else in the process may
     touch for as long as a training takes.
     """
 
-    generator: torch.Generator | None = None
+    generators: tuple[torch.Generator, ...] = ()
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop numbers of any shape; scale what remains by 1 / (1 - p)."""
         if not self.training:
             return x
         keep = 1 - self.p
-        mask = torch.empty_like(x).bernoulli_(keep, generator=self.generator)
+        generator = self.generators[0] if self.generators else None
+        mask = torch.empty_like(x).bernoulli_(keep, generator=generator)
         return x * mask.div_(keep)
 
 
 @contextmanager
 def masks(
-    layers: Iterable[nn.Module], seed: int, where: torch.device
+    layers: Iterable[nn.Module], seeds: Sequence[int], where: torch.device
 ) -> Iterator[None]:
-    """Run a block in which the dropout of some layers draws from one generator.
+    """Run a block in which the dropout of some layers draws from given seeds.
 
     Parameters
     ----------
     layers : iterable of Module
         Those of a network; layers of other kinds are left alone.
-    seed : int
-        Of the generator.
+    seeds : sequence of int
+        One for each member of a stack.
     where : torch.device
         Of the network.
 
@@ -50,20 +51,20 @@ def masks(
     >>> layer, x = OwnDropout(0.5), torch.ones(9)
     >>> drawn = []
     >>> for _ in range(2):
-    ...     with masks([layer], 3, torch.device("cpu")):
+    ...     with masks([layer], [3], torch.device("cpu")):
     ...         drawn.append(layer(x))
     >>> bool((drawn[0] == drawn[1]).all())
     True
     """
-    generator = torch.Generator(where).manual_seed(seed)
+    generators = tuple(torch.Generator(where).manual_seed(seed) for seed in seeds)
     own = [layer for layer in layers if isinstance(layer, OwnDropout)]
     for layer in own:
-        layer.generator = generator
+        layer.generators = generators
     try:
         yield
     finally:
         for layer in own:
-            layer.generator = None
+            layer.generators = ()
 
 
 class Noise:

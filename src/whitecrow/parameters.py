@@ -54,6 +54,7 @@ __all__ = [
     "Natural",
     "NonNegative",
     "Parameters",
+    "Patience",
     "Positive",
     "RandomState",
     "Scaling",
@@ -82,6 +83,7 @@ _LAST = (
     "weight_decay",
     "milestones",
     "n_members",
+    "patience",
     "contamination",
     "device",
     "n_jobs",
@@ -132,6 +134,7 @@ def methods(*names: str) -> Any:
 
 Count = Annotated[int, at_least(1)]
 Natural = Annotated[int, at_least(0)]
+Patience = Annotated[int, at_least(1)] | None
 Limit = Annotated[int, at_least(2)] | None
 Positive = Annotated[float, above(0)]
 NonNegative = Annotated[float, at_least(0)]

@@ -529,6 +529,7 @@ COMMON = {
     "milestones": (1,),
     "scaling": "robust",
     "n_members": 2,
+    "patience": 1,
     "random_state": 1,
     "contamination": 0.3,
 }
@@ -904,4 +905,6 @@ def test_a_network_may_be_built_before_a_training_with_dropout():
     with device.seeded(1):
         assert_array_equal(inner, torch.rand(3))
     with pytest.raises(ParameterError, match="pretraining needs a decoder"):
-        wc.DeepSVDD(**SHORT, network=normalised_dropout).fit(TABLE[:, :4])
+        wc.DeepSVDD(pretrain=True, **SHORT, network=normalised_dropout).fit(
+            TABLE[:, :4]
+        )

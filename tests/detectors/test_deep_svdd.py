@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from torch import nn
 
 from runs import batch
 from whitecrow import DeepSVDD
@@ -74,14 +75,39 @@ def test_no_layer_has_a_bias():
 def test_pretraining_comes_first_and_is_reported():
     heard = []
     with train.on_log(lambda epoch, record: heard.append(record["stage"])):
-        DeepSVDD(epochs=2, pretrain_epochs=3, device="cpu").fit(TABLE)
+        DeepSVDD(pretrain=True, epochs=2, pretrain_epochs=3, device="cpu").fit(TABLE)
     assert heard == ["pretraining"] * 3 + ["one-class"] * 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "network", "first"),
+    [
+        (TABLE, "auto", "one-class"),
+        (RNG.integers(0, 256, (20, 1, 8, 8), np.uint8), "auto", "pretraining"),
+        (
+            RNG.integers(0, 256, (20, 1, 8, 8), np.uint8),
+            lambda shape: nn.Sequential(nn.Flatten(), nn.Linear(64, 2, bias=False)),
+            "one-class",
+        ),
+    ],
+    ids=["table", "pictures", "own network"],
+)
+def test_pictures_are_pretrained_and_tables_are_not(rows, network, first):
+    heard = []
+    with train.on_log(lambda epoch, record: heard.append(record["stage"])):
+        DeepSVDD(network=network, epochs=1, pretrain_epochs=1, device="cpu").fit(rows)
+    assert heard[0] == first
 
 
 def test_collapse_is_noticed():
     """Biases and bounded units let a constant reach the centre."""
     collapsing = DeepSVDD(
-        bias=True, act_fn="sigmoid", batch_norm=False, epochs=200, weight_decay=0.1
+        bias=True,
+        act_fn="sigmoid",
+        batch_norm=False,
+        epochs=200,
+        weight_decay=0.1,
+        hidden="auto",
     )
     collapsing.set_params(lr=0.03, pretrain=False, device="cpu", random_state=0)
     with pytest.warns(UserWarning, match="hypersphere collapse"):

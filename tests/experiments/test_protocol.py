@@ -143,7 +143,9 @@ def test_sets_without_categories_say_so():
 def test_models_are_kept_and_evaluated_again(tasks, store, monkeypatch):
     before = store.read(task.key for task in tasks)
     assert all(store.has_model(task.key) for task in tasks)
-    monkeypatch.setattr("whitecrow.experiments.record.build", None)  # nothing may be built
+    monkeypatch.setattr(
+        "whitecrow.experiments.record.build", None
+    )  # nothing may be built
     assert run(tasks, store, test_only=True) == 4
     timed = {"score_seconds"}
     for old, new in zip(before, store.read(t.key for t in tasks), strict=True):

@@ -14,7 +14,7 @@ import contextlib
 import copy
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -25,17 +25,18 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from whitecrow import labels
-from whitecrow.deep import device, stacked, train
+from whitecrow.deep import device, early, stacked, train
 from whitecrow.deep.nets import lenet, noise
 from whitecrow.deep.nets.mlp import ACTIVATIONS
 from whitecrow.deep.run import Batch, Losses, Run, Stage, TrainingSet, rows_at_once
 from whitecrow.detector import Detector, Rows, Scores
-from whitecrow.errors import ParameterError
+from whitecrow.errors import DataError, ParameterError
 from whitecrow.parameters import (
     Auto,
     Count,
     Natural,
     NonNegative,
+    Patience,
     Positive,
     Scaling,
     fitted,
@@ -60,6 +61,8 @@ _STEPS_OF_PATH = 32
 
 # Sets the masks of dropout in `_begin` apart from those of the stages.
 _BEFORE = 0xBE61
+# Sets the choice of held-out rows apart from first weights and batches.
+_HELD_OUT = 0x4E1D
 
 # A refit takes so many steps at least: on small tables, fewer are not enough
 # (benchmarks/rounds.py).
@@ -80,6 +83,8 @@ class DeepDetector(Detector):
     member_scale_ : ndarray of shape (n_members,)
         Mean training score of each member, by which its scores are divided before
         the members are averaged (1 for a single network).
+    best_epoch_ : ndarray of int, shape (n_members,), or None
+        With `patience`, the epoch whose weights each member has, counted from 1.
     """
 
     has_l_a: ClassVar[bool] = False
@@ -102,6 +107,7 @@ class DeepDetector(Detector):
     lr: Positive = 1e-3
     weight_decay: NonNegative = 0.0
     n_members: Count = 1
+    patience: Patience = None
     device: str = "auto"
     random_state: Seed = None
     milestones: tuple[int, ...] = fixed(())  # a parameter of some methods
@@ -109,6 +115,7 @@ class DeepDetector(Detector):
     scaler_: Scaler | None = fitted()
     # Of methods that take outliers; files of before do not tell.
     auxiliary_given_: bool = fixed(False)
+    best_epoch_: NDArray[np.int64] | None = fixed(None)
     loss_curve_: NDArray[np.float64] = fitted()
     member_scale_: NDArray[np.float64] = fitted()
 
@@ -253,6 +260,7 @@ class DeepDetector(Detector):
         wanted = max(math.ceil(share * self.epochs), math.ceil(_FEWEST_STEPS / steps))
         shorter = copy.copy(self)
         shorter.net_ = copy.deepcopy(self.net_)
+        shorter.patience = None  # the first fit has found how long to train
         shorter.epochs = min(wanted, self.epochs)
         part = shorter.epochs / max(self.epochs, 1)
         milestones = (math.ceil(part * m) for m in getattr(self, "milestones", ()))
@@ -332,6 +340,29 @@ class DeepDetector(Detector):
     def _training_set(
         self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
     ) -> TrainingSet:
+        if self.patience is not None:
+            held_out = self._held_out(codes)
+            rest = self._training_set_of(X[~held_out], codes[~held_out], auxiliary)
+            return replace(rest, held_out=self._tensor(X[held_out]))
+        return self._training_set_of(X, codes, auxiliary)
+
+    def _held_out(self, codes: labels.Codes) -> NDArray[np.bool_]:
+        """Draw the rows by which early stopping judges: none is a known anomaly."""
+        may = np.flatnonzero(codes != labels.ANOMALY)
+        count = math.ceil(early.SHARE * len(may))
+        if not 0 < count < len(may):
+            raise DataError(
+                f"patience={self.patience} holds rows out, and {len(may)} row that is "
+                "no known anomaly is too few; use patience=None"
+            )
+        rng = np.random.default_rng(device.seeds(self.random_state, 1)[0] ^ _HELD_OUT)
+        mask = np.zeros(len(codes), dtype=bool)
+        mask[rng.choice(may, count, replace=False)] = True
+        return mask
+
+    def _training_set_of(
+        self, X: Rows, codes: labels.Codes, auxiliary: Rows | None
+    ) -> TrainingSet:
         self.scaler_ = None
         if X.ndim == 2:
             # Known anomalies would set the units by which they are to stand out.
@@ -384,6 +415,7 @@ class DeepDetector(Detector):
             salt=self._salt,
             stages=stages,
             after=after,
+            patience=self.patience,
         )
 
     def _learn(self, run: Run) -> NDArray[np.float64]:
@@ -397,7 +429,12 @@ class DeepDetector(Detector):
                 for stage in run.each_stage():
                     self._train(run, stage)
         self.net_ = run.net.eval().requires_grad_(False)
+        self._keep_best_epochs(run.best_epoch)
         return run.curve
+
+    def _keep_best_epochs(self, found: NDArray[np.int64] | None) -> None:
+        if found is not None:
+            self.best_epoch_ = np.atleast_1d(found)
 
     def _conclude(self, run: Run, X: Rows) -> None:
         """Compute what needs the trained network and all rows."""

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from whitecrow import labels
 from whitecrow.deep import stacked, train
+from whitecrow.deep.early import EarlyStopping
 from whitecrow.deep.nets.mlp import BatchNorm
 from whitecrow.deep.nets.noise import Noise
-from whitecrow.errors import DataError
+from whitecrow.errors import DataError, ParameterError
 from whitecrow.supervision import Rule
 
 __all__ = ["Batch", "Losses", "Run", "Stage", "TrainingSet", "rows_at_once"]
@@ -29,6 +30,8 @@ __all__ = ["Batch", "Losses", "Run", "Stage", "TrainingSet", "rows_at_once"]
 # work at once, and on a CPU the layers of a piece should stay in its cache.
 _PIECE = 4_000_000
 _ROWS_ON_CPU = 1024
+# Sets the noise of held-out rows apart from that of the stages.
+_WATCHING = 0x3A7C4
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,21 @@ class TrainingSet:
     """Scaled rows, their labels, and auxiliary outliers where there are any.
 
     Labels are codes, or probabilities for rules that take them (-1 where unlabelled).
+    Held-out rows are normal ones by which early stopping judges.
     """
 
     x: Tensor
     y: Tensor
     outliers: Tensor | None = None
+    held_out: Tensor | None = None
 
     def to(self, where: torch.device) -> TrainingSet:
         """Copy the set to another device."""
-        outliers = None if self.outliers is None else self.outliers.to(where)
-        return TrainingSet(self.x.to(where), self.y.to(where), outliers)
+        others = (
+            None if part is None else part.to(where)
+            for part in (self.outliers, self.held_out)
+        )
+        return TrainingSet(self.x.to(where), self.y.to(where), *others)
 
 
 class Batch(NamedTuple):
@@ -142,6 +150,8 @@ class Run:
         Where a wrapper brings rules of its own; else the method plans.
     after : sequence of Stage or None
         What was trained before, where a fitted network trains on.
+    patience : int or None
+        Of early stopping, where the sets hold rows out.
 
     Attributes
     ----------
@@ -162,10 +172,13 @@ class Run:
         What is to be trained.
     curve : ndarray of shape (epochs,) or (epochs, members)
         Mean loss of each epoch so far.
+    best_epoch : ndarray of int, shape () or (members,), or None
+        The epoch whose weights early stopping has kept, counted from 1 over all stages.
     """
 
     targets: Tensor | None = None
     outliers: Tensor | None = None
+    best_epoch: NDArray[np.int64] | None = None
 
     def __init__(
         self,
@@ -179,7 +192,10 @@ class Run:
         salt: int = 0,
         stages: Sequence[Stage] = (),
         after: Sequence[Stage] | None = None,
+        patience: int | None = None,
     ) -> None:
+        self._patience = patience
+        self._held_out = _side_by_side([one.held_out for one in sets])
         self.net, self.seeds, self.method = net, seeds, method
         self.batch_size, self.fresh = batch_size, after is None
         self.stages, self._before = list(stages), list(after or ())
@@ -269,7 +285,11 @@ class Run:
             return batch.loss(stage.rule, chosen(net, batch))
 
         parameters = [p for p in net.parameters() if p.requires_grad]
-        self.descend(step, parameters, stage, self.schedule(stage, **changes))
+        watch = self._watch(chosen)
+        before = len(self.curve)
+        self.descend(step, parameters, stage, self.schedule(stage, **changes), watch)
+        if watch is not None:
+            self.best_epoch = before + watch.epoch
 
     def descend(
         self,
@@ -277,6 +297,7 @@ class Run:
         parameters: Iterable[Tensor],
         stage: Stage,
         schedule: train.Schedule,
+        watch: EarlyStopping | None = None,
     ) -> None:
         """Train some parameters by a step from row indices to the loss."""
         if not stage.epochs:
@@ -288,7 +309,13 @@ class Run:
             else stage.batches(self, self._number)
         )
         curve = train.train(
-            parameters, step, batches, schedule, method=self.method, stage=stage.name
+            parameters,
+            step,
+            batches,
+            schedule,
+            method=self.method,
+            stage=stage.name,
+            watch=watch,
         )
         self.curve = np.concatenate([self.curve, curve])
 
@@ -375,6 +402,32 @@ class Run:
 
     # --- inside -----------------------------------------------------------------------
 
+    def _watch(
+        self, losses: Callable[[nn.Module, Batch], Losses]
+    ) -> EarlyStopping | None:
+        """Judge a stage by what held-out rows cost as normal ones."""
+        x, patience = self._held_out, self._patience
+        if x is None or patience is None:
+            return None
+        if self.targets is not None:
+            raise ParameterError(
+                f"{self.method} finds out something about each training row, which "
+                "held-out rows do not have; use patience=None"
+            )
+        axis = self.rows.ndim - 1
+        pieces = x.split(rows_at_once(self.net, x[0].numel(), len(self.seeds)), axis)
+
+        def loss() -> Tensor:
+            noise = self._noise_of(_WATCHING)  # the same after each epoch
+            total = torch.zeros((), device=x.device)
+            for piece in pieces:
+                y = torch.full(piece.shape[: axis + 1], int(labels.UNLABELLED))
+                batch = Batch(piece, y.to(x.device), noise)
+                total = total + losses(self.net, batch).normal.detach().sum(-1)
+            return total / x.shape[axis]
+
+        return EarlyStopping(self.net, loss, patience)
+
     def _noise_of(self, number: int) -> Noise:
         seeds = [seed ^ self._salt + number for seed in self.seeds]
         return Noise(seeds, self.x.device)
@@ -434,6 +487,12 @@ def _at(values: Tensor, index: Tensor) -> Tensor:
     if index.ndim == 1:
         return values.index_select(0, index)
     return values.index_select(0, index.flatten()).unflatten(0, index.shape)
+
+
+def _side_by_side(parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Stack what members have; None if they have nothing."""
+    given = [part for part in parts if part is not None]
+    return (given[0] if len(given) == 1 else torch.stack(given)) if given else None
 
 
 def _join(tensors: Sequence[Tensor]) -> Tensor:

@@ -79,6 +79,8 @@ def fit_seeds(
         where = next(run.net.parameters()).device
         fit.net_ = net.to(where).eval().requires_grad_(False)
         fit.loss_curve_ = curves[:, index]
+        if run.best_epoch is not None:
+            fit._keep_best_epochs(run.best_epoch[index])
         own = fit._run(fit.net_, [its_set.to(where)], [drawn[index]], (), ())
         fit._conclude(own, rows)
         fit._set_threshold(rows, codes)
@@ -94,14 +96,16 @@ def _prepared(
 
     Rows that several seeds share are checked and scaled once.
     """
-    known: dict[tuple[int, int], tuple[Any, Rows, labels.Codes, TrainingSet]] = {}
+    known: dict[Any, tuple[Any, Rows, labels.Codes, TrainingSet]] = {}
     fits, prepared = [], []
     for (X, y), seed in zip(tasks, seeds, strict=True):
-        if (id(X), id(y)) not in known:
-            one: DeepDetector = clone(detector)
+        # With early stopping, each seed holds out rows of its own.
+        key = id(X), id(y), None if detector.patience is None else seed
+        if key not in known:
+            one: DeepDetector = clone(detector).set_params(random_state=seed)
             rows, codes, _ = one._check_fit(X, y, None)
-            known[id(X), id(y)] = one, rows, codes, one._training_set(rows, codes, None)
-        one, rows, codes, its_set = known[id(X), id(y)]
+            known[key] = one, rows, codes, one._training_set(rows, codes, None)
+        one, rows, codes, its_set = known[key]
         fit = copy.copy(one).set_params(random_state=seed)
         if fit.uses_auxiliary:  # outliers are drawn by each seed for itself
             its_set = replace(its_set)

@@ -18,6 +18,7 @@ from torch.optim.adam import adam
 
 from whitecrow import watching
 from whitecrow.deep import device
+from whitecrow.deep.early import EarlyStopping
 from whitecrow.errors import TrainingError
 from whitecrow.watching import on_log
 
@@ -102,6 +103,7 @@ def train(
     *,
     method: str,
     stage: str = "training",
+    watch: EarlyStopping | None = None,
 ) -> NDArray[np.float64]:
     """Minimise `step(batch)` over all batches, epoch after epoch.
 
@@ -117,11 +119,13 @@ def train(
         Epochs, learning rate and the rest.
     method, stage : str
         Names for messages.
+    watch : EarlyStopping, optional
+        Looks at each epoch, and gives the best weights back at the end.
 
     Returns
     -------
     ndarray of shape (epochs,) or (epochs, members)
-        Mean loss of each epoch.
+        Mean loss of each epoch; fewer where `watch` ends the training.
 
     Raises
     ------
@@ -151,6 +155,10 @@ def train(
                 )
             curve.append(loss)
             _log(method, stage, epoch, schedule.epochs, loss)
+            if watch is not None and watch():
+                break
+        if watch is not None:
+            watch.restore()
     return np.array(curve, dtype=np.float64)
 
 

@@ -42,7 +42,7 @@ from whitecrow.deep.nets.noise import Noise
 from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.parameters import Count, Share, at_least, options
+from whitecrow.parameters import Count, Patience, Share, at_least, fixed, options
 
 __all__ = ["ALAD", "Game", "Players", "SpectralLinear", "distance"]
 
@@ -370,6 +370,7 @@ class ALAD(DeepDetector):
     dropout: Share = 0.2
     xz_dropout: Share = 0.5
     batch_norm: bool = True
+    patience: Patience = fixed(None)  # a game has no loss to judge by
     epochs = 100
     batch_size = 50
     lr = 1e-4

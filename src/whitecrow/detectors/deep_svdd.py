@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
 from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses, Run, Stage
-from whitecrow.parameters import Natural, between, options
+from whitecrow.parameters import Auto, Natural, between, options
 from whitecrow.supervision import unlabelled
 
 __all__ = ["DeepSVDD", "radius", "soft_boundary"]
@@ -83,14 +83,16 @@ class DeepSVDD(DeepDetector):
     warm_up_epochs : int
         Epochs under the one-class objective before the soft boundary.
     hidden : "auto" or tuple of int
-        Hidden widths and code of the network for tables; "auto" is 128, 64, 32 from
-        100 columns on, else 32, 16, 8 (4 for 6 columns or fewer).
+        Hidden widths and code of the network for tables; "auto" is that of the Deep SAD
+        paper: 128, 64, 32 from 100 columns on, else 32, 16, 8 (4 for 6 columns or
+        fewer).
     act_fn : {"relu", "leaky_relu", "tanh", "sigmoid", "elu"}
         Activation between layers; bounded ones make collapse possible.
     bias, batch_norm : bool
         Biases make collapse possible: a constant map reaches the centre.
-    pretrain : bool
-        Start from the encoder of an autoencoder.
+    pretrain : "auto" or bool
+        Start from the encoder of an autoencoder; "auto" does so for pictures. On tables
+        it learns to tell the anomalies among the training rows from the others.
     pretrain_epochs : int
         Its epochs.
     network : str or callable
@@ -99,7 +101,7 @@ class DeepSVDD(DeepDetector):
         row to a module.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
-    device, random_state
+    patience, device, random_state
         As for `AutoEncoder`.
 
     Attributes
@@ -133,15 +135,16 @@ class DeepSVDD(DeepDetector):
     objective: Annotated[str, options("one-class", "soft-boundary")] = "one-class"
     _: KW_ONLY
     nu: Annotated[float, between(0, 1, closed="right")] = 0.1
-    warm_up_epochs: Natural = 10
-    hidden: Widths = "auto"
+    warm_up_epochs: Natural = 5
+    hidden: Widths = (64, 32)
     act_fn: Activation = "leaky_relu"
     bias: bool = False
     batch_norm: bool = True
-    pretrain: bool = True
+    pretrain: bool | Auto = "auto"
     pretrain_epochs: Natural = 30
     network: Network = "auto"
     milestones: tuple[int, ...] = ()
+    epochs = 10
     weight_decay = 1e-6
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -181,9 +184,12 @@ class DeepSVDD(DeepDetector):
             Stage("warm-up", unlabelled, warm),
             Stage("soft boundary", soft_boundary(self.nu), self.epochs - warm),
         )
+        pretrain = self.pretrain
+        if pretrain == "auto":
+            pretrain = len(self.input_shape_) == 3 and not callable(self.network)
         pretraining = train.Schedule(epochs=self.pretrain_epochs, lr=self.lr)
         hypersphere.prepare(
-            run, pretraining if self.pretrain else None, **self._network_options()
+            run, pretraining if pretrain else None, **self._network_options()
         )
 
     def _end(self, run: Run) -> None:

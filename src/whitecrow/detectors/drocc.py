@@ -150,7 +150,7 @@ class DROCC(DeepDetector):
     scaling, epochs, batch_size, lr, weight_decay, n_members, contamination
         As for `AutoEncoder`; the learning rate drops to a tenth after 30, 60 and 90 %
         of the epochs with hard negatives.
-    device, random_state
+    patience, device, random_state
         As for `AutoEncoder`.
 
     Attributes

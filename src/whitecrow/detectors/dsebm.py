@@ -129,7 +129,7 @@ class DSEBM(DeepDetector):
         sigma, in units of the scaled columns.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
-    device, random_state
+    patience, device, random_state
         As for `AutoEncoder`.
 
     Notes

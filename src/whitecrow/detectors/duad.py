@@ -42,7 +42,7 @@ from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector
 from whitecrow.deep.nets.mlp import encoder_widths, mlp
 from whitecrow.deep.run import Batch, Losses, Run, Stage
 from whitecrow.errors import ParameterError
-from whitecrow.parameters import Count, NonNegative, between, fitted, fixed
+from whitecrow.parameters import Count, NonNegative, Patience, between, fitted, fixed
 
 __all__ = ["DUAD", "cluster_variances", "kept_clusters"]
 
@@ -302,6 +302,7 @@ class DUAD(ReconstructionDetector):
     }
 
     n_members: int = fixed(1)  # each network has a selection of its own
+    patience: Patience = fixed(None)  # the selection says when to stop
     selected_: NDArray[np.bool_] = fitted()
     history_: NDArray[np.int64] = fitted()
     stop_reason_: str = fitted()

@@ -180,7 +180,7 @@ class GOAD(DeepDetector):
         Squared distances below count as this much.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
-    device, random_state
+    patience, device, random_state
         As for `AutoEncoder`.
 
     Notes

@@ -85,7 +85,7 @@ class HSC(DeepDetector):
         collapsing.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`. A batch has `batch_size` rows and as many outliers.
-    device, random_state
+    patience, device, random_state
         As for `DeepSVDD`.
 
     Attributes

@@ -234,7 +234,7 @@ class MHRot(DeepDetector):
         Of the trunk, see `whitecrow.deep.nets.wide_resnet.WideResNet`.
     epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`; a batch has `batch_size` pictures with all of their views.
-    device, random_state
+    patience, device, random_state
         As for `DeepSVDD`.
 
     Notes

@@ -185,7 +185,7 @@ class NeuTraLAD(DeepDetector):
         What remains of the learning rate after each milestone.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`.
-    device, random_state
+    patience, device, random_state
         As for `DeepSVDD`.
 
     Notes

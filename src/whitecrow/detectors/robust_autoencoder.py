@@ -69,6 +69,8 @@ class RobustAutoEncoder(ReconstructionDetector):
         Adam.
     n_members : int
         Networks to train side by side; scores are averaged.
+    patience : int or None
+        As for `AutoEncoder`.
     contamination : "auto" or float in (0, 0.5]
         Share of training rows to call anomalies; "auto" looks at the scores.
     device : {"auto", "cpu", "cuda", "mps"}

@@ -40,7 +40,7 @@ from whitecrow.deep import device
 from whitecrow.deep.mixture import AutoencodedMixture, MixtureDetector
 from whitecrow.deep.nets import som
 from whitecrow.deep.run import Batch, Losses, Run
-from whitecrow.parameters import Auto, Count, between, fitted, options
+from whitecrow.parameters import Auto, Count, Patience, between, fitted, fixed, options
 
 __all__ = ["SOMDAGMM"]
 
@@ -187,6 +187,7 @@ class SOMDAGMM(MixtureDetector):
     som_algorithm: Annotated[str, options(*som.ALGORITHMS)] = "batch"
     som_epochs: Count = 10
     som_lr: Annotated[float, between(0, 1, closed="right")] = 0.6
+    patience: Patience = fixed(None)  # held-out rows have no place on the maps
 
     # "paper" is for KDD, "nrcan-2022" is specs/deep_unsupervised.md 7
     presets: ClassVar[dict[str, dict[str, Any]]] = {

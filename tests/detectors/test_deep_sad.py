@@ -3,10 +3,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from runs import batch
 from whitecrow import DeepSAD
-from whitecrow.deep import train
+from whitecrow.deep import hypersphere, train
+from whitecrow.deep.nets.mlp import Linear
 from whitecrow.supervision import semi
 
 RNG = np.random.default_rng(0)
@@ -59,7 +61,7 @@ def spied_schedules(monkeypatch, detector):
     """`(stage, learning rate of every epoch)` of a fit."""
     seen, plain = [], train.train
 
-    def spy(parameters, step, batches, schedule, *, method, stage):
+    def spy(parameters, step, batches, schedule, *, method, stage, watch=None):
         seen.append((stage, [schedule.lr_at(e) for e in range(schedule.epochs)]))
         short = train.Schedule(epochs=1, lr=schedule.lr)
         return plain(parameters, step, batches, short, method=method, stage=stage)
@@ -160,3 +162,56 @@ def test_presets_carry_published_settings():
     assert (paper.weight_decay, code.weight_decay) == (1e-6, 0.5e-6)
     assert paper.eta == code.eta == 1.0
     assert paper.clip_norm is None
+    assert (paper.slope, code.slope) == (0.1, 0.01)
+
+
+def layers_of(monkeypatch, model, rows):
+    """Fit, and return the encoder and the decoder of its pretraining."""
+    decoders = []
+
+    def spy(*args, **options):
+        decoders.append(build_decoder(*args, **options))
+        return decoders[-1]
+
+    build_decoder = hypersphere._decoder
+    monkeypatch.setattr(hypersphere, "_decoder", spy)
+    model.set_params(epochs=0, pretrain_epochs=0, device="cpu", random_state=0)
+    return model.fit(rows).net_.encoder, decoders[0]
+
+
+def test_the_paper_starts_with_glorot_and_ends_linear(monkeypatch):
+    encoder, decoder = layers_of(monkeypatch, DeepSAD.preset("paper"), TABLE)
+    for net in (encoder, decoder):
+        slopes = {m.negative_slope for m in net if isinstance(m, nn.LeakyReLU)}
+        assert slopes == {0.1}
+        for layer in (m for m in net if isinstance(m, Linear)):
+            bound = (6 / sum(layer.weight.shape)) ** 0.5
+            largest = float(layer.weight.detach().abs().max())
+            assert 0.7 * bound < largest <= bound
+    assert isinstance(decoder[-1], Linear)
+
+
+def test_the_code_starts_as_torch_does_and_ends_in_a_sigmoid(monkeypatch):
+    encoder, decoder = layers_of(monkeypatch, DeepSAD.preset("reference"), TABLE)
+    assert isinstance(decoder[-1], nn.Sigmoid)
+    first = encoder[0].weight.detach()
+    assert float(first.abs().max()) <= first.shape[0] ** -0.5
+
+
+def test_the_networks_of_paper_and_code_for_fashion_mnist(monkeypatch):
+    """specs/deep_sad.md 4 and 7.4: dense layers of 64 and 32, and of 128 and 64."""
+    rows = RNG.integers(0, 256, (6, 1, 28, 28), dtype=np.uint8)
+    sizes = []
+    for name in ("lenet_fmnist_64_32", "lenet_fmnist"):
+        model = DeepSAD.preset("paper", network=name)
+        encoder, decoder = layers_of(monkeypatch, model, rows)
+        sizes.append(sum(p.numel() for p in encoder.parameters()))
+        slopes = {
+            m.negative_slope
+            for m in [*encoder, *decoder]
+            if isinstance(m, nn.LeakyReLU)
+        }
+        assert slopes == {0.1}
+        assert decoder(encoder(torch.zeros(2, 1, 28, 28))).shape == (2, 1, 28, 28)
+        monkeypatch.undo()
+    assert sizes == [400 + 12_800 + 1568 * 64 + 64 * 32, 222_096]

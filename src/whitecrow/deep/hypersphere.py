@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from whitecrow import labels
 from whitecrow.deep import device, stacked, train
 from whitecrow.deep.nets import lenet
-from whitecrow.deep.nets.mlp import encoder_widths, mlp
+from whitecrow.deep.nets.mlp import encoder_widths, glorot, mlp
 from whitecrow.deep.run import Run
 from whitecrow.errors import ParameterError
 
@@ -66,9 +66,33 @@ def dense_widths(n_features: int) -> tuple[int, ...]:
 
 
 def encoder_for(
+    shape: tuple[int, ...],
+    *,
+    network: Any,
+    hidden: Any,
+    start: str = "default",
+    **options: Any,
+) -> nn.Module:
+    """Build the encoder alone, for methods whose centre is the origin.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        `(d,)` or `(c, h, w)`.
+    network, hidden
+        As for `DeepSVDD`.
+    start : {"default", "glorot"}
+        First weights: those of the layers, or uniform Glorot.
+    **options
+        Of `mlp` for tables; pictures take `bias` and `slope` from them.
+    """
+    encoder = _encoder(shape, network=network, hidden=hidden, **options)
+    return glorot(encoder) if start == "glorot" else encoder
+
+
+def _encoder(
     shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
 ) -> nn.Module:
-    """Build the encoder alone, for methods whose centre is the origin."""
     if callable(network):
         encoder = copy.deepcopy(network(shape))  # theirs stays as it is
         if not isinstance(encoder, nn.Module):
@@ -79,7 +103,8 @@ def encoder_for(
         return encoder
     if len(shape) == 3:
         name = "lenet" if network == "auto" else network
-        return lenet.encoder(name, shape, bias=options["bias"])
+        slope = options.get("slope", 0.01)
+        return lenet.encoder(name, shape, bias=options["bias"], slope=slope)
     if network not in {"auto", "mlp"}:
         raise ParameterError(
             f"network={network!r} is not for tables; use 'auto', 'mlp' or a callable"
@@ -92,7 +117,7 @@ def build(
 ) -> Hypersphere:
     """Build the untrained network for rows of a shape, with the centre at 0.
 
-    `options` are those of `mlp` for tables; pictures take `bias` from them.
+    `options` are those of `encoder_for`.
     """
     encoder = encoder_for(shape, network=network, hidden=hidden, **options)
     encoder.eval()
@@ -116,16 +141,21 @@ def clip_centre(centre: Float[Tensor, "*members r"]) -> Float[Tensor, "*members 
 
 
 def prepare(
-    run: Run, pretraining: train.Schedule | None, **network_options: Any
+    run: Run,
+    pretraining: train.Schedule | None,
+    *,
+    output: str = "linear",
+    **network_options: Any,
 ) -> None:
     """Pretrain first weights where that is asked for, then set the centre.
 
-    A network that trains on keeps its centre.
+    A network that trains on keeps its centre. The decoder of a table ends as `output`
+    says, "linear" or "sigmoid"; that of pictures always in a sigmoid.
     """
     if not run.fresh:
         return
     if pretraining is not None:
-        _pretrain(run, pretraining, network_options)
+        _pretrain(run, pretraining, {"output": output, **network_options})
     set_centre(run, warm=pretraining is None)
 
 
@@ -197,17 +227,26 @@ def _pretrain(
 
 
 def _decoder(
-    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
+    shape: tuple[int, ...], *, start: str = "default", **options: Any
 ) -> nn.Module:
     """Build the mirror image of the encoder."""
+    decoder = _mirrored(shape, **options)
+    return glorot(decoder) if start == "glorot" else decoder
+
+
+def _mirrored(
+    shape: tuple[int, ...], *, network: Any, hidden: Any, output: str, **options: Any
+) -> nn.Module:
     if callable(network):
         raise ParameterError(
             "pretraining needs a decoder, and a network of your own brings none; "
             "use pretrain=False or a named network"
         )
     if len(shape) == 3:
-        return lenet.decoder("lenet" if network == "auto" else network, shape)
-    return mlp(_widths(shape[0], hidden)[::-1], **options)
+        name, slope = "lenet" if network == "auto" else network, options.get("slope")
+        return lenet.decoder(name, shape, slope=0.01 if slope is None else slope)
+    layers = mlp(_widths(shape[0], hidden)[::-1], **options)
+    return layers.append(nn.Sigmoid()) if output == "sigmoid" else layers
 
 
 def _widths(n_features: int, hidden: Any) -> list[int]:

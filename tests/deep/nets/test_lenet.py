@@ -13,6 +13,8 @@ PUBLISHED = {
     "lenet_mnist": ((1, 28, 28), 32, 7_272, 1_200),
     "lenet_fmnist": ((1, 28, 28), 64, 222_096, 27_792),
     "lenet_cifar10": ((3, 32, 32), 128, 520_544, 284_000),
+    # Section 7.4: the same with dense layers of 64 and 32.
+    "lenet_fmnist_64_32": ((1, 28, 28), 32, 115_600, 18_448),
 }
 SHAPES = {name: row[0] for name, row in PUBLISHED.items()} | {"lenet": (2, 24, 40)}
 

@@ -83,9 +83,12 @@ _CIFAR10 = _Plan(
     ),
     glorot=True,
 )
+# As the Deep SAD paper describes it; its code has 128 and 64.
+_FMNIST_64_32 = _FMNIST._replace(rep_dim=32, hidden=64, seed=(4, 4, 4))
 _PUBLISHED = {
     "lenet_mnist": _MNIST,
     "lenet_fmnist": _FMNIST,
+    "lenet_fmnist_64_32": _FMNIST_64_32,
     "lenet_cifar10": _CIFAR10,
 }
 
@@ -134,8 +137,9 @@ def encoder(
 
     Parameters
     ----------
-    name : {"lenet", "lenet_mnist", "lenet_fmnist", "lenet_cifar10"}
-        A published network, or "lenet": blocks of 32, 64 and 128 channels (that of
+    name : str
+        A published network, "lenet_mnist", "lenet_fmnist", "lenet_fmnist_64_32" or
+        "lenet_cifar10", or "lenet": blocks of 32, 64 and 128 channels (that of
         CIFAR-10) for pictures of any size, with further blocks of 128 until the maps
         are at most 8 x 8.
     shape : tuple of int

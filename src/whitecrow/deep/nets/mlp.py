@@ -27,6 +27,7 @@ __all__ = [
     "activation",
     "autoencoder_widths",
     "encoder_widths",
+    "glorot",
     "halving_widths",
     "mlp",
 ]
@@ -162,11 +163,14 @@ class Dropout(OwnDropout):
         return x * self._drawn[:, start:end].reshape(x.shape)
 
 
-def activation(name: str) -> nn.Module:
-    """Return the activation of this name, one of `ACTIVATIONS`."""
+def activation(name: str, slope: float = 0.01) -> nn.Module:
+    """Return the activation of this name, one of `ACTIVATIONS`.
+
+    `slope` is that of the leaky ReLU for negative numbers.
+    """
     layers: dict[str, nn.Module] = {
         "relu": nn.ReLU(),
-        "leaky_relu": nn.LeakyReLU(0.01),
+        "leaky_relu": nn.LeakyReLU(slope),
         "tanh": nn.Tanh(),
         "sigmoid": nn.Sigmoid(),
         "elu": nn.ELU(),
@@ -182,6 +186,7 @@ def mlp(
     widths: Sequence[int],
     *,
     act: str = "relu",
+    slope: float = 0.01,
     bias: bool = True,
     batch_norm: bool = False,
     affine: bool = False,
@@ -195,6 +200,8 @@ def mlp(
         Input width, hidden widths, output width.
     act : str
         One of `ACTIVATIONS`.
+    slope : float
+        Of the leaky ReLU.
     bias, batch_norm, affine : bool
         Biases of the linear layers, except where normalisation follows;
         normalisation after each hidden layer, before the activation; scale and shift
@@ -214,11 +221,22 @@ def mlp(
         layers.append(Linear(n_in, n_out, bias=bias and not batch_norm))
         if batch_norm:
             layers.append(BatchNorm(n_out, affine=affine))
-        layers.append(activation(act))
+        layers.append(activation(act, slope))
         if dropout:
             layers.append(Dropout(dropout))
     layers.append(Linear(widths[-2], widths[-1], bias=bias))
     return nn.Sequential(*layers)
+
+
+def glorot(net: nn.Module) -> nn.Module:
+    """Draw the weights of all layers anew, uniform as Glorot and Bengio have it.
+
+    Biases stay as they are. The module is returned.
+    """
+    for parameter in net.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_uniform_(parameter)
+    return net
 
 
 def halving_widths(

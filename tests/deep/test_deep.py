@@ -67,9 +67,7 @@ CASES = {
         {},
     ),
     "mhrot": (
-        wc.MHRot(
-            "simple", shift=2, depth=10, widen_factor=1, dropout=0.0, reg=0.1, **SHORT
-        ),
+        wc.MHRot("simple", shift=2, depth=10, widen_factor=1, reg=0.1, **SHORT),
         PICTURES,
         {},
     ),

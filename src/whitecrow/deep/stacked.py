@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from whitecrow.deep.nets.noise import OwnDropout
+
 __all__ = ["dotted", "layers", "member", "runs_stacked", "stack"]
 
 # Layers without parameters that act on each element by itself.
@@ -124,6 +126,13 @@ class Mapped(nn.Module):
         template = self._template[0]
         template.train(self.training)
         state = self.state()
+        dropping = [
+            layer
+            for layer in template.modules()
+            if isinstance(layer, OwnDropout) and layer.generators
+        ]
+        if self.training and dropping:
+            return self._one_by_one(x, state, dropping)
 
         def run(state: dict[str, Tensor], x: Tensor) -> Tensor:
             result: Tensor = functional_call(template, state, (x,))
@@ -131,6 +140,21 @@ class Mapped(nn.Module):
 
         result: Tensor = vmap(run, randomness="different")(state, x)
         return result
+
+    def _one_by_one(
+        self, x: Tensor, state: dict[str, Tensor], dropping: list[OwnDropout]
+    ) -> Tensor:
+        """Run the members in turn, each with the masks that it has alone."""
+        every = [layer.generators for layer in dropping]
+        found = []
+        for i, rows in enumerate(x):
+            for layer, generators in zip(dropping, every, strict=True):
+                layer.generators = generators[i : i + 1]
+            own = {name: part[i] for name, part in state.items()}
+            found.append(functional_call(self._template[0], own, (rows,)))
+        for layer, generators in zip(dropping, every, strict=True):
+            layer.generators = generators
+        return torch.stack(found)
 
 
 def dotted(name: str) -> str:

@@ -120,6 +120,13 @@ class DeepSVDD(DeepDetector):
     every few epochs. The centre is computed anew in every fit; the reference keeps that
     of the first.
 
+    NOTE[DIFF] The score is the squared distance under both objectives; the reference
+    subtracts the squared radius for the soft boundary, a constant. Collapse is told by
+    distances that float32 cannot tell apart, not by a share of the norm of the rows.
+
+    NOTE[DIFF] In l_a, which Deep SVDD itself has not, epsilon is 1 and not the 1e-6 of
+    Deep SAD: see `EPSILON`.
+
     Examples
     --------
     >>> import numpy as np

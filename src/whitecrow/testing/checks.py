@@ -136,6 +136,9 @@ _CONDITIONS: dict[str, Callable[[Detector], bool]] = {
     ),
     "file": lambda detector: _can_be_saved(detector),
     "trained by losses": lambda detector: hasattr(detector, "_losses"),
+    "members": lambda detector: (
+        hasattr(detector, "_losses") and "n_members" in detector.get_params()
+    ),
 }
 
 
@@ -490,6 +493,56 @@ def _wrapped(
     scores: Array = model.anomaly_score(X)
     _require_finite(scores, len(X), what)
     return scores
+
+
+@_check("members")
+def check_members(detector: Detector) -> None:
+    """Check that networks trained side by side are what each is alone."""
+    from whitecrow.deep import fit_seeds
+
+    X = _training_rows(detector)
+    X = X[:60] if X.ndim == 2 else X[:8]
+    short: Any = _short(detector).set_params(n_members=1)
+    seeds = [3, 4]
+    for seed, fit in zip(seeds, fit_seeds(short, [(X, None)] * 2, seeds), strict=True):
+        alone = clone(short).set_params(random_state=seed).fit(X)
+        found, expected = fit.anomaly_score(X), alone.anomaly_score(X)
+        spread = float(np.ptp(expected)) or 1.0
+        _require(
+            bool((np.abs(found - expected) <= 0.02 * spread).all()),
+            f"with seed {seed} beside another one scores differ by "
+            f"{np.abs(found - expected).max():.3g} from those of the fit alone",
+        )
+    both = clone(short).set_params(n_members=2).fit(X)
+    _require_finite(both.anomaly_score(X), len(X), "with two members")
+
+
+@_check("auxiliary")
+def check_refit_without_outliers(detector: Detector) -> None:
+    """Check that outliers given to `fit` are asked for again by `refit`."""
+    X = _training_rows(detector)
+    X = X[:60] if X.ndim == 2 else X[:8]
+    short = _short(detector)
+    if not hasattr(short, "refit"):
+        return
+    y = np.where(np.arange(len(X)) % 4 == 0, 0.0, np.nan)
+    outliers = X[::-1][:6]
+    model: Any = short.fit(X, y, auxiliary=outliers)
+    before = model.anomaly_score(X)
+    try:
+        model.refit(X, y)
+    except ParameterError:
+        _require(
+            np.array_equal(model.anomaly_score(X), before),
+            "a refused refit changes the scores",
+        )
+    else:
+        raise AssertionError(
+            "refit without outliers forgets those of fit, and does not say so"
+        )
+    _require_finite(
+        model.refit(X, y, auxiliary=outliers).anomaly_score(X), len(X), "after refit"
+    )
 
 
 # ------------------------------------------------------------------------------ scores

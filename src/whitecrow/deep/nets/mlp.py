@@ -69,7 +69,11 @@ class Linear(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over the batch dimension, for one network or a stack."""
+    """Batch normalisation over the batch dimension, for one network or a stack.
+
+    NOTE[DIFF] The epsilon is Deep SAD's 1e-4 for all methods; the encoders of SOEL's
+    code have torch's 1e-5.
+    """
 
     has_member_axis = True
 

@@ -218,6 +218,35 @@ def test_shapes_are_checked_in_this_run() -> None:
 # --------------------------------------------------------------------- writing
 
 
+# Tests of several modules, by what they try: what people bring, all methods, the whole.
+ACROSS = {
+    *(
+        "benchmarks",
+        "cases",
+        "old",
+        "behaviour",
+        "docs",
+        "family",
+        "presets",
+        "project",
+    ),
+    *("public_names", "site", "sklearn_contract", "typing", "cli/errors", "cli/start"),
+    *("cli/installed", "cli/prepare", "data/fuzz_formats", "data/kinds/kinds_matrix"),
+    *("data/kinds/kinds_properties", "detectors/mixture_detectors", "web/many"),
+    *("web/page", "web/pool"),
+}
+
+
+def test_tests_mirror_the_package() -> None:
+    modules = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in MODULES}
+    packages = {name.removesuffix("/__init__") for name in modules}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        place = path.relative_to(ROOT / "tests")
+        name = (place.parent / path.stem.removeprefix("test_")).as_posix()
+        across = {name, name.replace("cli/cli_", "cli/"), place.parts[0]} & ACROSS
+        assert name in packages or across, f"{place} tests no module of its name"
+
+
 def test_functions_are_short() -> None:
     """No function over 60 lines, nine in ten under 45, the docstring not counted."""
     lengths = {

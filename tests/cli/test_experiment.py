@@ -100,3 +100,23 @@ def test_errors(arguments, message, capsys):
     shown = capsys.readouterr().err
     assert message in shown
     assert len(shown.strip().splitlines()) == 1
+
+
+def test_exit_code_1_when_all_runs_failed(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("a,b\n" + "1,2\n" * 30)  # nothing says what is odd
+    Path("e.toml").write_text(
+        'data = ["mine.csv"]\n[protocol]\nname = "holdout"\n[[methods]]\nname = "knn"\n'
+    )
+    assert main(["experiment", "run", "e.toml", "-o", "out"]) == 1
+    assert "has no labels" in capsys.readouterr().out
+
+
+def test_a_slip_in_a_file_is_named_with_the_file(tmp_path, capsys):
+    file = tmp_path / "e.toml"
+    file.write_text(
+        'data = ["wine"]\n[protocol]\nname = "holdout"\n[[methods]]\nname = "knm"\n'
+    )
+    for words in (["run", str(file)], ["report", str(file)], ["list", str(tmp_path)]):
+        assert main(["experiment", *words]) == 2
+        assert "e.toml: method 'knm'" in capsys.readouterr().err

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import friedmanchisquare
+from scipy.stats import friedmanchisquare, wilcoxon
 
 from whitecrow.errors import ParameterError
 from whitecrow.experiments.rank_diagram import diagram
 from whitecrow.experiments.ranking import (
     Ranking,
+    best_against_second,
     critical_difference,
     groups,
     rank,
@@ -81,3 +82,27 @@ def test_the_diagram_names_each_method_once_and_stays_inside():
     for node in root:
         for name, limit in (("x", width), ("x1", width), ("y", height), ("y1", height)):
             assert 0 <= float(node.get(name, 0)) <= limit
+
+
+def test_ranks_and_p_are_of_the_same_numbers():
+    """Friedman's p was of the raw numbers: 6e-6 where the ranks say .22."""
+    rng = np.random.default_rng(0)
+    table = 0.9 + 1e-9 * np.arange(3)[:, None] + np.zeros((3, 30))
+    table[:, :4] = rng.uniform(size=(3, 4)).round(2)
+    found = rank(dict(zip("abc", table.tolist(), strict=True)))
+    assert found.p_value == pytest.approx(friedmanchisquare(*table.round(6)).pvalue)
+
+
+def test_wilcoxon_of_the_two_best():
+    rng = np.random.default_rng(1)
+    quality = {
+        name: (rng.uniform(size=9) + shift).tolist()
+        for name, shift in (("a", 0.0), ("b", 0.4), ("c", 0.3))
+    }
+    ranking = rank(quality)
+    first, second = list(ranking.ranks)[:2]
+    assert best_against_second(quality, ranking) == pytest.approx(
+        wilcoxon(quality[first], quality[second]).pvalue
+    )
+    few = {name: values[:5] for name, values in quality.items()}
+    assert best_against_second(few, rank(few)) is None

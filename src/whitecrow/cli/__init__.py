@@ -58,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 2 (something that the user can put right), 130 (interrupted) or 141 (the
-        reader of our output went away).
+        0, 1 (all runs of an experiment failed), 2 (something that the user can put
+        right), 130 (interrupted) or 141 (the reader of our output went away).
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with warnings.catch_warnings(), _common.log_on_stderr():
             warnings.showwarning = _common.show_warning
-            app(
+            code = app(
                 tokens,
                 exit_on_error=False,
                 print_error=False,
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _forget_stdout() -> None:

@@ -40,8 +40,8 @@ def run(
     retry: Flag = False,
     test_only: Flag = False,
     json: Json = False,
-) -> None:
-    """Run what is not done yet, and print the report.
+) -> int:
+    """Run what is not done yet, and print the report; exit code 1 if all runs failed.
 
     Every finished run is stored at once; after an interruption the same command goes on
     where it stopped. Failures are stored with their error. The report is also written
@@ -66,8 +66,10 @@ def run(
     """
     from whitecrow.experiments import run as runner
     from whitecrow.experiments import task as planning
+    from whitecrow.experiments.checks import check_data
 
     experiment, every, store = _open(file, output)
+    check_data(experiment.data)
     tasks = planning.shard(every, *_shard(shard)) if shard else every
     _check_engine(engine)
     again = _failed(store, tasks) if retry else []
@@ -95,6 +97,8 @@ def run(
     if store.folder.is_dir():  # not where a shard has no tasks
         _write(experiment, every, store, store.folder.parent / "report.md")
     _show(experiment, every, store, say, ran)
+    done_here = [store.get(task.key) for task in tasks if store.has(task.key)]
+    return int(bool(done_here) and all(record["error"] for record in done_here))
 
 
 @command.command(help_epilogue=epilogue(RUN + "\n" + REPORT))
@@ -138,7 +142,7 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
         Where to look.
     """
     from whitecrow.errors import DataError
-    from whitecrow.experiments import file, task
+    from whitecrow.experiments import checks, file, task
 
     files = sorted(folder.glob("**/*.toml"))
     if not files:
@@ -147,7 +151,7 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
             "whitecrow experiment list FOLDER"
         )
     say = Output(as_json=json)
-    found = [(path, file.load(path)) for path in files]
+    found = [(path, checks.checked(file.load(path), path)) for path in files]
     rows = [
         (str(path), experiment.title, str(len(task.plan(experiment))))
         for path, experiment in found
@@ -164,11 +168,12 @@ def list_(folder: Path = Path("experiments"), /, *, json: Json = False) -> None:
 
 
 def _open(file: Path, output: Path | None) -> tuple[Experiment, list[Task], Any]:
+    from whitecrow.experiments.checks import checked
     from whitecrow.experiments.file import load
     from whitecrow.experiments.store import Store
     from whitecrow.experiments.task import plan
 
-    experiment = load(file)
+    experiment = checked(load(file), file)
     folder = output or Path("results") / experiment.name
     return experiment, plan(experiment), Store(folder)
 

@@ -21,6 +21,7 @@ from whitecrow.experiments.asking import Asking
 from whitecrow.metrics.thresholds import PROTOCOLS as THRESHOLDS
 
 __all__ = [
+    "LOWER_IS_BETTER",
     "METRICS",
     "PROTOCOLS",
     "Experiment",
@@ -43,10 +44,18 @@ METRICS = (
     "precision_at_n",
     "best_f1",
     "f1_at_share",
+    "fpr95",
+    "detection_error",
+    "aupr_in",
+    "aupr_out",
     "f1_at_threshold",
     "trivial_f1",
     *(f"{m}_{name}" for name in THRESHOLDS for m in ("f1", "precision", "recall")),
 )
+
+
+# Metrics of which less is better.
+LOWER_IS_BETTER = frozenset({"fpr95", "detection_error"})
 
 
 @dataclass(frozen=True, kw_only=True)

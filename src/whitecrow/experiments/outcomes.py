@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from whitecrow.experiments.file import Experiment, MethodSpec, Published
+from whitecrow.experiments.file import (
+    LOWER_IS_BETTER,
+    Experiment,
+    MethodSpec,
+    Published,
+)
 from whitecrow.experiments.ranking import Ranking, rank
 
 __all__ = ["Outcomes", "varies"]
@@ -73,11 +78,20 @@ class Outcomes:
             return {}
         found = {}
         for metric in self.experiment.metrics:
-            means = {label: self.on_all_sets(label, metric) for label in self.labels}
-            means = {label: each for label, each in means.items() if each}
-            if len(means) > 2:
-                found[metric] = rank(means)
+            quality = self.quality(metric)
+            if len(quality) > 2:
+                found[metric] = rank(quality)
         return found
+
+    def quality(self, metric: str) -> dict[str, list[float]]:
+        """Map contenders that have every set to numbers of which more is better."""
+        sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+        means = {label: self.on_all_sets(label, metric) for label in self.labels}
+        return {
+            label: [sign * value for value in each]
+            for label, each in means.items()
+            if each
+        }
 
     def published(self, label: str, data: str, metric: str) -> Published | None:
         """Return the printed number of a method on a set."""

@@ -19,11 +19,24 @@ from whitecrow import labels
 from whitecrow.data.kinds.number_cells import plain
 from whitecrow.data.kinds.text import clean_text, family_of
 from whitecrow.data.protocols import Split
+from whitecrow.data.protocols.holdout import holdout, stratified
+from whitecrow.data.protocols.labelled_ratio import labelled_ratio
+from whitecrow.data.protocols.soel import soel
 from whitecrow.data.source import PictureSource, TableSource, open_source
 from whitecrow.errors import DataError
 from whitecrow.experiments.task import Task
 
-__all__ = ["Problem", "problem"]
+__all__ = ["PROTOCOLS", "Problem", "problem"]
+
+# One class of a set against the others is a matter of the truth; the split is that of
+# normal rows.
+PROTOCOLS: dict[str, Callable[..., Split]] = {
+    "holdout": holdout,
+    "labelled_ratio": labelled_ratio,
+    "one_vs_rest": holdout,
+    "soel": soel,
+    "stratified": stratified,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +104,6 @@ def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
 
 
 def _split(task: Task, truth: labels.Codes, kinds: NDArray[np.str_] | None) -> Split:
-    from whitecrow.data.protocols.holdout import holdout, stratified
-    from whitecrow.data.protocols.labelled_ratio import labelled_ratio
-    from whitecrow.data.protocols.soel import soel
-
-    # One class of a set against the others is a matter of the truth; the split is that
-    # of normal rows.
-    protocols: dict[str, Callable[..., Split]] = {
-        "holdout": holdout,
-        "labelled_ratio": labelled_ratio,
-        "one_vs_rest": holdout,
-        "soel": soel,
-        "stratified": stratified,
-    }
     other = {"name", "normal"}
     arguments = {key: v for key, v in task.protocol.items() if key not in other}
     if {"pollution_class", "known_classes"} & set(arguments):
@@ -111,7 +111,7 @@ def _split(task: Task, truth: labels.Codes, kinds: NDArray[np.str_] | None) -> S
             raise DataError(f"{task.data} names no classes to choose anomalies by")
         arguments["classes"] = kinds
     try:
-        return protocols[task.protocol["name"]](
+        return PROTOCOLS[task.protocol["name"]](
             truth, **arguments, random_state=task.seed
         )
     except TypeError as error:

@@ -25,7 +25,7 @@ from scipy import stats
 
 from whitecrow.errors import ParameterError
 
-__all__ = ["Ranking", "critical_difference", "groups", "rank"]
+__all__ = ["Ranking", "best_against_second", "critical_difference", "groups", "rank"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def rank(quality: Mapping[str, Sequence[float]], alpha: float = 0.05) -> Ranking
     return Ranking(
         {names[i]: float(ranks[i].mean()) for i in order},
         n_sets,
-        1.0 if same else float(stats.friedmanchisquare(*table).pvalue),
+        1.0 if same else float(stats.friedmanchisquare(*ranks).pvalue),
         critical_difference(n_methods, n_sets, alpha),
     )
 
@@ -108,6 +108,36 @@ def _ranks(
 ) -> Float[np.ndarray, "methods sets"]:
     # Differences in the last digits are not differences.
     return np.asarray(stats.rankdata(-table.round(6), axis=0))
+
+
+def best_against_second(
+    quality: Mapping[str, Sequence[float]], ranking: Ranking
+) -> float | None:
+    """Compute the p value of Wilcoxon's signed-rank test of the two best methods.
+
+    Parameters
+    ----------
+    quality : mapping
+        As for `rank`.
+    ranking : Ranking
+        Of these numbers.
+
+    Returns
+    -------
+    float or None
+        Two-sided; sets on which both are equal are left out. None where there are
+        fewer than six others, as no difference could then be significant at 5 %.
+
+    Examples
+    --------
+    >>> quality = {"a": [9, 9, 9, 9, 9, 9], "b": [1, 2, 3, 4, 5, 6], "c": [0] * 6}
+    >>> best_against_second(quality, rank(quality))
+    0.03125
+    """
+    first, second = list(ranking.ranks)[:2]
+    apart = np.subtract(quality[first], quality[second]).round(6)
+    apart = apart[apart != 0]
+    return float(stats.wilcoxon(apart).pvalue) if len(apart) >= 6 else None
 
 
 def groups(ranking: Ranking) -> list[tuple[str, ...]]:

@@ -26,7 +26,7 @@ from whitecrow.experiments.contender import build, left_out, training
 from whitecrow.experiments.problem import Problem, problem
 from whitecrow.experiments.store import model_path
 from whitecrow.experiments.task import Task
-from whitecrow.metrics import ranking, thresholds
+from whitecrow.metrics import acceptance, ranking, thresholds
 
 __all__ = ["Record", "run_group", "run_task"]
 
@@ -228,20 +228,25 @@ def _record(
     score_seconds = time.process_time() - started
     share = float((made.y_test == labels.ANOMALY).mean())
     at_share = np.quantile(scores, 1 - share)
+    y = made.y_test
     return {
         **_facts(task),
-        **ranking.summary(made.y_test, scores),
+        **ranking.summary(y, scores),
+        "fpr95": acceptance.fpr_at_tpr(y, scores),
+        "detection_error": acceptance.detection_error(y, scores),
+        "aupr_in": acceptance.balanced_aupr(y, scores, positive="normal"),
+        "aupr_out": acceptance.balanced_aupr(y, scores),
         **thresholds.outcomes(_scored(task, made, detector, scores)),
-        "f1_at_share": ranking.flagged(made.y_test, scores, at_share).f1,
+        "f1_at_share": ranking.f1_at_share(y, scores).f1,
         "f1_at_threshold": ranking.flagged(
-            made.y_test, scores, np.nextafter(detector.threshold_, np.inf)
+            y, scores, np.nextafter(detector.threshold_, np.inf)
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
         "n_left_out": int(left_out(task, detector, made).sum()),
         **seconds,
         "score_seconds": score_seconds,
-        "recall_by_kind": json.dumps(_recalls(made, scores >= at_share)),
+        "recall_by_kind": json.dumps(_recalls(made, scores > at_share)),
         "error": "",
         "traceback": "",
     }

@@ -11,7 +11,7 @@ import numpy as np
 from whitecrow.experiments import curves
 from whitecrow.experiments.file import Experiment, Published, leak_of
 from whitecrow.experiments.outcomes import Outcomes
-from whitecrow.experiments.ranking import Ranking
+from whitecrow.experiments.ranking import Ranking, best_against_second
 from whitecrow.experiments.task import askings, plan
 from whitecrow.experiments.titles import TITLES
 
@@ -57,7 +57,7 @@ def _intro(experiment: Experiment, done: int) -> str:
     lines = [f"Source: {experiment.source}." if experiment.source else ""]
     lines.append(
         f"Protocol `{experiment.protocol['name']}`{': ' if settings else ''}"
-        f"{settings}; {len(experiment.seeds)} seeds, each with a split of its own. "
+        f"{settings}; {_seeds(len(experiment.seeds))}, each with a split of its own. "
         "Percent, mean ± standard deviation over seeds."
     )
     for key, values in experiment.sweep.items():
@@ -76,6 +76,10 @@ def _intro(experiment: Experiment, done: int) -> str:
         lines.append(f"Unfinished: {done} of {planned} runs.")
     lines.append(experiment.note.strip())
     return "\n".join(line for line in lines if line)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed" if n == 1 else f"{n} seeds"
 
 
 def _by_questions(found: Outcomes, pictures: Mapping[str, str]) -> list[str]:
@@ -118,13 +122,20 @@ def _ranked(
     for name, place in ranking.ranks.items():
         mean = 100 * np.mean(found.on_all_sets(name, metric))
         seconds = np.mean(found.on_all_sets(name, "fit_seconds"))
-        shown = f"{name} ({few[name]} seed)" if name in few else name
+        shown = f"{name} ({_seeds(few[name])})" if name in few else name
         rows.append([shown, f"{mean:.1f}", f"{place:.1f}", f"{seconds:.2g}"])
     text = (
         f"Over {ranking.n_sets} sets. Ranks of two contenders differ (Nemenyi's test, "
         f"5 %) if they are {ranking.critical_difference:.1f} apart; that all are alike "
         f"has p = {ranking.p_value:.1g} (Friedman's test)."
     )
+    p_value = best_against_second(found.quality(metric), ranking)
+    if p_value is not None:
+        first, second = list(ranking.ranks)[:2]
+        text += (
+            f" Of {first} against {second} p = {p_value:.1g} (Wilcoxon's signed-rank "
+            "test, two-sided)."
+        )
     left_out = [name for name in found.labels if name not in ranking.ranks]
     if left_out:
         text += f" Without {', '.join(left_out)}, which miss a set."

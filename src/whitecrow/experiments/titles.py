@@ -12,6 +12,10 @@ TITLES = {
     "precision_at_n": "P@n",
     "best_f1": "F1, best threshold on the test set",
     "f1_at_share": "F1, threshold at the true share of anomalies",
+    "fpr95": "FPR95, anomalies accepted with 95 % of the normal rows (lower is better)",
+    "detection_error": "Detection error, best threshold (lower is better)",
+    "aupr_in": "AUPR of normal rows, both classes of one weight",
+    "aupr_out": "AUPR of anomalies, both classes of one weight",
     "f1_at_threshold": "F1, threshold from training",
     "trivial_f1": "F1 of flagging every row",
     **{

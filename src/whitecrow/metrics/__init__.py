@@ -9,6 +9,7 @@ anomalous. Labels follow `whitecrow.labels`; rows without a label are left out.
 
 from __future__ import annotations
 
+from whitecrow.metrics.acceptance import balanced_aupr, detection_error, fpr_at_tpr
 from whitecrow.metrics.budget import Curve, Discovery, detection, discovery
 from whitecrow.metrics.intervals import (
     Interval,
@@ -22,6 +23,7 @@ from whitecrow.metrics.ranking import (
     auroc,
     average_precision,
     best_f1,
+    f1_at_share,
     flagged,
     percentile_grid,
     percentile_threshold,
@@ -45,10 +47,14 @@ __all__ = [
     "auroc",
     "auroc_interval",
     "average_precision",
+    "balanced_aupr",
     "best_f1",
     "detection",
+    "detection_error",
     "discovery",
+    "f1_at_share",
     "flagged",
+    "fpr_at_tpr",
     "outcomes",
     "percentile_grid",
     "percentile_threshold",

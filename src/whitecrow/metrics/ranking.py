@@ -23,6 +23,7 @@ __all__ = [
     "average_precision",
     "best_f1",
     "checked",
+    "f1_at_share",
     "flagged",
     "percentile_grid",
     "percentile_threshold",
@@ -226,6 +227,33 @@ def trivial_f1(y: ArrayLike) -> float:
     odd, _ = checked(y, np.zeros(len(np.asarray(y))), "F1", both=False)
     share = float(odd.mean())
     return 2 * share / (1 + share)
+
+
+def f1_at_share(y: ArrayLike, score: ArrayLike) -> Flagged:
+    """Flag as many rows as there are anomalies, as publications do, and judge that.
+
+    The threshold is the quantile of the scores at the true share of anomalies (linear
+    interpolation), and a row is flagged if its score is greater: of rows that tie at
+    the threshold, none. This is an oracle, as it knows the share.
+
+    Parameters
+    ----------
+    y, score : array-like of shape (n,)
+        As for `auroc`.
+
+    Raises
+    ------
+    DataError, LabelError
+        See `checked`.
+
+    Examples
+    --------
+    >>> f1_at_share([0] * 7 + [1] * 3, [1, 2, 3, 4, 5, 6, 8, 8, 8, 9]).f1
+    0.5
+    """
+    odd, values = checked(y, score, "F1", both=False)
+    cut = float(np.quantile(values, 1 - odd.mean()))
+    return flagged(odd, values, np.nextafter(cut, np.inf))
 
 
 def flagged(y: ArrayLike, score: ArrayLike, threshold: float) -> Flagged:

@@ -1,0 +1,95 @@
+"""What is refused when an experiment file is read."""
+
+from pathlib import Path
+
+import pytest
+
+from whitecrow.errors import DataError
+from whitecrow.experiments.checks import check, check_data
+from whitecrow.experiments.file import load, parse
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "experiments").rglob("*.toml"))
+GOOD = {
+    "name": "e",
+    "title": "E",
+    "data": ["breast_cancer"],
+    "protocol": {"name": "holdout"},
+    "methods": [{"name": "knn"}],
+}
+
+
+def method(**facts):
+    return {**GOOD, "methods": [facts]}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_every_file_of_ours_is_whole(file):
+    check(load(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (method(name="knm"), "method 'knm': .*knn"),
+        (method(name="knn", parameters={"n_neighbours": 3}), "n_neighbours"),
+        (method(name="knn", parameters={"n_neighbors": 0}), "'n_neighbors'"),
+        (method(name="knn", grid={"n_neighbors": [5, -1]}), "Got -1"),
+        (method(name="knn", grid={"n_neighbors": 5}), "give a list of values"),
+        (method(name="goad", preset="papre"), "papre"),
+        (
+            method(name="knn", for_data={"wine": {"n_neighbors": 1}}),
+            "for_data of 'knn': 'wine' is none of the sets",
+        ),
+        (
+            method(
+                name="loe",
+                parameters={"detector": {"method": "deep_svdd", "epochs": -1}},
+            ),
+            "'epochs'",
+        ),
+        (method(name="reference:forrest"), "there is no reference 'forrest'"),
+        (
+            {**GOOD, "protocol": {"name": "holdout", "polution": 0.1}},
+            "protocol.polution is no argument of holdout; did you mean pollution",
+        ),
+        (
+            {**GOOD, "protocol": {"name": "labelled_ratio", "normal": ["3"]}},
+            "protocol.normal is no argument of labelled_ratio",
+        ),
+        (
+            {**GOOD, "protocol": {"name": "one_vs_rest"}},
+            r"one_vs_rest needs normal = \[...\]",
+        ),
+        ({**GOOD, "sweep": {"pollution": 0.1}}, "give a list of values"),
+        ({**GOOD, "sweep": {"share": [0.1]}}, "sweep.share is no argument"),
+        ({**GOOD, "seeds": [0.5]}, "whole numbers"),
+        (
+            {**GOOD, "methods": [{"name": "knn"}, {"name": "knn"}]},
+            "two methods are called 'knn'",
+        ),
+        (
+            {
+                **GOOD,
+                "published": [
+                    {"data": "b", "method": "m", "metric": "auroc", "mean": 1}
+                ],
+            },
+            "published.data: 'b' is none of the sets",
+        ),
+    ],
+)
+def test_a_slip_is_refused_in_one_line(content, message):
+    with pytest.raises(DataError, match=message) as caught:
+        check(parse(content))
+    assert "\n" not in str(caught.value)
+
+
+def test_sets_are_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.csv").write_text("a\n1\n")
+    check_data(["breast_cancer", "mine.csv", "*.csv", "adbench_mnist"])
+    with pytest.raises(DataError, match="did you mean breast_cancer"):
+        check_data(["breast_canser"])
+    with pytest.raises(DataError, match=r"there is no file other\.csv"):
+        check_data(["other.csv"])

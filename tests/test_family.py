@@ -25,7 +25,7 @@ def method(name, settings):
 
 
 # What one row alone does not have: neighbours, a variance, a batch to normalise.
-NEED_NEIGHBOURS = {"alad", "deep_svdd", "lof"}
+NEED_NEIGHBOURS = {"alad", "autoencoder", "deep_svdd", "lof"}
 
 every_method = pytest.mark.parametrize("name", FAMILY)
 

@@ -194,6 +194,7 @@ ALTERNATIVES = {
     "weight_decay": 0.5,
     "milestones": (1,),
     "n_members": 2,
+    "patience": 1,
     "contamination": 0.3,
     "random_state": 1,
 }

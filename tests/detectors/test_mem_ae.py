@@ -183,6 +183,7 @@ ALTERNATIVES = {
     "lr": 0.01,
     "weight_decay": 0.5,
     "n_members": 2,
+    "patience": 1,
     "contamination": 0.3,
     "random_state": 1,
 }

@@ -54,8 +54,19 @@ def test_every_file_of_ours_is_whole(file):
             "protocol.polution is no argument of holdout; did you mean pollution",
         ),
         (
-            {**GOOD, "protocol": {"name": "labelled_ratio", "normal": ["3"]}},
-            "protocol.normal is no argument of labelled_ratio",
+            {**GOOD, "protocol": {"name": "soel", "test": "official"}},
+            "soel draws a test of its own",
+        ),
+        (
+            {
+                **GOOD,
+                "protocol": {
+                    "name": "holdout",
+                    "test": "official",
+                    "train_fraction": 0.5,
+                },
+            },
+            "protocol.train_fraction is no argument of holdout",
         ),
         (
             {**GOOD, "protocol": {"name": "one_vs_rest"}},
@@ -88,8 +99,22 @@ def test_a_slip_is_refused_in_one_line(content, message):
 def test_sets_are_looked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text("a\n1\n")
-    check_data(["breast_cancer", "mine.csv", "*.csv", "adbench_mnist"])
+    mine = {"path": "mine.csv", "name": "ours", "test": "*.csv"}
+    check_data(parse({**GOOD, "data": ["breast_cancer", "adbench_mnist", mine]}))
     with pytest.raises(DataError, match="did you mean breast_cancer"):
-        check_data(["breast_canser"])
+        check_data(parse({**GOOD, "data": ["breast_canser"]}))
     with pytest.raises(DataError, match=r"there is no file other\.csv"):
-        check_data(["other.csv"])
+        check_data(parse({**GOOD, "data": [{**mine, "test": "other.csv"}]}))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([{"name": "a"}], "a table with a path"),
+        ([{"path": "a.csv", "labels_column": "b"}], "'labels_column' is no key"),
+        (["wine", "wine"], "data has 'wine' twice"),
+    ],
+)
+def test_sets_are_named_rightly(data, message):
+    with pytest.raises(DataError, match=message):
+        parse({**GOOD, "data": data})

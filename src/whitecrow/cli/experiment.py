@@ -69,7 +69,7 @@ def run(
     from whitecrow.experiments.checks import check_data
 
     experiment, every, store = _open(file, output)
-    check_data(experiment.data)
+    check_data(experiment)
     tasks = planning.shard(every, *_shard(shard)) if shard else every
     _check_engine(engine)
     again = _failed(store, tasks) if retry else []
@@ -77,6 +77,11 @@ def run(
     for record in again:
         store.drop(record)
     say = Output(as_json=json)
+    if not test_only and (old := runner.outdated(tasks, store)):
+        say.line(
+            f"{len(old)} of {len(tasks)} stored runs were made with other data, "
+            "defaults or code, and run again; the old records stay beside the new ones"
+        )
     with say.progress() as progress:
         done = 0
 
@@ -121,8 +126,15 @@ def report(
     markdown
         Write the page here instead of printing it, and its numbers beside it as CSV.
     """
+    from whitecrow.experiments.run import outdated
+
     experiment, tasks, store = _open(file, output)
     say = Output(as_json=json)
+    if old := outdated(tasks, store):
+        say.line(
+            f"{len(old)} of {len(tasks)} runs were made with other data, defaults or "
+            "code than there are now; `whitecrow experiment run` makes them again\n"
+        )
     if markdown is None:
         _show(experiment, tasks, store, say, 0)
         return
@@ -203,7 +215,11 @@ def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
     from whitecrow.errors import DataError
 
     read = [file]
-    for name in {task.data for task in tasks}:
+    places = {
+        task.data if task.reading is None else task.reading["path"]: None
+        for task in tasks
+    }
+    for name in places:
         with suppress(DataError):  # not on this machine: nothing to write over
             read += paths_of(name)
     files.check_writable(page)

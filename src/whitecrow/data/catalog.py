@@ -24,6 +24,7 @@ __all__ = [
     "SKLEARN",
     "Entry",
     "get",
+    "groups",
     "has",
     "is_available",
     "is_known",
@@ -157,6 +158,18 @@ def path(name: str, *, check: bool = False) -> Path:
     return found
 
 
+def groups(name: str) -> dict[str, tuple[str, ...]]:
+    """Return the named groups of classes of a set: group -> classes.
+
+    Examples
+    --------
+    >>> groups("mnist")["CUR"]
+    ('0', '3', '8')
+    """
+    found = _catalogue().get("groups", {}).get(_key(name), {})
+    return {group: tuple(classes) for group, classes in found.items()}
+
+
 def _key(name: str) -> str:
     return name.strip().lower().replace("-", "_")
 
@@ -195,9 +208,14 @@ def _local(entry: Entry) -> Path | None:
 
 
 @cache
-def _entries() -> dict[str, Entry]:
+def _catalogue() -> dict[str, Any]:
     text = resources.files("whitecrow.data").joinpath("catalog.toml").read_text("utf-8")
-    table = tomllib.loads(text)
+    return tomllib.loads(text)
+
+
+@cache
+def _entries() -> dict[str, Entry]:
+    table = _catalogue()
     return {
         name: _entry(name, table["origins"][facts["origin"]] | facts)
         for name, facts in table["sets"].items()

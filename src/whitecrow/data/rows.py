@@ -155,6 +155,17 @@ class PictureRows(Rows):
         return len(self.paths)
 
     @property
+    def official(self) -> tuple[str, ...]:
+        """Name the part of each picture, as its folder or its array does; "" if none.
+
+        "train", "validation" or "test".
+        """
+        if self.parts or self.folder is not None or self.files:
+            return self.parts
+        # Pictures of an array are called by it and their place: "X_train/0".
+        return tuple(_part_of(path.partition("/")[0]) for path in self.paths)
+
+    @property
     def labels(self) -> conventions.Codes:
         """Return the labels of all pictures, unlabelled ones included."""
         if self.codes is None:
@@ -185,3 +196,10 @@ class PictureRows(Rows):
             for name, values in by_row.items()
         }
         return self._taken(chosen, images=self.images[chosen], **some)
+
+
+def _part_of(array: str) -> str:
+    words = set(array.lower().split("_"))
+    if words & {"val", "valid", "validation"}:
+        return "validation"
+    return next((part for part in ("train", "test") if part in words), "")

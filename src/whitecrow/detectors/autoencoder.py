@@ -63,12 +63,12 @@ class AutoEncoder(ReconstructionDetector):
         Adam.
     n_members : int
         Networks to train side by side; scores are averaged.
+    contamination : "auto" or float in (0, 0.5]
+        Share of training rows to call anomalies; "auto" looks at the scores.
     patience : int or None
         Hold out a tenth of the rows that are no known anomalies, end when they have not
         been reproduced better for so many epochs, and keep the best weights. None
         trains for all `epochs`, on all rows.
-    contamination : "auto" or float in (0, 0.5]
-        Share of training rows to call anomalies; "auto" looks at the scores.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train and score.
     random_state : int, Generator or None

@@ -74,10 +74,10 @@ class DAGMM(MixtureDetector):
         Adam. Batches are made equally large, up to `batch_size`.
     n_members : int
         Networks to train side by side; energies are averaged.
-    patience : int or None
-        As for `AutoEncoder`.
     contamination : "auto" or float in (0, 0.5]
         Share of training rows to call anomalies; "auto" looks at the scores.
+    patience : int or None
+        As for `AutoEncoder`.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train and score.
     random_state : int, Generator or None

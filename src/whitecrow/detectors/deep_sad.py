@@ -70,7 +70,7 @@ class DeepSAD(DeepDetector):
         6.5e8 eta (specs/deep_sad.md 5.1).
     network, scaling, epochs, batch_size, lr, weight_decay, milestones, n_members
         As for `DeepSVDD`.
-    patience, contamination, device, random_state
+    contamination, patience, device, random_state
         As for `DeepSVDD`.
 
     Notes

@@ -11,9 +11,10 @@ from typing import Any
 
 from whitecrow import parameters
 from whitecrow.data import catalog, prepare
+from whitecrow.data.protocols import official
 from whitecrow.errors import DataError, UserError
 from whitecrow.experiments.contender import build
-from whitecrow.experiments.file import Experiment, MethodSpec, combinations
+from whitecrow.experiments.file import OFFICIAL, Experiment, MethodSpec, combinations
 from whitecrow.experiments.problem import PROTOCOLS
 from whitecrow.experiments.task import Task, contenders
 
@@ -75,7 +76,7 @@ def checked(experiment: Experiment, path: Path) -> Experiment:
     return experiment
 
 
-def check_data(names: Collection[str]) -> None:
+def check_data(experiment: Experiment) -> None:
     """Refuse sets that no name, and no path on this machine, stands for.
 
     Raises
@@ -83,7 +84,11 @@ def check_data(names: Collection[str]) -> None:
     DataError
         One line with the closest names.
     """
-    for name in names:
+    places: list[str] = []
+    for set_ in experiment.data:
+        reading = experiment.readings.get(set_, {"path": set_})
+        places += [reading[key] for key in ("path", "test") if key in reading]
+    for name in places:
         known = catalog.has(name) or prepare.knows(name) or Path(name).exists()
         if not known and not any(sign in name for sign in "/\\.*"):
             catalog.get(name)  # its words: the closest names
@@ -102,12 +107,19 @@ def _check_protocol(experiment: Experiment) -> None:
         for key in inspect.signature(PROTOCOLS[name]).parameters
         if key not in _NOT_IN_FILES
     }
-    if name == "one_vs_rest":
-        legal.add("normal")
-        if "normal" not in {*experiment.protocol, *experiment.sweep}:
+    legal |= {"normal", "test"}
+    if experiment.protocol.get("test") == OFFICIAL:
+        if name not in official.LEGAL:
             raise DataError(
-                "protocol one_vs_rest needs normal = [...], the classes that are normal"
+                f"protocol.test: {name} draws a test of its own; with an official one "
+                f"use {', '.join(official.LEGAL)}"
             )
+        legal = {*official.LEGAL[name], "normal", "test"}
+    given_anywhere = {*experiment.protocol, *experiment.sweep}
+    if name == "one_vs_rest" and "normal" not in given_anywhere:
+        raise DataError(
+            "protocol one_vs_rest needs normal = [...], the classes that are normal"
+        )
     for where, given in (
         ("protocol", experiment.protocol),
         ("sweep", experiment.sweep),

@@ -66,7 +66,7 @@ def _on_dask(
             yield from _submit(client, groups, work, as_completed)
         return
     with (
-        LocalCluster(threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield from _submit(client, groups, work, as_completed)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from whitecrow.data.labelling import Labelling
+from whitecrow.data.source import Reading
 from whitecrow.errors import DataError
 from whitecrow.experiments import asking
 from whitecrow.experiments.asking import Asking
@@ -23,6 +25,7 @@ from whitecrow.metrics.thresholds import PROTOCOLS as THRESHOLDS
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
+    "OFFICIAL",
     "PROTOCOLS",
     "Experiment",
     "MethodSpec",
@@ -30,9 +33,14 @@ __all__ = [
     "combinations",
     "leak_of",
     "load",
+    "parse",
+    "reading_of",
 ]
 
 T = TypeVar("T")
+
+# The word by which a protocol takes the test part that a set comes with.
+OFFICIAL = "official"
 
 PROTOCOLS = ("holdout", "labelled_ratio", "one_vs_rest", "soel", "stratified")
 
@@ -120,7 +128,12 @@ class Experiment:
     name, title, source, note
         Identifier, heading, where the protocol was published, and what differs.
     data : tuple of str
-        Catalogue names or paths.
+        Catalogue names, paths, or the names of `readings`.
+    readings : mapping
+        Name -> where a set is and how it is read. In a file, an entry of `data` may be
+        a table of `path`, and where needed `name`, `test` (the file of the official
+        test part), `label_column`, `labels`, `anomaly_values`, `ignore`, `read_as`,
+        `sheet` and `picture_size`, as on the command line.
     protocol : mapping
         `name`, one of `PROTOCOLS`, and its arguments.
     sweep : mapping
@@ -145,6 +158,7 @@ class Experiment:
     title: str
     data: tuple[str, ...]
     protocol: Mapping[str, Any]
+    readings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     methods: tuple[MethodSpec, ...]
     seeds: tuple[int, ...]
     source: str = ""
@@ -214,12 +228,66 @@ def parse(content: Mapping[str, Any]) -> Experiment:
     facts["published"] = tuple(
         _record(Published, number) for number in facts.get("published", ())
     )
-    for key in ("data", "metrics"):
-        if key in facts:
-            facts[key] = tuple(facts[key])
+    facts["data"], facts["readings"] = _data(facts.get("data", ()))
+    if "metrics" in facts:
+        facts["metrics"] = tuple(facts["metrics"])
     experiment = _record(Experiment, facts)
     _check(experiment)
     return experiment
+
+
+def reading_of(given: Mapping[str, Any]) -> Reading:
+    """Turn what a file says of a set into how it is read.
+
+    Examples
+    --------
+    >>> reading_of({"label_column": "fraud", "anomaly_values": ["yes"]}).labels
+    Labelling(column='fraud', convention=None, anomaly_values=('yes',))
+    """
+    size = given.get("picture_size")
+    return Reading(
+        labels=Labelling(
+            column=given.get("label_column"),
+            convention=given.get("labels"),
+            anomaly_values=tuple(map(str, given.get("anomaly_values", ()))),
+        ),
+        ignore=tuple(given.get("ignore", ())),
+        read_as=given.get("read_as", {}),
+        sheet=given.get("sheet"),
+        picture_size=tuple(size) if isinstance(size, list) else size,
+    )
+
+
+def _data(given: Any) -> tuple[tuple[str, ...], dict[str, Mapping[str, Any]]]:
+    """Return the names of sets, and what is said about those that are tables."""
+    names: list[str] = []
+    readings: dict[str, Mapping[str, Any]] = {}
+    for one in [given] if isinstance(given, str | Mapping) else given:
+        if isinstance(one, str):
+            names.append(one)
+            continue
+        if not isinstance(one, Mapping) or not isinstance(one.get("path"), str):
+            raise DataError(
+                f"data has {one!r}; give a name, a path, or a table with a path"
+            )
+        for key in one:
+            if key not in _OF_DATA:
+                raise DataError(
+                    f"{key!r} is no key of a set in data; use {', '.join(_OF_DATA)}"
+                )
+        name = str(one.get("name", one["path"]))
+        names.append(name)
+        readings[name] = {key: value for key, value in one.items() if key != "name"}
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"data has {name!r} twice; give each set a name of its own")
+    return tuple(names), readings
+
+
+_OF_DATA = (
+    *("path", "name", "test", "label_column", "labels", "anomaly_values"),
+    *("ignore", "read_as", "sheet", "picture_size"),
+)
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

@@ -7,23 +7,28 @@ nothing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from whitecrow import labels
+from whitecrow.data import catalog
 from whitecrow.data.kinds.number_cells import plain
 from whitecrow.data.kinds.text import clean_text, family_of
 from whitecrow.data.protocols import Split
 from whitecrow.data.protocols.holdout import holdout, stratified
 from whitecrow.data.protocols.labelled_ratio import labelled_ratio
+from whitecrow.data.protocols.official import official
+from whitecrow.data.protocols.one_vs_rest import truth_of
 from whitecrow.data.protocols.soel import soel
 from whitecrow.data.source import PictureSource, TableSource, open_source
 from whitecrow.errors import DataError
+from whitecrow.experiments.file import OFFICIAL, reading_of
 from whitecrow.experiments.task import Task
 
 __all__ = ["PROTOCOLS", "Problem", "problem"]
@@ -70,19 +75,16 @@ class Problem:
 
 def problem(task: Task) -> Problem:
     """Read, split and encode the data of a task; pictures stay as they are."""
-    data, truth, kinds = _load(task.data)
-    chosen = _cut(data.shape[0], task.max_rows, task.seed)
-    if task.protocol["name"] == "one_vs_rest":
-        truth = _one_class(task, kinds)
-    elif truth is None:
-        raise DataError(f"{task.data} has no labels, so nothing can be measured on it")
-    elif task.anomaly == "reversed":
-        truth = np.where(truth == labels.ANOMALY, labels.NORMAL, labels.ANOMALY)
-    truth = truth[chosen]
-    kinds = None if kinds is None else kinds[chosen]
-    split = _split(task, truth, kinds)
+    by_class = "normal" in task.protocol
+    loaded = _load(task.data, json.dumps(task.reading or {}, sort_keys=True), by_class)
+    chosen = _cut(loaded.data.shape[0], task.max_rows, task.seed)
+    truth = _truth(task, loaded)[chosen]
+    kinds = None if loaded.kinds is None else loaded.kinds[chosen]
+    split = _split(task, truth, kinds, _official(task, loaded, chosen))
     parts = [split.train, split.test, split.validation]
-    X_train, X_test, X_validation = _encode(data, [chosen[part] for part in parts])
+    X_train, X_test, X_validation = _encode(
+        loaded.data, [chosen[part] for part in parts]
+    )
     return Problem(
         X_train=X_train,
         X_test=X_test,
@@ -94,28 +96,83 @@ def problem(task: Task) -> Problem:
     )
 
 
-def _one_class(task: Task, kinds: NDArray[np.str_] | None) -> labels.Codes:
-    """Take some classes of a set as normal, all others as anomalies."""
-    from whitecrow.data.protocols.one_vs_rest import truth_of
+def _truth(task: Task, loaded: _Loaded) -> labels.Codes:
+    """Return the labels of all rows, or take some classes as normal."""
+    if "normal" in task.protocol:
+        if loaded.kinds is None:
+            raise DataError(f"{task.data} names no classes to choose normal ones of")
+        return truth_of(loaded.kinds, _normal(task))
+    if loaded.truth is None:
+        named = (
+            ""
+            if loaded.kinds is None
+            else ("; it has classes: say which are normal by protocol.normal")
+        )
+        raise DataError(
+            f"{task.data} has no labels, so nothing can be measured on it{named}"
+        )
+    if task.anomaly == "reversed":
+        odd = loaded.truth == labels.ANOMALY
+        return np.where(odd, labels.NORMAL, labels.ANOMALY)
+    return loaded.truth
 
-    if kinds is None:
-        raise DataError(f"{task.data} names no classes, which one_vs_rest needs")
-    return truth_of(kinds, task.protocol["normal"])
+
+def _normal(task: Task) -> list[str]:
+    """Return the normal classes: those listed, one, or a group of the catalogue."""
+    given = task.protocol["normal"]
+    if isinstance(given, str):
+        return list(catalog.groups(task.data).get(given, [given]))
+    many = given if isinstance(given, list | tuple) else [given]
+    return [str(one) for one in many]
 
 
-def _split(task: Task, truth: labels.Codes, kinds: NDArray[np.str_] | None) -> Split:
-    other = {"name", "normal"}
+def _official(
+    task: Task, loaded: _Loaded, chosen: NDArray[np.int64]
+) -> NDArray[np.str_] | None:
+    """Return the official part of each row, where the protocol tests on one."""
+    test = task.protocol.get("test")
+    if test is None:
+        return None
+    if test != OFFICIAL:
+        raise DataError(f"protocol.test = {test!r}; use {OFFICIAL!r} or leave it out")
+    if loaded.parts is None or "test" not in loaded.parts:
+        raise DataError(
+            f"{task.data} has no official test part; leave protocol.test out, or give "
+            "its file as test of the set: { path = ..., test = ... }"
+        )
+    return loaded.parts[chosen]
+
+
+def _split(
+    task: Task,
+    truth: labels.Codes,
+    kinds: NDArray[np.str_] | None,
+    parts: NDArray[np.str_] | None,
+) -> Split:
+    name = task.protocol["name"]
+    other = {"name", "normal", "test"}
     arguments = {key: v for key, v in task.protocol.items() if key not in other}
     if {"pollution_class", "known_classes"} & set(arguments):
         if kinds is None:
             raise DataError(f"{task.data} names no classes to choose anomalies by")
         arguments["classes"] = kinds
+        for key in ("pollution_class", "known_classes"):
+            if key in arguments:
+                arguments[key] = _as_classes(arguments[key], key)
+    protocol: Callable[..., Split] = PROTOCOLS[name]
+    if parts is not None:
+        protocol = functools.partial(official, parts=parts, protocol=name)
     try:
-        return PROTOCOLS[task.protocol["name"]](
-            truth, **arguments, random_state=task.seed
-        )
+        return protocol(truth, **arguments, random_state=task.seed)
     except TypeError as error:
-        raise DataError(f"protocol {task.protocol['name']}: {error}") from None
+        raise DataError(f"protocol {name}: {error}") from None
+
+
+def _as_classes(given: Any, key: str) -> Any:
+    """Write classes as they are named; a number of known classes stays one."""
+    if isinstance(given, list | tuple):
+        return [str(one) for one in given]
+    return given if key == "known_classes" else str(given)
 
 
 def _cut(n: int, max_rows: int | None, seed: int) -> NDArray[np.int64]:
@@ -125,20 +182,71 @@ def _cut(n: int, max_rows: int | None, seed: int) -> NDArray[np.int64]:
     return np.sort(rng.choice(n, max_rows, replace=False))
 
 
+class _Loaded(NamedTuple):
+    """A set as read: rows, truth, classes and official parts where it has them."""
+
+    data: Any
+    truth: labels.Codes | None
+    kinds: NDArray[np.str_] | None
+    parts: NDArray[np.str_] | None
+
+
 @functools.lru_cache(maxsize=2)
-def _load(
-    name: str,
-) -> tuple[Any, labels.Codes | None, NDArray[np.str_] | None]:
-    """Read rows, truth, and the classes of the rows where the set names them."""
-    source = open_source(name)
-    data = source.rows()
-    if data.codes is not None and (data.codes == labels.UNLABELLED).any():
-        raise DataError(f"{name} has rows without a label; measure on complete truth")
+def _load(name: str, reading: str, by_class: bool) -> _Loaded:
+    given = json.loads(reading)
+    first = _loaded(given.get("path", name), given, by_class)
+    if "test" not in given:
+        return first
+    second = _loaded(given["test"], given, by_class)
+    if not isinstance(first.data, pa.Table) or not isinstance(second.data, pa.Table):
+        raise DataError(
+            f"test of {name}: only tables have it in a file of its own; put pictures "
+            "into the folders train and test"
+        )
+    if first.data.column_names != second.data.column_names:
+        raise DataError(f"{name}: its test has other columns than its training file")
+    both = pa.concat_tables([first.data, second.data], promote_options="permissive")
+    sizes = [len(first.data), len(second.data)]
+    return _Loaded(
+        both,
+        _joined(first.truth, second.truth),
+        _joined(first.kinds, second.kinds),
+        np.repeat(["train", "test"], sizes),
+    )
+
+
+def _joined(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else np.concatenate([one, other])
+
+
+def _loaded(name: str, given: Mapping[str, Any], by_class: bool) -> _Loaded:
+    """Read one source; with classes to choose, labels need not say what is odd."""
+    source = open_source(name, reading_of(given))
     if isinstance(source, PictureSource):
-        classes = np.asarray(source.pictures.kinds, dtype=str)
-        return source.pictures.images, data.codes, classes if classes.any() else None
-    table = source.rows().frame.drop_columns(list(source.ignore))
-    return table, data.codes, _kinds(source)
+        found = source.rows()
+        _check_labels(name, found.codes)
+        classes = np.asarray(found.kinds, dtype=str)
+        parts = np.asarray(found.official, dtype=str)
+        return _Loaded(
+            found.images,
+            found.codes,
+            classes if classes.any() else None,
+            parts if parts.any() else None,
+        )
+    if by_class and source.rule.column is not None:
+        frame = source.file.read()
+        words = frame.column(source.rule.column).cast(pa.string()).to_pylist()
+        out = [source.rule.column, *source.ignore]
+        return _Loaded(frame.drop_columns(out), None, np.asarray(words, str), None)
+    rows = source.rows()
+    _check_labels(name, rows.codes)
+    table = rows.frame.drop_columns(list(source.ignore))
+    return _Loaded(table, rows.codes, _kinds(source), None)
+
+
+def _check_labels(name: str, codes: labels.Codes | None) -> None:
+    if codes is not None and (codes == labels.UNLABELLED).any():
+        raise DataError(f"{name} has rows without a label; measure on complete truth")
 
 
 def _kinds(source: TableSource) -> NDArray[np.str_] | None:

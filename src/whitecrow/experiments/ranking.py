@@ -130,7 +130,8 @@ def best_against_second(
 
     Examples
     --------
-    >>> quality = {"a": [9, 9, 9, 9, 9, 9], "b": [1, 2, 3, 4, 5, 6], "c": [0] * 6}
+    >>> b = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    >>> quality = {"a": [0.9] * 6, "b": b, "c": [0.0] * 6}
     >>> best_against_second(quality, rank(quality))
     0.03125
     """

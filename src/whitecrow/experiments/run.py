@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 
 from whitecrow.errors import ModelFileError
 from whitecrow.experiments.engines import results
+from whitecrow.experiments.provenance import provenance
 from whitecrow.experiments.record import Record, run_group
 from whitecrow.experiments.store import Store
 from whitecrow.experiments.task import Task
 
-__all__ = ["run"]
+__all__ = ["outdated", "run"]
 
 
 def run(
@@ -30,7 +31,8 @@ def run(
     ----------
     tasks : iterable of Task
     store : Store
-        Where records go; what it holds is skipped.
+        Where records go; what it holds is skipped, unless it was made with other
+        data, parameters or code: see `outdated`.
     jobs : int
         Processes of the local engine.
     engine : {"local", "dask"}
@@ -59,6 +61,7 @@ def run(
         _check_models(left, store)
     else:
         left = [task for task in tasks if not _done(task, store, store_models)]
+    made_with = {task.key: provenance(task) for task in left}
     models = store.models.resolve() if store_models or test_only else None
     work = functools.partial(run_group, models=models, test_only=test_only)
     left = list({task.key: task for task in left}.values())  # once under two names
@@ -67,6 +70,10 @@ def run(
         groups.setdefault(task.group, []).append(task)
     for group, records in results(list(groups.values()), work, jobs, engine):
         for task, record in zip(group, records, strict=True):
+            made = made_with[task.key]
+            if test_only and store.has(task.key):
+                made = store.get(task.key).get("made_with") or ""
+            record = {**record, "made_with": made}
             store.put(task.key, record)
             if on_record is not None:
                 on_record(task, record)
@@ -77,10 +84,22 @@ def _failed(task: Task, store: Store) -> bool:
     return store.has(task.key) and bool(store.get(task.key)["error"])
 
 
+def outdated(tasks: Iterable[Task], store: Store) -> list[Task]:
+    """List the tasks whose record was made with other data, parameters or code.
+
+    Records of before that was noted are among them.
+    """
+    return [
+        task
+        for task in tasks
+        if store.has(task.key) and not store.fits(task.key, provenance(task))
+    ]
+
+
 def _done(task: Task, store: Store, store_models: bool) -> bool:
-    if not store_models or store.has_model(task.key):
-        return store.has(task.key)
-    return _failed(task, store)
+    if not store.fits(task.key, provenance(task)):
+        return False
+    return not store_models or store.has_model(task.key) or _failed(task, store)
 
 
 def _check_models(tasks: list[Task], store: Store) -> None:

@@ -2,6 +2,9 @@
 
 Models, where they are kept, are beside them, with the names of their records.
 
+A record that was made with other data, parameters or code than a new one stays beside
+it, under the name of what it was made with, and is taken up again where that returns.
+
 A run that is killed leaves whole records and loses the one in work; the next run skips
 what is there.
 """
@@ -43,9 +46,33 @@ class Store:
         """Tell whether a task is done, or failed and recorded as such."""
         return self._path(key).is_file()
 
+    def fits(self, key: str, made_with: str) -> bool:
+        """Tell whether the record of a task was made with this.
+
+        Parameters
+        ----------
+        key : str
+            Of the task.
+        made_with : str
+            Its `provenance`. "", for what cannot be had here, fits everything.
+        """
+        if not made_with:
+            return self.has(key)
+        if self.has(key) and self.get(key).get("made_with") == made_with:
+            return True
+        kept = self._path(f"{key}.{made_with}")
+        if not kept.is_file():
+            return False
+        self.put(key, self.get(f"{key}.{made_with}"))
+        return True
+
     def put(self, key: str, record: dict[str, Any]) -> None:
         """Store the record of a task, whole or not at all."""
         path = self._path(key)
+        if self.has(key):
+            before = self.get(key).get("made_with") or "before"
+            if before != record.get("made_with", "before"):
+                path.replace(self._path(f"{key}.{before}"))
         unfinished = path.with_suffix(f".{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

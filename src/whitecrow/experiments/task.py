@@ -31,6 +31,8 @@ class Task:
         As in the experiment.
     asking : Asking or None
         How training rows come to have labels; None: by the protocol.
+    reading : mapping or None
+        Where the data are and how they are read, if their name does not say it.
     """
 
     data: str
@@ -44,14 +46,17 @@ class Task:
     anomaly: str = "label"
     max_rows: int | None = None
     asking: Asking | None = None
+    reading: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
         """Return the hash of all fields but the label."""
         facts = {**asdict(self), "version": VERSION}
         del facts["label"]
-        if self.asking is None:  # as in records from before there were questions
-            del facts["asking"]
+        # As in records from before there were such things.
+        for name in ("asking", "reading"):
+            if getattr(self, name) is None:
+                del facts[name]
         text = json.dumps(facts, sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -120,6 +125,7 @@ def plan(experiment: Experiment) -> list[Task]:
             anomaly=experiment.anomaly,
             max_rows=experiment.max_rows,
             asking=each.asking,
+            reading=experiment.readings.get(data),
         )
         for data in experiment.data
         for method in experiment.methods

@@ -99,7 +99,7 @@ def balanced_aupr(
     --------
     >>> y, score = [0, 0, 0, 1], [0.1, 0.2, 0.5, 0.4]
     >>> round(balanced_aupr(y, score), 4), balanced_aupr(y, score, positive="normal")
-    (0.75, 0.9166666666666667)
+    (0.75, 0.8333333333333333)
     """
     from sklearn.metrics import average_precision_score
 

@@ -222,7 +222,7 @@ def _verdict(
 def section(experiment: Experiment, records: list[dict[str, Any]]) -> str:
     """What RESULTS.md says about an experiment."""
     notes = sorted({f"- {r['data']}: {r['note']}" for r in records if "note" in r})
-    protocol = json.dumps({**experiment.protocol, **experiment.sweep})
+    protocol = json.dumps({**experiment.protocol, **experiment.repeat})
     source = f" {experiment.source}." if experiment.source else ""
     paragraphs = [
         f"**{experiment.title}.**{source}",

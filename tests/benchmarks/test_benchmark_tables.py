@@ -80,7 +80,7 @@ def test_a_sweep_repeats_everything_for_each_value():
         described(
             data=["digits_all"],
             protocol={"name": "one_vs_rest"},
-            sweep={"normal": [["0"], ["1"]]},
+            repeat={"normal": [["0"], ["1"]]},
         )
     )
     ours_only = [task for task in tasks if task["side"] == "default"]

@@ -11,7 +11,7 @@ from whitecrow.errors import DataError
 from whitecrow.experiments import pictures
 from whitecrow.experiments.asking import Asking, answers
 from whitecrow.experiments.csv_file import comma_separated
-from whitecrow.experiments.curves import by_questions
+from whitecrow.experiments.curves import by_axis
 from whitecrow.experiments.file import parse
 from whitecrow.experiments.outcomes import Outcomes
 from whitecrow.experiments.problem import problem
@@ -333,7 +333,7 @@ def quality(task):
 def test_the_report_shows_what_was_asked():
     experiment = parse(BUDGETS)
     found = made_up(experiment, quality)
-    page = markdown(Outcomes(experiment, found), {"questions": "x.svg"})
+    page = markdown(Outcomes(experiment, found), {"curves": "x.svg"})
     assert "![By number of questions](x.svg)" in page
     assert "| AUROC | 0 | 5 | 10 |" in page
     assert "| A (strategy=kmeans) | 60.0 | 65.0 | 70.0 |" in page
@@ -353,7 +353,7 @@ def test_experiments_without_questions_have_no_word_of_them():
     plain = parse({**BUDGETS, "methods": [{"name": "knn"}]})
     record = {"label": "knn", "data": "wine", "seed": 0, "auroc": 0.5, "error": ""}
     record |= {"fit_seconds": 0.5, "recall_by_kind": "{}"}
-    assert by_questions(Outcomes(plain, [record])) == []
+    assert by_axis(Outcomes(plain, [record])) == []
     assert "asked" not in markdown(Outcomes(plain, [record]))
     assert "strategy" not in comma_separated(Outcomes(plain, [record]))
 
@@ -384,14 +384,14 @@ def test_who_misses_a_set_has_no_point():
         for record in made_up(experiment, quality)
         if (record["label"], record["data"]) != (label, "wine")
     ]
-    ((auroc, _),) = by_questions(Outcomes(experiment, found))
+    ((auroc, _),) = by_axis(Outcomes(experiment, found))
     assert sorted(auroc.curves["A (strategy=kmeans)"]) == [0, 10]
     assert sorted(auroc.curves["A (strategy=random)"]) == [0, 5, 10]
 
 
 def drawn(auroc=quality):
     experiment = parse(BUDGETS)
-    rows = by_questions(Outcomes(experiment, made_up(experiment, auroc)))
+    rows = by_axis(Outcomes(experiment, made_up(experiment, auroc)))
     return pictures.diagram(rows, "a < b")
 
 

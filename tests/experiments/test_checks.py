@@ -72,8 +72,10 @@ def test_every_file_of_ours_is_whole(file):
             {**GOOD, "protocol": {"name": "one_vs_rest"}},
             r"one_vs_rest needs normal = \[...\]",
         ),
-        ({**GOOD, "sweep": {"pollution": 0.1}}, "give a list of values"),
-        ({**GOOD, "sweep": {"share": [0.1]}}, "sweep.share is no argument"),
+        ({**GOOD, "sweep": {"protocol.pollution": 0.1}}, "give a list of values"),
+        ({**GOOD, "repeat": {"share": [0.1]}}, "repeat.share is no argument"),
+        ({**GOOD, "sweep": {"share": [0.1]}}, "belong into .repeat., share"),
+        ({**GOOD, "sweep": {"parameters.k": [1]}}, "method 'knn'.*k"),
         ({**GOOD, "seeds": [0.5]}, "whole numbers"),
         (
             {**GOOD, "methods": [{"name": "knn"}, {"name": "knn"}]},

@@ -22,7 +22,7 @@ def made(data, protocol, **facts):
     return plan(parse({**content, "methods": [{"name": "knn"}], **facts}))[0]
 
 
-@pytest.fixture()
+@pytest.fixture
 def pictures(tmp_path):
     """Two parts of 8 x 8 pictures of three classes; class 2 is brighter."""
     arrays = {}
@@ -34,7 +34,7 @@ def pictures(tmp_path):
     return str(tmp_path / "p.npz")
 
 
-@pytest.fixture()
+@pytest.fixture
 def table(tmp_path):
     """Rows of three classes, with a column of numbers for the class."""
     kind = np.arange(90) % 3

@@ -241,7 +241,7 @@ def test_one_class_against_the_others_swept_over_classes():
         "data": ["digits_all"],
         "seeds": 1,
         "protocol": {"name": "one_vs_rest"},
-        "sweep": {"normal": [["0"], ["7"]]},
+        "repeat": {"normal": [["0"], ["7"]]},
         "methods": [{"name": "knn"}],
         "published": [],
     }

@@ -240,8 +240,8 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
         metric: rank_diagram.diagram(ranks, f"{experiment.title}: {metric}")
         for metric, ranks in found.rankings().items()
     }
-    if rows := curves.by_questions(found):
-        drawn["questions"] = pictures.diagram(rows, experiment.title)
+    if rows := curves.by_axis(found):
+        drawn["curves"] = pictures.diagram(rows, experiment.title)
     names = {name: f"{page.stem}-{name}.svg" for name in drawn}
     texts |= {page.with_name(names[name]): drawn[name] for name in drawn}
     texts[page] = markdown(found, names)

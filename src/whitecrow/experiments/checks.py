@@ -14,7 +14,7 @@ from whitecrow.data import catalog, prepare
 from whitecrow.data.protocols import official
 from whitecrow.errors import DataError, UserError
 from whitecrow.experiments.contender import build
-from whitecrow.experiments.file import OFFICIAL, Experiment, MethodSpec, combinations
+from whitecrow.experiments.file import OFFICIAL, Experiment, MethodSpec
 from whitecrow.experiments.problem import PROTOCOLS
 from whitecrow.experiments.task import Task, contenders
 
@@ -50,7 +50,7 @@ mean pollution?
         _check_sets(f"for_data of {method.name!r}", method.for_data, experiment.data)
         for parameters_ in _settings(experiment, method):
             _check_settings(method, parameters_)
-        for each in contenders(method):
+        for each in contenders(method, experiment.sweep):
             if each.label in seen:
                 raise DataError(
                     f"two methods are called {each.label!r}; give each a label of its "
@@ -101,6 +101,8 @@ def _is_pattern(name: str) -> bool:
 
 
 def _check_protocol(experiment: Experiment) -> None:
+    _check_lists("repeat", experiment.repeat)
+    _check_lists("sweep", experiment.sweep)
     name = experiment.protocol["name"]
     legal = {
         key
@@ -115,24 +117,37 @@ def _check_protocol(experiment: Experiment) -> None:
                 f"use {', '.join(official.LEGAL)}"
             )
         legal = {*official.LEGAL[name], "normal", "test"}
-    given_anywhere = {*experiment.protocol, *experiment.sweep}
+    given_anywhere = {*experiment.protocol, *experiment.repeat}
     if name == "one_vs_rest" and "normal" not in given_anywhere:
         raise DataError(
             "protocol one_vs_rest needs normal = [...], the classes that are normal"
         )
+    swept_in = {
+        key.removeprefix("protocol."): values
+        for key, values in experiment.sweep.items()
+        if key.startswith("protocol.")
+    }
     for where, given in (
         ("protocol", experiment.protocol),
-        ("sweep", experiment.sweep),
+        ("repeat", experiment.repeat),
+        ("sweep.protocol", swept_in),
     ):
         for key in given:
             if key not in {*legal, "name"}:
                 raise DataError(
                     f"{where}.{key} is no argument of {name}; {_instead(key, legal)}"
                 )
-    swept: Mapping[str, Any] = experiment.sweep
-    for key, values in swept.items():
+
+
+def _check_lists(where: str, given: Mapping[str, Any]) -> None:
+    for key, values in given.items():
         if not isinstance(values, list) or not values:
-            raise DataError(f"sweep.{key} = {values!r}; give a list of values")
+            raise DataError(f"{where}.{key} = {values!r}; give a list of values")
+        if where == "sweep" and not key.startswith(("protocol.", "parameters.")):
+            raise DataError(
+                f'sweep.{key}: say "protocol.{key}" or "parameters.{key}" for a '
+                f"curve; values to average over belong into [repeat], {key} = [...]"
+            )
 
 
 def _check_seeds(experiment: Experiment) -> None:
@@ -163,9 +178,9 @@ def _settings(experiment: Experiment, method: MethodSpec) -> Iterator[dict[str, 
             raise DataError(
                 f"grid.{key} of {method.name!r} is {values!r}; give a list of values"
             )
-    for chosen in combinations(method.grid):
+    for each in contenders(method, experiment.sweep):
         for more in every:
-            yield {**method.parameters, **chosen, **more}
+            yield {**each.parameters, **more}
 
 
 def _check_settings(method: MethodSpec, given: dict[str, Any]) -> None:

@@ -136,8 +136,11 @@ class Experiment:
         `sheet` and `picture_size`, as on the command line.
     protocol : mapping
         `name`, one of `PROTOCOLS`, and its arguments.
-    sweep : mapping
+    repeat : mapping
         Argument of the protocol -> values, each of which counts as a repetition.
+    sweep : mapping
+        "protocol.NAME" or "parameters.NAME" -> values, each of which is a contender of
+        every method: a point of a curve, if only one thing is swept.
     methods : tuple of MethodSpec
     seeds : tuple of int
     metrics : tuple of str
@@ -163,6 +166,7 @@ class Experiment:
     seeds: tuple[int, ...]
     source: str = ""
     note: str = ""
+    repeat: Mapping[str, list[Any]] = field(default_factory=dict)
     sweep: Mapping[str, list[Any]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("auroc", "average_precision")
     anomaly: str = "label"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from whitecrow.experiments.file import (
     Published,
 )
 from whitecrow.experiments.ranking import Ranking, rank
+from whitecrow.experiments.task import contenders
 
 __all__ = ["Outcomes", "varies"]
 
@@ -70,11 +71,12 @@ class Outcomes:
     def rankings(self) -> dict[str, Ranking]:
         """Rank the contenders by each metric, where there are enough sets.
 
-        Contenders that miss a set are left out. Nobody is ranked where the number of
-        questions varies: the curves say more than places among many budgets.
+        Contenders that miss a set are left out. Nobody is ranked where there are
+        curves: they say more than places among many budgets.
         """
         many = len(self.experiment.data) >= _MANY_SETS
-        if not many or any(map(varies, self.experiment.methods)):
+        sweep = self.experiment.sweep
+        if not many or any(varies(one, sweep) for one in self.experiment.methods):
             return {}
         found = {}
         for metric in self.experiment.metrics:
@@ -101,6 +103,7 @@ class Outcomes:
         return None
 
 
-def varies(method: MethodSpec) -> bool:
-    """Tell whether a method asks several numbers of questions."""
-    return len({asking.questions for asking in method.asking}) > 1
+def varies(method: MethodSpec, sweep: Mapping[str, list[Any]]) -> bool:
+    """Tell whether a method has a curve: several numbers of questions, or a sweep."""
+    every = [each.at for each in contenders(method, sweep)]
+    return None not in every and len(set(every)) > 1

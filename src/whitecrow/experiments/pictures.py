@@ -1,4 +1,4 @@
-"""Curves over the number of questions: panels side by side, a row for each method."""
+"""Curves over one number: panels side by side, a row for each method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from whitecrow.report.svg import picture, stroke, words
 
 __all__ = ["Panel", "diagram"]
 
-Curve = Mapping[int, float]
+Curve = Mapping[float, float]
 
 
 class Panel(NamedTuple):
@@ -21,11 +21,14 @@ class Panel(NamedTuple):
     title : str
         What is on the vertical axis.
     curves : mapping
-        Name -> number of questions -> value.
+        Name -> place on the horizontal axis -> value.
+    across : str
+        What is on the horizontal axis.
     """
 
     title: str
     curves: Mapping[str, Curve]
+    across: str = "questions"
 
 
 _WIDTH, _HEIGHT, _GAP, _TOP = 250.0, 170.0, 56.0, 34.0
@@ -74,7 +77,7 @@ def _panel(panel: Panel, left: float, top: float) -> list[str]:
     across = _Axis(0, max(k for k, _ in points), left, left + _WIDTH)
     ticks = _ticks(min(v for _, v in points), max(v for _, v in points))
     up = _Axis(ticks[0], ticks[-1], top + _HEIGHT, top)
-    parts += _axes(across, up, sorted({k for k, _ in points}), ticks)
+    parts += _axes(across, up, sorted({k for k, _ in points}), ticks, panel.across)
     for i, curve in enumerate(panel.curves.values()):
         colour, dash = _look(i)
         corners = [(across.at(k), up.at(value)) for k, value in sorted(curve.items())]
@@ -96,19 +99,23 @@ class _Axis(NamedTuple):
 
 
 def _axes(
-    across: _Axis, up: _Axis, budgets: Sequence[int], ticks: Sequence[float]
+    across: _Axis,
+    up: _Axis,
+    places: Sequence[float],
+    ticks: Sequence[float],
+    name: str,
 ) -> list[str]:
     parts = []
     for tick in ticks:
         y = up.at(tick)
         parts.append(stroke(across.begin, y, across.end, y, width=0.5, colour=_FAINT))
         parts.append(words(across.begin - 6, y + 4, f"{tick:g}", "end"))
-    for k in budgets:
+    for k in places:
         x = across.at(k)
         parts.append(stroke(x, up.begin, x, up.begin + 4, width=1.0))
-        parts.append(words(x, up.begin + 16, str(k), "middle"))
+        parts.append(words(x, up.begin + 16, f"{k:g}", "middle"))
     middle = (across.begin + across.end) / 2
-    parts.append(words(middle, up.begin + 30, "questions", "middle"))
+    parts.append(words(middle, up.begin + 30, name, "middle"))
     return [*parts, stroke(across.begin, up.begin, across.end, up.begin)]
 
 

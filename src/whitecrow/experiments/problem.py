@@ -26,7 +26,7 @@ from whitecrow.data.protocols.labelled_ratio import labelled_ratio
 from whitecrow.data.protocols.official import official
 from whitecrow.data.protocols.one_vs_rest import truth_of
 from whitecrow.data.protocols.soel import soel
-from whitecrow.data.source import PictureSource, TableSource, open_source
+from whitecrow.data.source import PictureSource, TableSource, open_source, paths_of
 from whitecrow.errors import DataError
 from whitecrow.experiments.file import OFFICIAL, reading_of
 from whitecrow.experiments.task import Task
@@ -76,7 +76,8 @@ class Problem:
 def problem(task: Task) -> Problem:
     """Read, split and encode the data of a task; pictures stay as they are."""
     by_class = "normal" in task.protocol
-    loaded = _load(task.data, json.dumps(task.reading or {}, sort_keys=True), by_class)
+    reading = json.dumps(task.reading or {}, sort_keys=True)
+    loaded = _load(task.data, reading, by_class, _changes(task))
     chosen = _cut(loaded.data.shape[0], task.max_rows, task.seed)
     truth = _truth(task, loaded)[chosen]
     kinds = None if loaded.kinds is None else loaded.kinds[chosen]
@@ -192,7 +193,8 @@ class _Loaded(NamedTuple):
 
 
 @functools.lru_cache(maxsize=2)
-def _load(name: str, reading: str, by_class: bool) -> _Loaded:
+def _load(name: str, reading: str, by_class: bool, changes: tuple[Any, ...]) -> _Loaded:
+    """Read a set once for the tasks that follow, until its files change."""
     given = json.loads(reading)
     first = _loaded(given.get("path", name), given, by_class)
     if "test" not in given:
@@ -213,6 +215,19 @@ def _load(name: str, reading: str, by_class: bool) -> _Loaded:
         _joined(first.kinds, second.kinds),
         np.repeat(["train", "test"], sizes),
     )
+
+
+def _changes(task: Task) -> tuple[Any, ...]:
+    """Tell sizes and times of change of the files of a set."""
+    given = task.reading or {}
+    places = [given.get("path", task.data), given.get("test")]
+    found: list[Any] = []
+    for place in places:
+        if place is not None:
+            for path in paths_of(place):
+                facts = path.stat()
+                found.append((str(path), facts.st_size, facts.st_mtime_ns))
+    return tuple(found)
 
 
 def _joined(one: Any, other: Any) -> Any:

@@ -28,12 +28,12 @@ def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
     found : Outcomes
     pictures : mapping, optional
         Metric -> file name of its critical-difference diagram, for the page to show;
-        and under "questions" that of the curves over their number.
+        and under "curves" that of the curves.
     """
     experiment, pictures = found.experiment, pictures or {}
     rankings = found.rankings()
     parts = [f"# {experiment.title}", _intro(experiment, len(found.good))]
-    parts += _by_questions(found, pictures)
+    parts += _by_axis(found, pictures)
     for metric in experiment.metrics:
         parts += [f"## {TITLES[metric]}", _leak(metric)]
         if metric in rankings:
@@ -60,7 +60,7 @@ def _intro(experiment: Experiment, done: int) -> str:
         f"{settings}; {_seeds(len(experiment.seeds))}, each with a split of its own. "
         "Percent, mean ± standard deviation over seeds."
     )
-    for key, values in experiment.sweep.items():
+    for key, values in experiment.repeat.items():
         lines.append(f"Repeated for {len(values)} values of `{key}`.")
     if experiment.anomaly == "reversed":
         lines.append("The labelled anomalies play the normal class, as published.")
@@ -82,14 +82,16 @@ def _seeds(n: int) -> str:
     return f"{n} seed" if n == 1 else f"{n} seeds"
 
 
-def _by_questions(found: Outcomes, pictures: Mapping[str, str]) -> list[str]:
-    """Tabulate each metric, with the number of questions across."""
-    rows = curves.by_questions(found)
+def _by_axis(found: Outcomes, pictures: Mapping[str, str]) -> list[str]:
+    """Tabulate each metric, with what varies across."""
+    rows = curves.by_axis(found)
     if not rows:
         return []
-    parts = ["## By number of questions", "Per cent, mean over all sets and seeds."]
-    if "questions" in pictures:
-        parts.append(f"![By number of questions]({pictures['questions']})")
+    axis = rows[0][0].across
+    title = "By number of questions" if axis == "questions" else f"By `{axis}`"
+    parts = [f"## {title}", "Per cent, mean over all sets and seeds."]
+    if "curves" in pictures:
+        parts.append(f"![{title}]({pictures['curves']})")
     for panels in zip(*rows, strict=True):
         drawn = [item for panel in panels for item in panel.curves.items()]
         across = sorted({k for _, curve in drawn for k in curve})
@@ -97,7 +99,7 @@ def _by_questions(found: Outcomes, pictures: Mapping[str, str]) -> list[str]:
             [name, *(f"{curve[k]:.1f}" if k in curve else "" for k in across)]
             for name, curve in drawn
         ]
-        head = [panels[0].title, *map(str, across)]
+        head = [panels[0].title, *(f"{k:g}" for k in across)]
         parts.append(_grid(head, lines))
     return parts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -87,16 +88,22 @@ class Contender(NamedTuple):
     label : str
         What the report calls it.
     curve : str
-        The same without the number of questions.
+        The same without the number of questions, or the value that is swept.
     parameters : dict
         Constructor arguments.
     asking : Asking or None
+    protocol : dict
+        Arguments of the protocol that are swept.
+    at : (str, float) or None
+        The place on its curve: the name of the axis, and the value.
     """
 
     label: str
     curve: str
     parameters: dict[str, Any]
     asking: Asking | None
+    protocol: dict[str, Any]
+    at: tuple[str, float] | None = None
 
 
 def plan(experiment: Experiment) -> list[Task]:
@@ -119,7 +126,7 @@ def plan(experiment: Experiment) -> list[Task]:
             label=each.label,
             seed=seed,
             parameters={**each.parameters, **method.for_data.get(data, {})},
-            protocol={**experiment.protocol, **swept},
+            protocol={**experiment.protocol, **each.protocol, **repeated},
             preset=method.preset,
             use_labels=method.use_labels,
             anomaly=experiment.anomaly,
@@ -129,8 +136,8 @@ def plan(experiment: Experiment) -> list[Task]:
         )
         for data in experiment.data
         for method in experiment.methods
-        for each in contenders(method)
-        for swept in combinations(experiment.sweep)
+        for each in contenders(method, experiment.sweep)
+        for repeated in combinations(experiment.repeat)
         for seed in experiment.seeds[: method.most_seeds]
     ]
 
@@ -148,8 +155,10 @@ def shard(tasks: list[Task], index: int, count: int) -> list[Task]:
     ]
 
 
-def contenders(method: MethodSpec) -> Iterator[Contender]:
-    """Yield every combination of the grid and of the questions.
+def contenders(
+    method: MethodSpec, sweep: Mapping[str, list[Any]] | None = None
+) -> Iterator[Contender]:
+    """Yield every combination of the grid, of the questions, and of what is swept.
 
     Examples
     --------
@@ -157,19 +166,49 @@ def contenders(method: MethodSpec) -> Iterator[Contender]:
     >>> method = MethodSpec(name="soel", grid={"ratio": [0.1]}, asking=tuple(asked))
     >>> [each.label for each in contenders(method)]
     ['soel (ratio=0.1, questions=5)', 'soel (ratio=0.1, questions=10)']
+    >>> [each.at for each in contenders(MethodSpec(name="knn"),
+    ...                                 {"parameters.p": [1, 2]})]
+    [('p', 1.0), ('p', 2.0)]
     """
-    name = method.label or method.name
+    name, sweep = method.label or method.name, sweep or {}
     varied = [
         key for key in _ASKED if len({getattr(a, key) for a in method.asking}) > 1
     ]
-    for chosen in combinations(method.grid):
-        for asking in method.asking or (None,):
-            shown = chosen | {key: getattr(asking, key) for key in varied}
-            curve = {key: v for key, v in shown.items() if key != "questions"}
-            parameters = {**method.parameters, **chosen}
-            yield Contender(
-                _label(name, shown), _label(name, curve), parameters, asking
-            )
+    axes = [key.partition(".")[2] for key in sweep]
+    axis = "questions" if "questions" in varied else None
+    if axis is None and len(axes) == 1:
+        axis = axes[0]
+    for chosen, asking, swept in itertools.product(
+        list(combinations(method.grid)),
+        method.asking or (None,),
+        list(combinations(sweep)),
+    ):
+        places = {key.partition(".")[2]: value for key, value in swept.items()}
+        asked = {key: getattr(asking, key) for key in varied}
+        shown = chosen | places | asked
+        curve = {key: value for key, value in shown.items() if key != axis}
+        changes = {
+            where: {
+                key.partition(".")[2]: value
+                for key, value in swept.items()
+                if key.startswith(f"{where}.")
+            }
+            for where in ("parameters", "protocol")
+        }
+        yield Contender(
+            _label(name, shown),
+            _label(name, curve),
+            {**method.parameters, **chosen, **changes["parameters"]},
+            asking,
+            changes["protocol"],
+            _at(axis, shown),
+        )
+
+
+def _at(axis: str | None, shown: Mapping[str, Any]) -> tuple[str, float] | None:
+    value = shown.get(axis) if axis else None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (str(axis), float(value)) if value is not None and number else None
 
 
 _ASKED = ("strategy", "wrong", "questions")
@@ -182,5 +221,9 @@ def _label(name: str, chosen: Mapping[str, Any]) -> str:
 
 def askings(experiment: Experiment) -> dict[str, Asking]:
     """Map the labels of contenders that ask to their questions."""
-    every = [each for method in experiment.methods for each in contenders(method)]
+    every = [
+        each
+        for method in experiment.methods
+        for each in contenders(method, experiment.sweep)
+    ]
     return {each.label: each.asking for each in every if each.asking is not None}

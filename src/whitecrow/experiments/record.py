@@ -28,7 +28,7 @@ from whitecrow.experiments.store import model_path
 from whitecrow.experiments.task import Task
 from whitecrow.metrics import acceptance, ranking, thresholds
 
-__all__ = ["Record", "run_group", "run_task"]
+__all__ = ["Record", "failure", "run_group", "run_task"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +70,14 @@ def _guarded(work: Callable[..., Record], task: Task, models: Path | None) -> Re
         return work(task, models)
     except Exception as error:  # any failure of a contender is a result: stored
         logger.warning("%s on %s: %s", task.label, task.data, error)
-        where = "".join(traceback.format_exception(error)[-2:])
-        message = f"{type(error).__name__}: {error}"
-        return {**_facts(task), "error": message, "traceback": where}
+        return failure(task, error)
+
+
+def failure(task: Task, error: BaseException) -> Record:
+    """Return the record of a task that failed."""
+    where = "".join(traceback.format_exception(error)[-2:])
+    message = f"{type(error).__name__}: {error}"
+    return {**_facts(task), "error": message, "traceback": where}
 
 
 def _fitted(task: Task, models: Path | None) -> Record:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from whitecrow.errors import DataError
+from whitecrow.experiments.checks import check
 from whitecrow.experiments.file import leak_of, load, parse
 from whitecrow.experiments.task import plan, shard
 
@@ -54,9 +55,11 @@ def test_every_file_names_known_sets_and_methods(file):
 def test_files_in_the_documentation_are_legal():
     page = (ROOT / "docs" / "tutorials" / "researcher.md").read_text("utf-8")
     shown = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(shown) == 2
+    assert len(shown) == 3
     for text in shown:
-        assert plan(parse({"name": "e", "title": "E"} | tomllib.loads(text)))
+        experiment = parse({"name": "e", "title": "E"} | tomllib.loads(text))
+        check(experiment)
+        assert plan(experiment)
 
 
 def test_there_are_files():

@@ -13,12 +13,15 @@ from whitecrow import parameters
 from whitecrow.data import catalog, prepare
 from whitecrow.data.protocols import official
 from whitecrow.errors import DataError, UserError
+from whitecrow.experiments.auxiliary import check_keys
 from whitecrow.experiments.contender import build
 from whitecrow.experiments.file import OFFICIAL, Experiment, MethodSpec
 from whitecrow.experiments.problem import PROTOCOLS
 from whitecrow.experiments.task import Task, contenders
 
 __all__ = ["check", "check_data", "checked"]
+
+_SWEPT = ("protocol.", "parameters.", "auxiliary.")
 
 # What a protocol gets from elsewhere than the file.
 _NOT_IN_FILES = {"y", "classes", "random_state"}
@@ -45,6 +48,10 @@ mean pollution?
     """
     _check_protocol(experiment)
     _check_seeds(experiment)
+    for given in [experiment.auxiliary, *(m.auxiliary for m in experiment.methods)]:
+        if given:
+            check_keys(given)
+    _check_swept_outliers(experiment)
     seen: set[str] = set()
     for method in experiment.methods:
         _check_sets(f"for_data of {method.name!r}", method.for_data, experiment.data)
@@ -88,6 +95,8 @@ def check_data(experiment: Experiment) -> None:
     for set_ in experiment.data:
         reading = experiment.readings.get(set_, {"path": set_})
         places += [reading[key] for key in ("path", "test") if key in reading]
+    given = [experiment.auxiliary, *(m.auxiliary for m in experiment.methods)]
+    places += [one["data"] for one in given if "data" in one]
     for name in places:
         known = catalog.has(name) or prepare.knows(name) or Path(name).exists()
         if not known and not any(sign in name for sign in "/\\.*"):
@@ -143,11 +152,21 @@ def _check_lists(where: str, given: Mapping[str, Any]) -> None:
     for key, values in given.items():
         if not isinstance(values, list) or not values:
             raise DataError(f"{where}.{key} = {values!r}; give a list of values")
-        if where == "sweep" and not key.startswith(("protocol.", "parameters.")):
+        if where == "sweep" and not key.startswith(_SWEPT):
             raise DataError(
                 f'sweep.{key}: say "protocol.{key}" or "parameters.{key}" for a '
                 f"curve; values to average over belong into [repeat], {key} = [...]"
             )
+
+
+def _check_swept_outliers(experiment: Experiment) -> None:
+    for key, values in experiment.sweep.items():
+        if key.startswith("auxiliary."):
+            if not experiment.auxiliary:
+                raise DataError(f"sweep.{key} needs auxiliary = {{ data = ... }}")
+            for value in values:
+                name = key.partition(".")[2]
+                check_keys({**experiment.auxiliary, name: value})
 
 
 def _check_seeds(experiment: Experiment) -> None:
@@ -201,6 +220,8 @@ def _check_settings(method: MethodSpec, given: dict[str, Any]) -> None:
         for one in [detector, *_inside(detector)]:
             if hasattr(type(one), "_parameter_constraints"):
                 parameters.check(one)
+        if method.auxiliary and not getattr(detector, "uses_auxiliary", False):
+            raise DataError("it trains on no auxiliary outliers; leave auxiliary out")
     except (UserError, TypeError, ImportError, AttributeError) as error:
         text = " ".join(str(error).split())
         raise DataError(f"method {method.name!r}: {text}") from None

@@ -13,7 +13,7 @@ from whitecrow.experiments.problem import Problem
 from whitecrow.experiments.references import reference
 from whitecrow.experiments.task import Task
 
-__all__ = ["build", "left_out", "training"]
+__all__ = ["build", "fitted", "left_out", "takes_outliers", "training"]
 
 
 def build(task: Task, n_features: int | None = None) -> Any:
@@ -86,6 +86,21 @@ def training(
         return made.X_train, made.y_train
     odd = left_out(task, detector, made)
     return (made.X_train[~odd] if odd.any() else made.X_train), None
+
+
+def fitted(task: Task, detector: Any, made: Problem) -> Any:
+    """Fit a detector on the rows, the labels and the outliers that are its own."""
+    X, y = training(task, detector, made)
+    if made.auxiliary is not None and takes_outliers(detector, made):
+        return detector.fit(X, y, auxiliary=made.auxiliary.rows)
+    return detector.fit(X, y)
+
+
+def takes_outliers(detector: Any, made: Problem) -> bool:
+    """Tell whether there are auxiliary outliers, and the method trains on some."""
+    return made.auxiliary is not None and bool(
+        getattr(detector, "uses_auxiliary", False)
+    )
 
 
 def left_out(task: Task, detector: Any, made: Problem) -> NDArray[np.bool_]:

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from whitecrow.data.labelling import Labelling
-from whitecrow.data.source import Reading
 from whitecrow.errors import DataError
 from whitecrow.experiments import asking
 from whitecrow.experiments.asking import Asking
+from whitecrow.experiments.sets import named
 from whitecrow.metrics.thresholds import PROTOCOLS as THRESHOLDS
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "leak_of",
     "load",
     "parse",
-    "reading_of",
 ]
 
 T = TypeVar("T")
@@ -88,6 +86,8 @@ class MethodSpec:
     use_labels : bool or None
         Hand known labels to the method; None: if it learns from labels, and else fit
         it without known anomalies; False: labels are unknown to it.
+    auxiliary : mapping
+        Auxiliary outliers, in place of those of the experiment.
     most_seeds : int or None
         A slow contender has only the first so many seeds; the report marks it.
     asking : tuple of Asking
@@ -103,6 +103,7 @@ class MethodSpec:
     grid: Mapping[str, list[Any]] = field(default_factory=dict)
     for_data: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     use_labels: bool | None = None
+    auxiliary: Mapping[str, Any] = field(default_factory=dict)
     most_seeds: int | None = None
     asking: tuple[Asking, ...] = ()
 
@@ -136,11 +137,14 @@ class Experiment:
         `sheet` and `picture_size`, as on the command line.
     protocol : mapping
         `name`, one of `PROTOCOLS`, and its arguments.
+    auxiliary : mapping
+        Auxiliary outliers for the methods that train on some: see
+        `whitecrow.experiments.auxiliary`.
     repeat : mapping
         Argument of the protocol -> values, each of which counts as a repetition.
     sweep : mapping
-        "protocol.NAME" or "parameters.NAME" -> values, each of which is a contender of
-        every method: a point of a curve, if only one thing is swept.
+        "protocol.NAME", "parameters.NAME" or "auxiliary.NAME" -> values, each of which
+        is a contender of every method: a point of a curve, if only one thing is swept.
     methods : tuple of MethodSpec
     seeds : tuple of int
     metrics : tuple of str
@@ -166,6 +170,7 @@ class Experiment:
     seeds: tuple[int, ...]
     source: str = ""
     note: str = ""
+    auxiliary: Mapping[str, Any] = field(default_factory=dict)
     repeat: Mapping[str, list[Any]] = field(default_factory=dict)
     sweep: Mapping[str, list[Any]] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("auroc", "average_precision")
@@ -232,66 +237,12 @@ def parse(content: Mapping[str, Any]) -> Experiment:
     facts["published"] = tuple(
         _record(Published, number) for number in facts.get("published", ())
     )
-    facts["data"], facts["readings"] = _data(facts.get("data", ()))
+    facts["data"], facts["readings"] = named(facts.get("data", ()))
     if "metrics" in facts:
         facts["metrics"] = tuple(facts["metrics"])
     experiment = _record(Experiment, facts)
     _check(experiment)
     return experiment
-
-
-def reading_of(given: Mapping[str, Any]) -> Reading:
-    """Turn what a file says of a set into how it is read.
-
-    Examples
-    --------
-    >>> reading_of({"label_column": "fraud", "anomaly_values": ["yes"]}).labels
-    Labelling(column='fraud', convention=None, anomaly_values=('yes',))
-    """
-    size = given.get("picture_size")
-    return Reading(
-        labels=Labelling(
-            column=given.get("label_column"),
-            convention=given.get("labels"),
-            anomaly_values=tuple(map(str, given.get("anomaly_values", ()))),
-        ),
-        ignore=tuple(given.get("ignore", ())),
-        read_as=given.get("read_as", {}),
-        sheet=given.get("sheet"),
-        picture_size=tuple(size) if isinstance(size, list) else size,
-    )
-
-
-def _data(given: Any) -> tuple[tuple[str, ...], dict[str, Mapping[str, Any]]]:
-    """Return the names of sets, and what is said about those that are tables."""
-    names: list[str] = []
-    readings: dict[str, Mapping[str, Any]] = {}
-    for one in [given] if isinstance(given, str | Mapping) else given:
-        if isinstance(one, str):
-            names.append(one)
-            continue
-        if not isinstance(one, Mapping) or not isinstance(one.get("path"), str):
-            raise DataError(
-                f"data has {one!r}; give a name, a path, or a table with a path"
-            )
-        for key in one:
-            if key not in _OF_DATA:
-                raise DataError(
-                    f"{key!r} is no key of a set in data; use {', '.join(_OF_DATA)}"
-                )
-        name = str(one.get("name", one["path"]))
-        names.append(name)
-        readings[name] = {key: value for key, value in one.items() if key != "name"}
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"data has {name!r} twice; give each set a name of its own")
-    return tuple(names), readings
-
-
-_OF_DATA = (
-    *("path", "name", "test", "label_column", "labels", "anomaly_values"),
-    *("ignore", "read_as", "sheet", "picture_size"),
-)
 
 
 def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

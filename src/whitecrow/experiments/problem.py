@@ -28,7 +28,9 @@ from whitecrow.data.protocols.one_vs_rest import truth_of
 from whitecrow.data.protocols.soel import soel
 from whitecrow.data.source import PictureSource, TableSource, open_source, paths_of
 from whitecrow.errors import DataError
-from whitecrow.experiments.file import OFFICIAL, reading_of
+from whitecrow.experiments.auxiliary import Outliers, outliers
+from whitecrow.experiments.file import OFFICIAL
+from whitecrow.experiments.sets import reading_of
 from whitecrow.experiments.task import Task
 
 __all__ = ["PROTOCOLS", "Problem", "problem"]
@@ -62,6 +64,8 @@ class Problem:
         Rows set apart from the training rows; often none.
     kinds : ndarray of str or None
         Category of each test row, where the set names categories.
+    auxiliary : Outliers or None
+        For the training of methods that take outliers.
     """
 
     X_train: NDArray[Any]
@@ -71,6 +75,7 @@ class Problem:
     truth_train: labels.Codes
     X_validation: NDArray[Any]
     kinds: NDArray[np.str_] | None = None
+    auxiliary: Outliers | None = None
 
 
 def problem(task: Task) -> Problem:
@@ -83,9 +88,13 @@ def problem(task: Task) -> Problem:
     kinds = None if loaded.kinds is None else loaded.kinds[chosen]
     split = _split(task, truth, kinds, _official(task, loaded, chosen))
     parts = [split.train, split.test, split.validation]
-    X_train, X_test, X_validation = _encode(
+    (X_train, X_test, X_validation), encode = _encode(
         loaded.data, [chosen[part] for part in parts]
     )
+    made = None
+    if task.auxiliary is not None:
+        normal = _normal(task) if by_class else ()
+        made = outliers(task.auxiliary, X_train, normal=normal, encode=encode)
     return Problem(
         X_train=X_train,
         X_test=X_test,
@@ -94,6 +103,7 @@ def problem(task: Task) -> Problem:
         truth_train=truth[split.train],
         X_validation=X_validation,
         kinds=None if kinds is None else kinds[split.test],
+        auxiliary=made,
     )
 
 
@@ -276,12 +286,12 @@ def _kinds(source: TableSource) -> NDArray[np.str_] | None:
 
 def _encode(
     data: pa.Table | NDArray[np.uint8], parts: list[NDArray[Any]]
-) -> list[NDArray[Any]]:
+) -> tuple[list[NDArray[Any]], Callable[[Any], NDArray[Any]] | None]:
     """Fit the encoding to the first part, the training rows, and encode all parts."""
     if isinstance(data, np.ndarray):
-        return [data[part] for part in parts]
+        return [data[part] for part in parts], None
     from whitecrow.data.kinds.table import TableEncoder
 
     tables = [data.take(pa.array(part)) for part in parts]
     encoder = TableEncoder().fit(tables[0])
-    return [encoder.transform(table) for table in tables]
+    return [encoder.transform(table) for table in tables], encoder.transform

@@ -28,6 +28,7 @@ __all__ = ["code_digest", "data_digest", "provenance"]
 _ROOT = Path(whitecrow.__file__).parent
 # Beside the method with all that it imports: what splits, encodes, fits and judges.
 _FRAME = (
+    "whitecrow.experiments.auxiliary",
     "whitecrow.experiments.asking",
     "whitecrow.experiments.contender",
     "whitecrow.experiments.problem",
@@ -64,7 +65,11 @@ def provenance(task: Task) -> str:
     try:
         facts = _method(task.method, task.preset, _text(task.parameters))
         reading = task.reading or {}
-        places = [reading.get("path", task.data), reading.get("test")]
+        places = [
+            reading.get("path", task.data),
+            reading.get("test"),
+            (task.auxiliary or {}).get("data"),
+        ]
         return _hash([facts, *(data_digest(place) for place in places if place)])
     except (UserError, ImportError):
         return ""

@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from whitecrow import labels
 from whitecrow.errors import DataError, UserError
 from whitecrow.experiments.asking import answers
-from whitecrow.experiments.contender import build, left_out, training
+from whitecrow.experiments.contender import (
+    build,
+    fitted,
+    left_out,
+    takes_outliers,
+    training,
+)
 from whitecrow.experiments.problem import Problem, problem
 from whitecrow.experiments.store import model_path
 from whitecrow.experiments.task import Task
@@ -84,7 +90,7 @@ def _fitted(task: Task, models: Path | None) -> Record:
     made = problem(task)
     detector = build(task, made.X_train[0].size)
     clock = _Clock()
-    detector.fit(*training(task, detector, made))
+    fitted(task, detector, made)
     return _finish(task, made, detector, clock.read(), models)
 
 
@@ -121,7 +127,7 @@ class _First:
         clock = _Clock()
         try:
             detector = build(self.task, self.made.X_train[0].size)
-            detector.fit(self.made.X_train)
+            fitted(self.task, detector, self.made)
         except Exception as error:  # raised by `fit`
             return error
         return detector, clock.read()
@@ -152,7 +158,7 @@ def _told(first: _First, task: Task, models: Path | None) -> Record:
     made = replace(first.made, y_train=y)
     detector = build(task, made.X_train[0].size)
     clock = _Clock()
-    detector.fit(made.X_train, y)
+    fitted(task, detector, made)
     found = int((made.truth_train[ids] == labels.ANOMALY).sum())
     before = first.fit[1]["fit_seconds"] if given else 0.0
     facts = clock.read() | _asked(len(ids), found, before)
@@ -216,6 +222,8 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     detector = build(group[0])
     if not isinstance(detector, DeepDetector):
         raise DataError("not a deep method")
+    if group[0].auxiliary is not None:
+        raise DataError("outliers are drawn by each fit for itself")
     problems = [problem(task) for task in group]
     sets = [training(group[0], detector, made) for made in problems]
     clock = _Clock()
@@ -248,6 +256,7 @@ def _record(
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
+        "n_auxiliary": _n_auxiliary(made, detector),
         "n_left_out": int(left_out(task, detector, made).sum()),
         **seconds,
         "score_seconds": score_seconds,
@@ -255,6 +264,12 @@ def _record(
         "error": "",
         "traceback": "",
     }
+
+
+def _n_auxiliary(made: Problem, detector: Any) -> int:
+    if made.auxiliary is None or not takes_outliers(detector, made):
+        return 0
+    return len(made.auxiliary.rows)
 
 
 def _scored(

@@ -40,7 +40,7 @@ def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
             parts += _ranked(found, rankings[metric], metric, pictures)
         parts.append(_table(found, metric))
     parts += _asked(found)
-    parts.append(_left_out(found))
+    parts += [_left_out(found), _without_outliers(found)]
     parts += ["## CPU seconds of a fit", _seconds(found, "fit_seconds")]
     if any("fit_wall_seconds" in record for record in found.good):
         wall = _seconds(found, "fit_wall_seconds")
@@ -216,6 +216,18 @@ def _asked(found: Outcomes) -> list[str]:
     )
     head = ["", "strategy", "questions", "wrong", *sets]
     return ["## What was asked", text, _grid(head, rows)]
+
+
+def _without_outliers(found: Outcomes) -> str:
+    """Say which methods had no use for the auxiliary outliers of the file."""
+    if not found.experiment.auxiliary:
+        return ""
+    names = dict.fromkeys(
+        record["label"] for record in found.good if not record.get("n_auxiliary")
+    )
+    if not names:
+        return ""
+    return f"Fitted without auxiliary outliers, as they take none: {', '.join(names)}."
 
 
 def _left_out(found: Outcomes) -> str:

@@ -34,6 +34,8 @@ class Task:
         How training rows come to have labels; None: by the protocol.
     reading : mapping or None
         Where the data are and how they are read, if their name does not say it.
+    auxiliary : mapping or None
+        Outliers for training.
     """
 
     data: str
@@ -48,6 +50,7 @@ class Task:
     max_rows: int | None = None
     asking: Asking | None = None
     reading: Mapping[str, Any] | None = None
+    auxiliary: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -55,7 +58,7 @@ class Task:
         facts = {**asdict(self), "version": VERSION}
         del facts["label"]
         # As in records from before there were such things.
-        for name in ("asking", "reading"):
+        for name in ("asking", "reading", "auxiliary"):
             if getattr(self, name) is None:
                 del facts[name]
         text = json.dumps(facts, sort_keys=True, default=list)
@@ -92,8 +95,8 @@ class Contender(NamedTuple):
     parameters : dict
         Constructor arguments.
     asking : Asking or None
-    protocol : dict
-        Arguments of the protocol that are swept.
+    protocol, auxiliary : dict
+        Arguments of the protocol, and of auxiliary outliers, that are swept.
     at : (str, float) or None
         The place on its curve: the name of the axis, and the value.
     """
@@ -103,6 +106,7 @@ class Contender(NamedTuple):
     parameters: dict[str, Any]
     asking: Asking | None
     protocol: dict[str, Any]
+    auxiliary: dict[str, Any]
     at: tuple[str, float] | None = None
 
 
@@ -133,6 +137,7 @@ def plan(experiment: Experiment) -> list[Task]:
             max_rows=experiment.max_rows,
             asking=each.asking,
             reading=experiment.readings.get(data),
+            auxiliary=_auxiliary(experiment, method, each),
         )
         for data in experiment.data
         for method in experiment.methods
@@ -140,6 +145,13 @@ def plan(experiment: Experiment) -> list[Task]:
         for repeated in combinations(experiment.repeat)
         for seed in experiment.seeds[: method.most_seeds]
     ]
+
+
+def _auxiliary(
+    experiment: Experiment, method: MethodSpec, each: Contender
+) -> dict[str, Any] | None:
+    given = method.auxiliary or experiment.auxiliary
+    return {**given, **each.auxiliary} if given else None
 
 
 def shard(tasks: list[Task], index: int, count: int) -> list[Task]:
@@ -193,7 +205,7 @@ def contenders(
                 for key, value in swept.items()
                 if key.startswith(f"{where}.")
             }
-            for where in ("parameters", "protocol")
+            for where in ("parameters", "protocol", "auxiliary")
         }
         yield Contender(
             _label(name, shown),
@@ -201,6 +213,7 @@ def contenders(
             {**method.parameters, **chosen, **changes["parameters"]},
             asking,
             changes["protocol"],
+            changes["auxiliary"],
             _at(axis, shown),
         )
 

@@ -1,0 +1,162 @@
+"""Auxiliary outliers: what is drawn, for whom, and that it reaches the training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from whitecrow.errors import DataError
+from whitecrow.experiments.auxiliary import NOISES, check_keys, outliers
+from whitecrow.experiments.checks import check
+from whitecrow.experiments.file import load, parse
+from whitecrow.experiments.outcomes import Outcomes
+from whitecrow.experiments.problem import problem
+from whitecrow.experiments.record import run_task
+from whitecrow.experiments.table import markdown
+from whitecrow.experiments.task import plan
+
+RNG = np.random.default_rng(0)
+X = RNG.integers(0, 256, (40, 3, 8, 8), dtype=np.uint8)
+
+
+@pytest.fixture
+def letters(tmp_path):
+    """Grey pictures of 10 x 10 of five classes; the grey of a class is its own."""
+    y = np.arange(100) % 5
+    grey = np.full((100, 10, 10), 0, np.uint8) + (40 * y[:, None, None]).astype(
+        np.uint8
+    )
+    names = np.array(["A", "B", "C", "D", "E"])
+    np.savez(tmp_path / "l.npz", X=grey, y=y.astype(np.uint8), class_names=names)
+    return str(tmp_path / "l.npz")
+
+
+def test_a_smaller_number_is_a_part_of_a_larger_one(letters):
+    few, many = (outliers({"data": letters, "size": n}, X).rows for n in (10, 60))
+    assert few.shape == (10, 3, 8, 8)  # in the shape and the colours of the set
+    np.testing.assert_array_equal(many[:10], few)
+    again = outliers({"data": letters, "size": 10, "seed": 1}, X).rows
+    assert not np.array_equal(again, few)
+
+
+def test_fewer_classes_are_a_part_of_more(letters):
+    drawn = [set(outliers({"data": letters, "classes": k}, X).classes) for k in (1, 3)]
+    assert drawn[0] < drawn[1]
+    found = outliers({"data": letters, "classes": ["B", "D"]}, X)
+    assert set(np.unique(found.rows)) == {40, 120}
+
+
+def test_classes_that_are_normal_are_never_drawn(letters):
+    found = outliers({"data": letters}, X, normal=["a", "E"])
+    assert found.classes == ("B", "C", "D")
+    with pytest.raises(DataError, match="has 3 classes beside the normal ones"):
+        outliers({"data": letters, "classes": 4}, X, normal=["A", "E"])
+    with pytest.raises(
+        DataError, match=r"'A' is no class of .*, or it is a normal one"
+    ):
+        outliers({"data": letters, "classes": ["A"]}, X, normal=["A"])
+
+
+def test_blur_is_that_of_pillow_up_to_its_approximation():
+    path = {"noise": "uniform", "size": 5}
+    sharp = outliers(path, X).rows
+    soft = outliers({**path, "blur": 1.5}, X).rows
+    assert soft.dtype == np.uint8
+    assert soft.std() < 0.5 * sharp.std()
+    for one, other in zip(sharp, soft, strict=True):
+        picture = Image.fromarray(one.transpose(1, 2, 0))
+        theirs = np.asarray(picture.filter(ImageFilter.GaussianBlur(1.5)))
+        inside = np.s_[2:-2, 2:-2]
+        apart = theirs[inside].astype(int) - other.transpose(1, 2, 0)[inside]
+        assert np.abs(apart).mean() < 6
+
+
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("rows", [X, RNG.normal(5, 2, (30, 4))], ids=["pic", "table"])
+def test_noise_has_the_form_of_the_rows(noise, rows):
+    made = outliers({"noise": noise, "size": 70}, rows).rows
+    assert made.shape == (70, *rows.shape[1:])
+    assert made.dtype == rows.dtype
+    again = outliers({"noise": noise, "size": 70}, rows).rows
+    np.testing.assert_array_equal(made, again)
+
+
+def test_shuffled_rows_keep_their_numbers():
+    pictures = outliers({"noise": "shuffled", "size": 40}, X).rows
+    assert sorted(map(np.sum, pictures)) == sorted(map(np.sum, X))
+    table = RNG.normal(size=(30, 4))
+    made = outliers({"noise": "shuffled", "size": 30}, table).rows
+    np.testing.assert_allclose(np.sort(made, axis=0), np.sort(table, axis=0))
+
+
+CONTENT = {
+    "name": "e",
+    "title": "E",
+    "data": ["breast_cancer"],
+    "protocol": {"name": "holdout"},
+    "auxiliary": {"noise": "uniform", "size": 100},
+    "methods": [
+        {"name": "hsc", "parameters": {"epochs": 2}},
+        {"name": "knn"},
+    ],
+}
+
+
+def test_outliers_reach_the_methods_that_take_them():
+    experiment = parse(CONTENT)
+    records = [run_task(task) for task in plan(experiment)]
+    assert [record["n_auxiliary"] for record in records] == [100, 0]
+    page = markdown(Outcomes(experiment, records))
+    assert "Fitted without auxiliary outliers, as they take none: knn." in page
+    without = parse({**CONTENT, "auxiliary": {}})
+    plain = run_task(plan(without)[0])
+    assert plain["auroc"] != records[0]["auroc"]
+
+
+def test_what_is_swept_is_another_task():
+    content = {**CONTENT, "sweep": {"auxiliary.size": [10, 50]}}
+    tasks = plan(parse(content))
+    assert tasks[0].label == "hsc (size=10)"
+    assert [len(problem(task).auxiliary.rows) for task in tasks[:2]] == [10, 50]
+    assert len({task.key for task in tasks}) == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "either data, the name of a set, or noise"),
+        ({"data": "mnist", "noise": "uniform"}, "either data"),
+        ({"noise": "white"}, "use uniform, gaussian, shuffled"),
+        ({"data": "mnist", "sise": 3}, "auxiliary.sise: use data"),
+        ({"data": "mnist", "size": 0}, "auxiliary.size = 0"),
+        ({"data": "mnist", "classes": 0}, "auxiliary.classes = 0"),
+        ({"noise": "uniform", "classes": 2}, "noise has no classes"),
+        ({"data": "mnist", "blur": -1}, "auxiliary.blur = -1"),
+    ],
+)
+def test_slips_are_one_line(given, message):
+    with pytest.raises(DataError, match=message):
+        check_keys(given)
+
+
+def test_a_file_is_checked_for_them():
+    knn = {"name": "knn", "auxiliary": {"noise": "uniform"}}
+    with pytest.raises(DataError, match="method 'knn': it trains on no auxiliary"):
+        check(parse({**CONTENT, "methods": [knn]}))
+    with pytest.raises(DataError, match=r"sweep.auxiliary.size needs auxiliary = "):
+        check(parse({**CONTENT, "auxiliary": {}, "sweep": {"auxiliary.size": [1]}}))
+
+
+def test_files_of_sweeps_run_at_smoke_size(real_data, monkeypatch):
+    monkeypatch.setenv("WHITECROW_DATA", str(real_data))
+    files = sorted(
+        Path(__file__).parents[2].glob("experiments/outlier_exposure/*.toml")
+    )
+    assert len(files) == 6
+    for file in files:
+        task = plan(load(file))[0]
+        small = {"parameters": {"epochs": 1}, "max_rows": 800}
+        record = run_task(type(task)(**{**vars(task), **small}))
+        assert record["error"] == "", (file, record["error"])
+        assert record["n_auxiliary"] > 0

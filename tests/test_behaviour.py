@@ -181,7 +181,7 @@ def test_every_check_applies_to_one_of_the_sound_detectors():
     applied = {
         name for cls in (Sound, SoundWithLabels) for name, _ in checks_for(cls())
     }
-    assert applied | {"save_and_load", "wrappers"} == set(CHECKS)
+    assert applied | {"save_and_load", "wrappers", "members"} == set(CHECKS)
 
 
 # ----------------------------------------------------------------- ... and broken ones
@@ -350,6 +350,23 @@ class IgnoresRules(wc.AutoEncoder):
 
     def _train(self, run, stage):
         super()._train(run, stage._replace(rule=unlabelled))
+
+
+@breaks("members")
+class LearnsFromItsCompany(wc.AutoEncoder):
+    """The more networks there are, the larger are the first weights of each."""
+
+    def _begin(self, run):
+        for parameter in run.net.parameters():
+            parameter.data.mul_(len(run.seeds))
+
+
+@breaks("refit_without_outliers")
+class ForgetsThatThereWereOutliers(wc.HSC):
+    def _scaled_set(self, X, codes, auxiliary):
+        made = super()._scaled_set(X, codes, auxiliary)
+        self.auxiliary_given_ = False
+        return made
 
 
 @breaks("wrappers")

@@ -138,13 +138,13 @@ def test_tasks_that_kill_workers_are_failures_and_the_rest_goes_on():
     ]
 
 
-def test_a_killed_process_of_jobs_is_one_line(tmp_path):
+def test_a_killed_process_of_jobs_is_one_line():
     """Loky's TerminatedWorkerError was a traceback."""
+
+    def die(group):  # inside, so that it travels as what it is
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield {}
+
     groups = [[task] for task in plan(parse(CONTENT))[:3]]
     with pytest.raises(DataError, match="a process of --jobs was killed"):
         list(engines.results(groups, die, jobs=2, engine="local"))
-
-
-def die(group):
-    os.kill(os.getpid(), signal.SIGKILL)
-    yield {}

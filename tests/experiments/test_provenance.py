@@ -46,7 +46,7 @@ def write(far):
 
 def tasks(**parameters):
     methods = [{"name": "knn", "parameters": parameters}]
-    content = {"name": "e", "title": "E", "data": ["wine"], "methods": methods}
+    content = {"name": "e", "title": "E", "data": ["breast_cancer"], "methods": methods}
     return plan(parse({**content, "protocol": {"name": "holdout"}, "seeds": 2}))
 
 

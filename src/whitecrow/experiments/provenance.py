@@ -55,7 +55,7 @@ def provenance(task: Task) -> str:
 
     Examples
     --------
-    >>> task = Task(data="wine", method="knn", label="", seed=0, parameters={},
+    >>> task = Task(data="breast_cancer", method="knn", label="", seed=0, parameters={},
     ...             protocol={"name": "holdout"})
     >>> said = Task(**{**vars(task), "parameters": {"n_neighbors": 50}})
     >>> other = Task(**{**vars(task), "parameters": {"n_neighbors": 5}})

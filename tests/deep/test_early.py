@@ -10,6 +10,7 @@ import whitecrow as wc
 from whitecrow.deep import fit_seeds
 from whitecrow.deep.early import EarlyStopping
 from whitecrow.deep.stacked import stack
+from whitecrow.deep.train import on_log
 from whitecrow.errors import DataError, ParameterError
 
 RNG = np.random.default_rng(0)
@@ -124,3 +125,38 @@ def test_it_is_no_parameter_where_it_has_no_meaning(method):
     assert "patience" not in method().get_params()
     with pytest.raises(ParameterError, match="patience"):
         wc.AutoEncoder(patience=0).fit(TABLE)
+
+
+def test_a_fit_without_patience_forgets_the_best_epochs_of_before():
+    model = wc.AutoEncoder(patience=2, **SHORT).fit(TABLE)
+    assert model.best_epoch_ is not None
+    assert model.set_params(patience=None).fit(TABLE).best_epoch_ is None
+
+
+def test_a_refit_keeps_the_best_epochs_of_the_fit():
+    model = wc.DeepSAD(patience=2, pretrain=False, **SHORT).fit(TABLE)
+    found = model.best_epoch_
+    assert_array_equal(model.refit(TABLE).best_epoch_, found)
+
+
+def test_a_stage_without_epochs_has_no_best_one():
+    """All epochs are the warm-up's, so both are one training."""
+    settings = {**SHORT, "epochs": 60, "lr": 0.02, "pretrain": False, "patience": 2}
+    model = wc.DeepSVDD("one-class", **settings).fit(TABLE)
+    warm = wc.DeepSVDD("soft-boundary", warm_up_epochs=60, **settings).fit(TABLE)
+    assert_array_equal(warm.anomaly_score(TABLE), model.anomaly_score(TABLE))
+    assert model.best_epoch_ == len(model.loss_curve_) - 2
+    assert_array_equal(warm.best_epoch_, model.best_epoch_)
+
+
+def test_an_interrupted_fit_leaves_the_detector_as_it_was():
+    model = wc.AutoEncoder(patience=2, **SHORT).fit(TABLE)
+    scores, found = model.anomaly_score(TABLE), model.best_epoch_
+
+    def stop(*args, **names):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), on_log(stop):
+        model.set_params(patience=None).fit(TABLE + 1)
+    assert_array_equal(model.anomaly_score(TABLE), scores)
+    assert_array_equal(model.best_epoch_, found)

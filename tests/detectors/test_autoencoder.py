@@ -45,6 +45,9 @@ def test_score_and_loss_by_hand():
 
 def test_widths():
     assert widths(AutoEncoder()) == [64, 32, 64, 24]
+    assert widths(AutoEncoder("auto")) == [64, 32, 8, 32, 64, 24]
+    assert widths(AutoEncoder("auto"), 274)[2] == 10
+    assert widths(AutoEncoder("auto"), 1)[2] == 1
     assert widths(AutoEncoder((7, 3))) == [7, 3, 7, 24]
     # specs/deep_unsupervised.md G1
     assert widths(AutoEncoder("rule"), 119) == [59, 29, 14, 3, 14, 29, 59, 119]

@@ -290,6 +290,7 @@ class DeepDetector(Detector):
         one = self._training_set(X, codes, auxiliary)
         seeds = device.seeds(self.random_state, self.n_members)
         run = self._first_run([one] * len(seeds), seeds, stages)
+        vars(self).pop("best_epoch_", None)  # that of an earlier fit
         self.loss_curve_ = self._learn(run)
         self._conclude(run, X)
 

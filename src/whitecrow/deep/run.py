@@ -288,7 +288,7 @@ class Run:
         watch = self._watch(chosen)
         before = len(self.curve)
         self.descend(step, parameters, stage, self.schedule(stage, **changes), watch)
-        if watch is not None:
+        if watch is not None and stage.epochs:
             self.best_epoch = before + watch.epoch
 
     def descend(

@@ -40,8 +40,9 @@ class AutoEncoder(ReconstructionDetector):
     ----------
     hidden : "auto", "rule" or tuple of int
         Widths of the encoder, the last one is that of the code; the decoder mirrors
-        them. "auto" is 64, 32: dropout, not a narrow code, keeps the network from
-        copying its input. "rule" divides the width `n_layers - 1` times by
+        them. In the default dropout, not a narrow code, keeps the network from copying
+        its input; "auto" is 64, 32 and a code of a third of the columns (at least 1, at
+        most 10). "rule" divides the width `n_layers - 1` times by
         `compression_factor` and ends in `latent_dim` (specs/deep_unsupervised.md 1.2).
     n_layers, compression_factor, latent_dim : int
         The width rule, for `hidden="rule"`.
@@ -92,7 +93,7 @@ class AutoEncoder(ReconstructionDetector):
     True
     """
 
-    hidden: Ruled = "auto"
+    hidden: Ruled = (64, 32)
     _: KW_ONLY
     n_layers: Count = 4
     compression_factor: Count = 2
@@ -148,7 +149,7 @@ class AutoEncoder(ReconstructionDetector):
         return encoder_widths(
             n_features,
             self.hidden,
-            auto=(64, 32),
+            auto=(64, 32, min(10, max(1, n_features // 3))),
             n_layers=self.n_layers,
             compression_factor=self.compression_factor,
             latent_dim=self.latent_dim,

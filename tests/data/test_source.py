@@ -194,3 +194,16 @@ def test_paths_of_a_folder_are_its_pictures_too(tmp_path: Path) -> None:
     for name in ("good/1.png", "notes.txt"):
         (tmp_path / name).touch()
     assert paths_of(str(tmp_path)) == (tmp_path, tmp_path / "good" / "1.png")
+
+
+def test_pictures_of_an_array_come_in_the_size_that_is_asked_for(tmp_path):
+    """Those of a folder did, and `score` refused an array of another size."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 12, 10, 3), dtype=np.uint8)
+    np.savez(tmp_path / "p.npz", X_train=images[:3], X_test=images[3:])
+    found = open_source(str(tmp_path / "p.npz"), shape=(1, 6, 8)).rows()
+    assert found.images.shape == (4, 1, 6, 8)
+    assert any("resized to 6 x 8 pixels" in note for note in found.notes)
+    assert found.official == ("train", "train", "train", "test")
+    assert found.take([3, 0]).official == ("test", "train")
+    same = open_source(str(tmp_path / "p.npz"), shape=(3, 12, 10)).rows()
+    assert not any("resized" in note for note in same.notes)

@@ -413,7 +413,7 @@ def test_the_picture_depends_on_the_numbers_alone():
 
 
 def test_a_picture_without_numbers_is_whole():
-    empty = [[pictures.Panel("AUROC", {"A": {}})]]
+    empty = [[pictures.Panel("AUROC", {"A": {}}, "questions")]]
     assert ET.fromstring(pictures.diagram(empty)) is not None
-    one = [[pictures.Panel("AUROC", {"A": {0: 50.0}})]]
+    one = [[pictures.Panel("AUROC", {"A": {0: 50.0}}, "questions")]]
     assert "circle" in pictures.diagram(one)

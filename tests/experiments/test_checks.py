@@ -105,7 +105,7 @@ def test_sets_are_looked_for(tmp_path, monkeypatch):
     check_data(parse({**GOOD, "data": ["breast_cancer", "adbench_mnist", mine]}))
     with pytest.raises(DataError, match="did you mean breast_cancer"):
         check_data(parse({**GOOD, "data": ["breast_canser"]}))
-    with pytest.raises(DataError, match=r"there is no file other\.csv"):
+    with pytest.raises(DataError, match=r"other\.csv: no such file"):
         check_data(parse({**GOOD, "data": [{**mine, "test": "other.csv"}]}))
 
 

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 from whitecrow.experiments import pictures
@@ -41,13 +42,14 @@ def test_curves_and_their_table():
     experiment = parse(content)
     records = [run_task(task) for task in plan(experiment)]
     found = Outcomes(experiment, records)
-    forest = by_axis(found)[1]
-    assert [panel.across for panel in forest] == ["pollution"]
-    assert list(forest[0].curves) == [
+    (row,) = by_axis(found)  # all methods side by side
+    assert [panel.across for panel in row] == ["pollution"]
+    assert list(row[0].curves) == [
+        "knn",
         "isolation_forest (n_estimators=10)",
         "isolation_forest (n_estimators=20)",
     ]
-    for curve in forest[0].curves.values():
+    for curve in row[0].curves.values():
         assert list(curve) == [0.0, 0.05, 0.2]
         assert curve[0.0] > curve[0.2]
     page = markdown(found, {"curves": "c.svg"})
@@ -55,7 +57,18 @@ def test_curves_and_their_table():
     assert "| AUROC | 0 | 0.05 | 0.2 |" in page
     assert "![By `pollution`](c.svg)" in page
     drawn = ET.fromstring(pictures.diagram(by_axis(found)))
-    assert [e.text for e in drawn.iter() if e.text == "pollution"] == ["pollution"] * 2
+    assert [e.text for e in drawn.iter() if e.text == "pollution"] == ["pollution"]
+
+
+def test_places_that_span_decades_are_on_a_logarithmic_axis():
+    def distances(places):
+        curve = {k: 50.0 + i for i, k in enumerate(places)}
+        drawn = pictures.diagram([[pictures.Panel("AUROC", {"A": curve}, "size")]])
+        dots = ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}circle")
+        return np.diff([float(dot.get("cx")) for dot in dots])
+
+    assert np.allclose(distances([1, 10, 100, 1000]), 250 / 3, atol=0.2)
+    assert np.allclose(distances([0, 10, 20]), 125, atol=0.2)
 
 
 @pytest.mark.parametrize(

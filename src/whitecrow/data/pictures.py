@@ -17,6 +17,7 @@ from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from whitecrow import labels as conventions
 from whitecrow.data import decoding
@@ -36,6 +37,7 @@ from whitecrow.errors import DataError, ParameterError
 
 __all__ = [
     "SUFFIXES",
+    "in_size",
     "named",
     "read_pictures",
     "suffixed",
@@ -141,7 +143,8 @@ def _put_together(
         skipped=tuple((paths[row], reason) for row, reason in bad.items()),
         source=shown(folder),
         notes=(_summary(len(good), images.shape), *notes, *said.notes),
-        parts=tuple(said.parts[row] for row in good),
+        parts=(parts := tuple(said.parts[row] for row in good)),
+        official=parts if any(parts) else (),
         files=tuple(files[row] for row in good),
         depth=depth,
     )
@@ -220,6 +223,37 @@ def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     red, green, blue = (images[:, c].astype(np.uint32) for c in range(3))
     grey = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
     return grey.astype(np.uint8)[:, None]
+
+
+def in_size(images: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Resize pictures to a height and width, as those of files are.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, c, h, w)
+    size : (height, width)
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, c, height, width)
+        The same array if there is nothing to do.
+
+    Examples
+    --------
+    >>> in_size(np.full((2, 1, 4, 4), 7, np.uint8), (6, 8)).shape
+    (2, 1, 6, 8)
+    """
+    if images.shape[2:] == size:
+        return images
+    height, width = size
+    planes = images.reshape(-1, *images.shape[2:])
+    made = [
+        np.asarray(
+            Image.fromarray(one).resize((width, height), Image.Resampling.BILINEAR)
+        )
+        for one in planes
+    ]
+    return np.stack(made).reshape(*images.shape[:2], height, width)
 
 
 # ------------------------------------------------------------- finding pictures

@@ -120,6 +120,9 @@ class PictureRows(Rows):
     parts : tuple of str
         "train", "validation" or "test" where the folders say so, otherwise "". Empty
         for pictures that no folder holds.
+    official : tuple of str
+        The part of a split that each picture comes in, of folders and of arrays alike
+        ("train", "validation" or "test"); empty if there is no split.
     skipped : tuple of (path, reason)
         Pictures that could not be read.
     folder : Path or None
@@ -146,6 +149,7 @@ class PictureRows(Rows):
     paths: tuple[str, ...]
     kinds: tuple[str, ...]
     parts: tuple[str, ...] = ()
+    official: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     folder: Path | None = None
     files: tuple[Path, ...] = ()
@@ -153,17 +157,6 @@ class PictureRows(Rows):
 
     def __len__(self) -> int:
         return len(self.paths)
-
-    @property
-    def official(self) -> tuple[str, ...]:
-        """Name the part of each picture, as its folder or its array does; "" if none.
-
-        "train", "validation" or "test".
-        """
-        if self.parts or self.folder is not None or self.files:
-            return self.parts
-        # Pictures of an array are called by it and their place: "X_train/0".
-        return tuple(_part_of(path.partition("/")[0]) for path in self.paths)
 
     @property
     def labels(self) -> conventions.Codes:
@@ -188,18 +181,10 @@ class PictureRows(Rows):
     def take(self, rows: Sequence[int] | NDArray[Any]) -> PictureRows:
         """Take some of the pictures, in the order given."""
         chosen = np.asarray(rows, dtype=np.int64)
-        by_row = {
-            name: getattr(self, name) for name in ("paths", "kinds", "parts", "files")
-        }
+        names = ("paths", "kinds", "parts", "official", "files")
+        by_row = {name: getattr(self, name) for name in names}
         some = {
             name: tuple(values[row] for row in chosen) if values else ()
             for name, values in by_row.items()
         }
         return self._taken(chosen, images=self.images[chosen], **some)
-
-
-def _part_of(array: str) -> str:
-    words = set(array.lower().split("_"))
-    if words & {"val", "valid", "validation"}:
-        return "validation"
-    return next((part for part in ("train", "test") if part in words), "")

@@ -231,9 +231,19 @@ def open_source(
         )
     rule = _picture_rule(name, opened, reading, default)
     if shape is not None:
-        images = pictures.with_channels(opened.images, shape[0])
-        opened = replace(opened, images=images)
+        opened = _in_shape(opened, shape)
     return PictureSource(name=name, rule=rule, pictures=opened, paths=paths)
+
+
+def _in_shape(opened: PictureRows, shape: tuple[int, ...]) -> PictureRows:
+    """Bring pictures of an array to a shape; those of files come in its size."""
+    height, width = shape[1:]
+    images = pictures.with_channels(opened.images, shape[0])
+    if images.shape[2:] == (height, width):
+        return replace(opened, images=images)
+    note = f"resized to {height} x {width} pixels, as asked for: all pictures"
+    images = pictures.in_size(images, (height, width))
+    return replace(opened, images=images, notes=(*opened.notes, note))
 
 
 def entry_of(name: str) -> Entry | None:

@@ -35,6 +35,8 @@ __all__ = [
 
 # A coordinate of the centre is at least this far from 0.
 MARGIN = 0.1
+# Of the leaky ReLU in the released code of both methods.
+SLOPE = 0.01
 
 
 class Hypersphere(nn.Module):
@@ -70,7 +72,9 @@ def encoder_for(
     *,
     network: Any,
     hidden: Any,
+    bias: bool,
     start: str = "default",
+    slope: float = SLOPE,
     **options: Any,
 ) -> nn.Module:
     """Build the encoder alone, for methods whose centre is the origin.
@@ -79,37 +83,34 @@ def encoder_for(
     ----------
     shape : tuple of int
         `(d,)` or `(c, h, w)`.
-    network, hidden
+    network, hidden, bias
         As for `DeepSVDD`.
     start : {"default", "glorot"}
-        First weights: those of the layers, or uniform Glorot.
+        First weights of a network that is named: those of the layers, or uniform
+        Glorot.
+    slope : float
+        Of the leaky ReLU.
     **options
-        Of `mlp` for tables; pictures take `bias` and `slope` from them.
+        Others of `mlp`, for tables.
     """
-    encoder = _encoder(shape, network=network, hidden=hidden, **options)
-    return glorot(encoder) if start == "glorot" else encoder
-
-
-def _encoder(
-    shape: tuple[int, ...], *, network: Any, hidden: Any, **options: Any
-) -> nn.Module:
     if callable(network):
-        encoder = copy.deepcopy(network(shape))  # theirs stays as it is
-        if not isinstance(encoder, nn.Module):
+        own = copy.deepcopy(network(shape))  # theirs stays as it is
+        if not isinstance(own, nn.Module):
             raise ParameterError(
                 "network must give a torch.nn.Module for the shape of a row, "
-                f"got {type(encoder).__name__}"
+                f"got {type(own).__name__}"
             )
-        return encoder
+        return own
     if len(shape) == 3:
         name = "lenet" if network == "auto" else network
-        slope = options.get("slope", 0.01)
-        return lenet.encoder(name, shape, bias=options["bias"], slope=slope)
-    if network not in {"auto", "mlp"}:
+        encoder: nn.Module = lenet.encoder(name, shape, bias=bias, slope=slope)
+    elif network in {"auto", "mlp"}:
+        encoder = mlp(_widths(shape[0], hidden), bias=bias, slope=slope, **options)
+    else:
         raise ParameterError(
             f"network={network!r} is not for tables; use 'auto', 'mlp' or a callable"
         )
-    return mlp(_widths(shape[0], hidden), **options)
+    return glorot(encoder) if start == "glorot" else encoder
 
 
 def build(
@@ -227,26 +228,29 @@ def _pretrain(
 
 
 def _decoder(
-    shape: tuple[int, ...], *, start: str = "default", **options: Any
+    shape: tuple[int, ...],
+    *,
+    network: Any,
+    hidden: Any,
+    output: str,
+    start: str = "default",
+    slope: float = SLOPE,
+    **options: Any,
 ) -> nn.Module:
     """Build the mirror image of the encoder."""
-    decoder = _mirrored(shape, **options)
-    return glorot(decoder) if start == "glorot" else decoder
-
-
-def _mirrored(
-    shape: tuple[int, ...], *, network: Any, hidden: Any, output: str, **options: Any
-) -> nn.Module:
     if callable(network):
         raise ParameterError(
             "pretraining needs a decoder, and a network of your own brings none; "
             "use pretrain=False or a named network"
         )
     if len(shape) == 3:
-        name, slope = "lenet" if network == "auto" else network, options.get("slope")
-        return lenet.decoder(name, shape, slope=0.01 if slope is None else slope)
-    layers = mlp(_widths(shape[0], hidden)[::-1], **options)
-    return layers.append(nn.Sigmoid()) if output == "sigmoid" else layers
+        name = "lenet" if network == "auto" else network
+        decoder: nn.Sequential = lenet.decoder(name, shape, slope=slope)
+    else:
+        decoder = mlp(_widths(shape[0], hidden)[::-1], slope=slope, **options)
+        if output == "sigmoid":
+            decoder.append(nn.Sigmoid())
+    return glorot(decoder) if start == "glorot" else decoder
 
 
 def _widths(n_features: int, hidden: Any) -> list[int]:

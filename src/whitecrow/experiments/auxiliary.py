@@ -137,21 +137,9 @@ def _read(
     if isinstance(source, PictureSource):
         found = source.rows()
         kinds = np.asarray(found.kinds, dtype=str)
-        images = _resized(found.images, X_train.shape[2:])
-        return images, kinds if kinds.any() else None
+        return found.images, kinds if kinds.any() else None
     assert encode is not None
     return encode(source.rows().frame), None
-
-
-def _resized(images: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Bring pictures of an array to another height and width."""
-    if images.shape[2:] == size:
-        return images
-    from PIL import Image
-
-    flat = images.reshape(-1, *images.shape[2:])
-    made = [np.asarray(Image.fromarray(one).resize((size[1], size[0]))) for one in flat]
-    return np.stack(made).reshape(*images.shape[:2], *size)
 
 
 def _classes(

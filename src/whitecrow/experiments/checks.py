@@ -12,6 +12,7 @@ from typing import Any
 from whitecrow import parameters
 from whitecrow.data import catalog, prepare
 from whitecrow.data.protocols import official
+from whitecrow.data.source import paths_of
 from whitecrow.errors import DataError, UserError
 from whitecrow.experiments.auxiliary import check_keys
 from whitecrow.experiments.contender import build
@@ -20,8 +21,6 @@ from whitecrow.experiments.problem import PROTOCOLS
 from whitecrow.experiments.task import Task, contenders
 
 __all__ = ["check", "check_data", "checked"]
-
-_SWEPT = ("protocol.", "parameters.", "auxiliary.")
 
 # What a protocol gets from elsewhere than the file.
 _NOT_IN_FILES = {"y", "classes", "random_state"}
@@ -97,21 +96,15 @@ def check_data(experiment: Experiment) -> None:
         places += [reading[key] for key in ("path", "test") if key in reading]
     given = [experiment.auxiliary, *(m.auxiliary for m in experiment.methods)]
     places += [one["data"] for one in given if "data" in one]
-    for name in places:
-        known = catalog.has(name) or prepare.knows(name) or Path(name).exists()
-        if not known and not any(sign in name for sign in "/\\.*"):
-            catalog.get(name)  # its words: the closest names
-        if not known and not list(Path().glob(name) if _is_pattern(name) else ()):
-            raise DataError(f"data: there is no file {name}, and no set of this name")
-
-
-def _is_pattern(name: str) -> bool:
-    return "*" in name and not Path(name).is_absolute()
+    for place in places:
+        if catalog.has(place) or prepare.knows(place):
+            continue
+        if place.isidentifier() and not Path(place).exists():
+            catalog.get(place)  # says which names are close
+        paths_of(place)
 
 
 def _check_protocol(experiment: Experiment) -> None:
-    _check_lists("repeat", experiment.repeat)
-    _check_lists("sweep", experiment.sweep)
     name = experiment.protocol["name"]
     legal = {
         key
@@ -146,17 +139,6 @@ def _check_protocol(experiment: Experiment) -> None:
                 raise DataError(
                     f"{where}.{key} is no argument of {name}; {_instead(key, legal)}"
                 )
-
-
-def _check_lists(where: str, given: Mapping[str, Any]) -> None:
-    for key, values in given.items():
-        if not isinstance(values, list) or not values:
-            raise DataError(f"{where}.{key} = {values!r}; give a list of values")
-        if where == "sweep" and not key.startswith(_SWEPT):
-            raise DataError(
-                f'sweep.{key}: say "protocol.{key}" or "parameters.{key}" for a '
-                f"curve; values to average over belong into [repeat], {key} = [...]"
-            )
 
 
 def _check_swept_outliers(experiment: Experiment) -> None:
@@ -222,7 +204,7 @@ def _check_settings(method: MethodSpec, given: dict[str, Any]) -> None:
                 parameters.check(one)
         if method.auxiliary and not getattr(detector, "uses_auxiliary", False):
             raise DataError("it trains on no auxiliary outliers; leave auxiliary out")
-    except (UserError, TypeError, ImportError, AttributeError) as error:
+    except UserError as error:
         text = " ".join(str(error).split())
         raise DataError(f"method {method.name!r}: {text}") from None
 

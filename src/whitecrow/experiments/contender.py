@@ -13,7 +13,7 @@ from whitecrow.experiments.problem import Problem
 from whitecrow.experiments.references import reference
 from whitecrow.experiments.task import Task
 
-__all__ = ["build", "fitted", "left_out", "takes_outliers", "training"]
+__all__ = ["build", "fitted", "left_out", "outliers_for", "training"]
 
 
 def build(task: Task, n_features: int | None = None) -> Any:
@@ -22,20 +22,20 @@ def build(task: Task, n_features: int | None = None) -> Any:
     Raises
     ------
     DataError
-        For arguments that the method does not have.
+        For arguments that a method does not have, or a peer that is not there.
     """
     from whitecrow import registry
     from whitecrow.choose import legal_names
 
-    given = {key: _untoml(value) for key, value in task.parameters.items()}
-    if task.method.startswith("pyod:"):
-        return _peer(task, given, n_features)
-    if task.method.startswith("reference:"):
-        return reference(task.method.removeprefix("reference:"), task.seed)
-    cls = registry.method(task.method).cls
-    if "random_state" in legal_names(cls):
-        given.setdefault("random_state", task.seed)
     try:
+        given = {key: _untoml(value) for key, value in task.parameters.items()}
+        if task.method.startswith("pyod:"):
+            return _peer(task, given, n_features)
+        if task.method.startswith("reference:"):
+            return reference(task.method.removeprefix("reference:"), task.seed)
+        cls = registry.method(task.method).cls
+        if "random_state" in legal_names(cls):
+            given.setdefault("random_state", task.seed)
         return cls(**given) if task.preset is None else cls.preset(task.preset, **given)
     except TypeError as error:
         raise DataError(f"{task.label}: {error}") from None
@@ -61,11 +61,14 @@ def _peer(task: Task, given: dict[str, Any], n_features: int | None) -> Any:
     from whitecrow.wrappers.wrapped import wrap
 
     name = task.method.removeprefix("pyod:")
-    module = importlib.import_module(f"pyod.models.{_PYOD.get(name, name.lower())}")
-    cls = getattr(module, name)
+    place = f"pyod.models.{_PYOD.get(name, name.lower())}"
+    try:
+        cls = getattr(importlib.import_module(place), name)
+    except (ImportError, AttributeError) as error:
+        raise DataError(f"PyOD has no {name} here: {error}") from None
     offered = {"random_state": task.seed, "n_features": n_features}
-    for name in offered.keys() & inspect.signature(cls).parameters.keys():
-        given.setdefault(name, offered[name])
+    for key in offered.keys() & inspect.signature(cls).parameters.keys():
+        given.setdefault(key, offered[key])
     return wrap(cls(**given))
 
 
@@ -91,16 +94,17 @@ def training(
 def fitted(task: Task, detector: Any, made: Problem) -> Any:
     """Fit a detector on the rows, the labels and the outliers that are its own."""
     X, y = training(task, detector, made)
-    if made.auxiliary is not None and takes_outliers(detector, made):
-        return detector.fit(X, y, auxiliary=made.auxiliary.rows)
-    return detector.fit(X, y)
+    outliers = outliers_for(detector, made)
+    if outliers is None:
+        return detector.fit(X, y)
+    return detector.fit(X, y, auxiliary=outliers)
 
 
-def takes_outliers(detector: Any, made: Problem) -> bool:
-    """Tell whether there are auxiliary outliers, and the method trains on some."""
-    return made.auxiliary is not None and bool(
-        getattr(detector, "uses_auxiliary", False)
-    )
+def outliers_for(detector: Any, made: Problem) -> NDArray[Any] | None:
+    """Return the auxiliary outliers, for a method that trains on some."""
+    if made.auxiliary is None or not getattr(detector, "uses_auxiliary", False):
+        return None
+    return made.auxiliary.rows
 
 
 def left_out(task: Task, detector: Any, made: Problem) -> NDArray[np.bool_]:

@@ -17,25 +17,31 @@ _FOUND = "anomalies among the questions"
 
 
 def by_axis(found: Outcomes) -> list[list[Panel]]:
-    """Collect curves over what varies: a row for each method that has several values.
+    """Collect curves over what varies: rows of panels, one panel for each metric.
 
-    Each row has a panel for each metric, and one for the anomalies found where
-    questions are asked. Values are per cent, mean over all sets; a contender that
-    misses a set has no value.
+    What is swept is swept for all methods, whose curves share a row; each method that
+    asks several numbers of questions has a row of its own, with a panel more for the
+    anomalies found. Values are per cent, mean over all sets; a contender that misses a
+    set has no value.
     """
-    rows = []
+    rows: dict[str, list[Contender]] = {}
     for method in found.experiment.methods:
         if varies(method, found.experiment.sweep):
             every = list(contenders(method, found.experiment.sweep))
-            axis = next(each.at[0] for each in every if each.at)
-            panels = [
-                Panel(TITLES[metric], _curves(found, every, metric), axis)
-                for metric in found.experiment.metrics
-            ]
-            if axis == "questions":
-                panels.append(Panel(_FOUND, _curves(found, every, "found"), axis))
-            rows.append(panels)
-    return rows
+            axis = every[0].at[0] if every[0].at else ""
+            alone = axis == "questions"
+            rows.setdefault(every[0].curve if alone else axis, []).extend(every)
+    return [_panels(found, every) for every in rows.values()]
+
+
+def _panels(found: Outcomes, every: list[Contender]) -> list[Panel]:
+    axis = every[0].at[0] if every[0].at else ""
+    keys = {metric: TITLES[metric] for metric in found.experiment.metrics}
+    if axis == "questions":
+        keys["found"] = _FOUND
+    return [
+        Panel(title, _curves(found, every, key), axis) for key, title in keys.items()
+    ]
 
 
 def _curves(

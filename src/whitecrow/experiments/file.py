@@ -26,6 +26,7 @@ __all__ = [
     "METRICS",
     "OFFICIAL",
     "PROTOCOLS",
+    "SWEPT",
     "Experiment",
     "MethodSpec",
     "Published",
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+# What a sweep may change, before the dot of its keys.
+SWEPT = ("protocol", "parameters", "auxiliary")
 
 # The word by which a protocol takes the test part that a set comes with.
 OFFICIAL = "official"
@@ -297,6 +301,8 @@ def _check(experiment: Experiment) -> None:
             raise DataError(f"{key!r} is empty; give at least one")
     _one_of("protocol.name", experiment.protocol.get("name"), PROTOCOLS)
     _one_of("anomaly", experiment.anomaly, ("label", "reversed"))
+    _check_lists("repeat", experiment.repeat)
+    _check_lists("sweep", experiment.sweep)
     for metric in experiment.metrics:
         _one_of("metrics", metric, METRICS)
         if leak_of(metric) and not experiment.leak_as_published:
@@ -311,6 +317,17 @@ def _check(experiment: Experiment) -> None:
             asking.check(each, method=method.name, use_labels=method.use_labels)
     for number in experiment.published:
         _one_of("published.metric", number.metric, METRICS)
+
+
+def _check_lists(where: str, given: Mapping[str, Any]) -> None:
+    for key, values in given.items():
+        if not isinstance(values, list) or not values:
+            raise DataError(f"{where}.{key} = {values!r}; give a list of values")
+        if where == "sweep" and not key.startswith(tuple(f"{part}." for part in SWEPT)):
+            raise DataError(
+                f'sweep.{key}: say "protocol.{key}" or "parameters.{key}" for a '
+                f"curve; values to average over belong into [repeat], {key} = [...]"
+            )
 
 
 def _check_storable(methods: tuple[MethodSpec, ...]) -> None:

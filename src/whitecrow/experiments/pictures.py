@@ -28,7 +28,7 @@ class Panel(NamedTuple):
 
     title: str
     curves: Mapping[str, Curve]
-    across: str = "questions"
+    across: str
 
 
 _WIDTH, _HEIGHT, _GAP, _TOP = 250.0, 170.0, 56.0, 34.0
@@ -41,6 +41,8 @@ _COLOURS = (
 )
 _DASHES = ("", "5 3", "2 2")
 _FAINT = "#c5ccd3"
+# An axis is logarithmic if its last place is so many times the first.
+_LOG_FROM = 50
 
 
 def diagram(rows: Sequence[Sequence[Panel]], title: str = "") -> str:
@@ -74,10 +76,13 @@ def _panel(panel: Panel, left: float, top: float) -> list[str]:
     parts = [words(left, top - 8, panel.title, "start")]
     if not points:
         return parts
-    across = _Axis(0, max(k for k, _ in points), left, left + _WIDTH)
+    places = sorted({k for k, _ in points})
+    is_log = places[0] > 0 and places[-1] >= _LOG_FROM * places[0]
+    low = places[0] if is_log else min(0.0, places[0])
+    across = _Axis(low, places[-1], left, left + _WIDTH, is_log)
     ticks = _ticks(min(v for _, v in points), max(v for _, v in points))
     up = _Axis(ticks[0], ticks[-1], top + _HEIGHT, top)
-    parts += _axes(across, up, sorted({k for k, _ in points}), ticks, panel.across)
+    parts += _axes(across, up, places, ticks, panel.across)
     for i, curve in enumerate(panel.curves.values()):
         colour, dash = _look(i)
         corners = [(across.at(k), up.at(value)) for k, value in sorted(curve.items())]
@@ -92,9 +97,13 @@ class _Axis(NamedTuple):
     high: float
     begin: float
     end: float
+    is_log: bool = False
 
     def at(self, value: float) -> float:
-        share = (value - self.low) / ((self.high - self.low) or 1)
+        low, high = self.low, self.high
+        if self.is_log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        share = (value - low) / ((high - low) or 1)
         return self.begin + share * (self.end - self.begin)
 
 

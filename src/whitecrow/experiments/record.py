@@ -26,7 +26,7 @@ from whitecrow.experiments.contender import (
     build,
     fitted,
     left_out,
-    takes_outliers,
+    outliers_for,
     training,
 )
 from whitecrow.experiments.problem import Problem, problem
@@ -241,7 +241,7 @@ def _record(
     score_seconds = time.process_time() - started
     share = float((made.y_test == labels.ANOMALY).mean())
     at_share = np.quantile(scores, 1 - share)
-    y = made.y_test
+    y, outliers = made.y_test, outliers_for(detector, made)
     return {
         **_facts(task),
         **ranking.summary(y, scores),
@@ -256,7 +256,7 @@ def _record(
         ).f1,
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
-        "n_auxiliary": _n_auxiliary(made, detector),
+        "n_auxiliary": 0 if outliers is None else len(outliers),
         "n_left_out": int(left_out(task, detector, made).sum()),
         **seconds,
         "score_seconds": score_seconds,
@@ -264,12 +264,6 @@ def _record(
         "error": "",
         "traceback": "",
     }
-
-
-def _n_auxiliary(made: Problem, detector: Any) -> int:
-    if made.auxiliary is None or not takes_outliers(detector, made):
-        return 0
-    return len(made.auxiliary.rows)
 
 
 def _scored(

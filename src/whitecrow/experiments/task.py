@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from whitecrow.experiments.asking import Asking
-from whitecrow.experiments.file import Experiment, MethodSpec, combinations
+from whitecrow.experiments.file import SWEPT, Experiment, MethodSpec, combinations
 
 __all__ = ["Contender", "Task", "askings", "contenders", "plan", "shard"]
 
@@ -182,31 +182,25 @@ def contenders(
     ...                                 {"parameters.p": [1, 2]})]
     [('p', 1.0), ('p', 2.0)]
     """
-    name, sweep = method.label or method.name, sweep or {}
+    name = method.label or method.name
     varied = [
         key for key in _ASKED if len({getattr(a, key) for a in method.asking}) > 1
     ]
-    axes = [key.partition(".")[2] for key in sweep]
+    swept = {tuple(key.split(".", 1)): values for key, values in (sweep or {}).items()}
     axis = "questions" if "questions" in varied else None
-    if axis is None and len(axes) == 1:
-        axis = axes[0]
-    for chosen, asking, swept in itertools.product(
+    if axis is None and len(swept) == 1:
+        ((_, axis),) = swept
+    for chosen, asking, values in itertools.product(
         list(combinations(method.grid)),
         method.asking or (None,),
-        list(combinations(sweep)),
+        itertools.product(*swept.values()),
     ):
-        places = {key.partition(".")[2]: value for key, value in swept.items()}
+        changes: dict[str, dict[str, Any]] = {where: {} for where in SWEPT}
+        for (where, key), value in zip(swept, values, strict=True):
+            changes[where][key] = value
         asked = {key: getattr(asking, key) for key in varied}
-        shown = chosen | places | asked
+        shown = chosen | _together(changes) | asked
         curve = {key: value for key, value in shown.items() if key != axis}
-        changes = {
-            where: {
-                key.partition(".")[2]: value
-                for key, value in swept.items()
-                if key.startswith(f"{where}.")
-            }
-            for where in ("parameters", "protocol", "auxiliary")
-        }
         yield Contender(
             _label(name, shown),
             _label(name, curve),
@@ -216,6 +210,10 @@ def contenders(
             changes["auxiliary"],
             _at(axis, shown),
         )
+
+
+def _together(changes: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    return {key: value for part in changes.values() for key, value in part.items()}
 
 
 def _at(axis: str | None, shown: Mapping[str, Any]) -> tuple[str, float] | None:

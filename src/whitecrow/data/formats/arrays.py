@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ Arrays = dict[str, Array]
 
 LABEL_COLUMN = "y"
 _PARTS = ("train", "val", "valid", "test")
+_OFFICIAL = dict(
+    zip(_PARTS, ("train", "validation", "validation", "test"), strict=True)
+)
 _DATA_NAME = re.compile(r"(X|x|images?|data)$")
 _LABEL_NAME = re.compile(r"(y|labels?|targets?)$")
 _COLUMN_NAMES = re.compile(
@@ -130,9 +134,12 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
         y = _joined(source, arrays, [label for _, label in parts if label])
         y = _vector_of(source, y, len(X))
     if X.ndim >= 3:
-        rows = ((key, row) for key, _ in parts for row in range(len(arrays[key])))
+        rows = [(key, row) for key, _ in parts for row in range(len(arrays[key]))]
         paths = tuple(f"{key}/{row}" for key, row in rows)
-        return _pictures(source, X, y, paths, arrays.get("class_names"), notes)
+        found = _pictures(source, X, y, paths, arrays.get("class_names"), notes)
+        if len(parts) == 1:
+            return found
+        return replace(found, official=tuple(_OFFICIAL[_part(key)] for key, _ in rows))
     names, how = _named(arrays, X)
     return _table(source, X, y, names, (how, *notes))
 

@@ -365,7 +365,7 @@ def test_budgets_are_not_ranked():
         asks = {**BUDGETS["methods"][0], "asking": asking}
         experiment = parse({**BUDGETS, "data": data, "methods": [asks]})
         found = made_up(experiment, quality)
-        assert len(Outcomes(experiment, found).rankings()) == n_ranked
+        assert len(Outcomes(experiment, found).rankings) == n_ranked
 
 
 def test_who_asks_once_has_no_curve():

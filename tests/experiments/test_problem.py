@@ -94,6 +94,27 @@ def test_what_has_no_official_part_is_refused(table):
         problem(made(table, protocol))
 
 
+def test_parts_of_arrays_of_a_table(tmp_path):
+    """Rows of X_train and X_test were one table without parts."""
+    X, y = RNG.normal(size=(60, 3)), np.arange(60) % 10 == 0
+    parts = {"X_train": X[:40], "y_train": y[:40], "X_test": X[40:], "y_test": y[40:]}
+    np.savez(tmp_path / "t.npz", **parts)
+    found = problem(
+        made(str(tmp_path / "t.npz"), {"name": "holdout", "test": "official"})
+    )
+    assert (len(found.X_train), len(found.X_test)) == (36, 20)
+    np.testing.assert_array_equal(found.y_test, y[40:])
+
+
+def test_rows_without_a_class_are_refused(table):
+    """They were a class called None."""
+    rows = pq.read_table(table["path"])
+    kind = pa.array([None, *rows["kind"].to_pylist()[1:]])
+    pq.write_table(rows.set_column(2, "kind", kind), table["path"])
+    with pytest.raises(DataError, match=r"rows without a class \(1 of 90\)"):
+        problem(made(table, {"name": "holdout", "normal": [0]}))
+
+
 def test_a_label_column_of_ones_own(tmp_path):
     """No key named the label column of a CSV."""
     lines = [f"{RNG.normal()},{'yes' if i > 80 else 'no'},{i}" for i in range(90)]

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import whitecrow as wc
@@ -35,9 +37,6 @@ def place(tmp_path, monkeypatch):
 
 def write(far):
     """Write a table of 60 rows, the last ten of which are odd by so much."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     X = np.random.default_rng(0).normal(size=(60, 2))
     X[50:] += far
     odd = np.r_[np.zeros(50, int), np.ones(10, int)]
@@ -137,3 +136,44 @@ def test_records_of_before_run_again_and_are_kept(tmp_path):
     assert run([task], store) == 1
     assert store.get(task.key)["auroc"] > 0.1
     assert store.get(f"{task.key}.before")["auroc"] == 0.1
+
+
+def test_looking_at_a_report_changes_nothing(place, capsys):
+    """A report swapped records that fit the data of now."""
+    Path("e.toml").write_text(
+        TOML.replace("[protocol]", "store_models = true\n[protocol]")
+    )
+    command = ["experiment", "run", "e.toml", "-o", "out"]
+    assert main(command) == 0
+    models = {
+        path.name: path.read_bytes() for path in Path("out/models").glob("*.crow")
+    }
+    write(8.0)
+    assert main(command) == 0
+    write(1.0)
+    before = sorted(Path("out").rglob("*"))
+    assert main(["experiment", "report", "e.toml", "-o", "out"]) == 0
+    assert "2 of 2 runs were made with other data" in capsys.readouterr().out
+    assert sorted(Path("out").rglob("*")) == before
+    assert main(command) == 0
+    assert "0 runs now" in capsys.readouterr().out
+    # The record of before comes back with its own model.
+    for name, content in models.items():
+        assert Path("out/models", name).read_bytes() == content
+
+
+def test_what_is_evaluated_again_leaves_no_copy(place):
+    """A record of before that was noted was set aside for itself."""
+    Path("e.toml").write_text(
+        TOML.replace("[protocol]", "store_models = true\n[protocol]")
+    )
+    command = ["experiment", "run", "e.toml", "-o", "out"]
+    assert main(command) == 0
+    store = Store("out")
+    keys = [path.stem for path in store.folder.iterdir()]
+    for path in store.folder.iterdir():
+        with pq.ParquetFile(path) as file:
+            record = file.read()
+        pq.write_table(record.drop_columns(["made_with"]), path)
+    assert main([*command, "--test-only"]) == 0
+    assert sorted(path.stem for path in store.folder.iterdir()) == sorted(keys)

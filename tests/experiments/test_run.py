@@ -288,7 +288,7 @@ def test_many_sets_are_ranked():
     experiment = parse(MANY)
     assert len(plan(experiment)) == 6 * (2 + 2 + 1)
     records = records_of({"a": [0.9] * 6, "b": [0.8] * 6, "c": [0.1] * 6})
-    found = Outcomes(experiment, records).rankings()["auroc"]
+    found = Outcomes(experiment, records).rankings["auroc"]
     assert found.ranks == {"a": 1.0, "b": 2.0, "c": 3.0}
     page = markdown(Outcomes(experiment, records), {"auroc": "x.svg"})
     assert "| a | 90.0 | 1.0 | 0.5 |" in page

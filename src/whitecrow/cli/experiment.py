@@ -77,6 +77,8 @@ def run(
     for record in again:
         store.drop(record)
     say = Output(as_json=json)
+    if not test_only:
+        runner.restore(tasks, store)
     if not test_only and (old := runner.outdated(tasks, store)):
         say.line(
             f"{len(old)} of {len(tasks)} stored runs were made with other data, "
@@ -238,7 +240,7 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
     texts = {page.with_suffix(".csv"): comma_separated(found)}
     drawn = {
         metric: rank_diagram.diagram(ranks, f"{experiment.title}: {metric}")
-        for metric, ranks in found.rankings().items()
+        for metric, ranks in found.rankings.items()
     }
     if rows := curves.by_axis(found):
         drawn["curves"] = pictures.diagram(rows, experiment.title)

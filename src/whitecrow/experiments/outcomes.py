@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -68,6 +69,7 @@ class Outcomes:
         means = [self.mean(label, data, key) for data in self.experiment.data]
         return [mean for mean in means if mean is not None] if None not in means else []
 
+    @functools.cached_property
     def rankings(self) -> dict[str, Ranking]:
         """Rank the contenders by each metric, where there are enough sets.
 

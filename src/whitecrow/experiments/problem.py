@@ -20,13 +20,15 @@ from whitecrow import labels
 from whitecrow.data import catalog
 from whitecrow.data.kinds.number_cells import plain
 from whitecrow.data.kinds.text import clean_text, family_of
+from whitecrow.data.labelling import LabelColumn
 from whitecrow.data.protocols import Split
 from whitecrow.data.protocols.holdout import holdout, stratified
 from whitecrow.data.protocols.labelled_ratio import labelled_ratio
 from whitecrow.data.protocols.official import official
 from whitecrow.data.protocols.one_vs_rest import truth_of
 from whitecrow.data.protocols.soel import soel
-from whitecrow.data.source import PictureSource, TableSource, open_source, paths_of
+from whitecrow.data.rows import if_any
+from whitecrow.data.source import PictureSource, open_source, paths_of
 from whitecrow.errors import DataError
 from whitecrow.experiments.auxiliary import Outliers, outliers
 from whitecrow.experiments.file import OFFICIAL
@@ -251,22 +253,27 @@ def _loaded(name: str, given: Mapping[str, Any], by_class: bool) -> _Loaded:
         found = source.rows()
         _check_labels(name, found.codes)
         classes = np.asarray(found.kinds, dtype=str)
-        parts = np.asarray(found.official, dtype=str)
+        official = np.asarray(found.official, dtype=str)
         return _Loaded(
             found.images,
             found.codes,
             classes if classes.any() else None,
-            parts if parts.any() else None,
+            official if official.any() else None,
         )
-    if by_class and source.rule.column is not None:
-        frame = source.file.read()
-        words = frame.column(source.rule.column).cast(pa.string()).to_pylist()
-        out = [source.rule.column, *source.ignore]
-        return _Loaded(frame.drop_columns(out), None, np.asarray(words, str), None)
-    rows = source.rows()
-    _check_labels(name, rows.codes)
-    table = rows.frame.drop_columns(list(source.ignore))
-    return _Loaded(table, rows.codes, _kinds(source), None)
+    frame, column = source.file.read(), source.rule.column
+    official = np.asarray(source.file.official, dtype=str)
+    parts = official if official.any() else None
+    table = frame.drop_columns([*source.ignore, *([column] if column else [])])
+    if column is None:
+        return _Loaded(table, None, None, parts)
+    cells = frame.column(column).combine_chunks()
+    if by_class:
+        return _Loaded(table, None, _classes(name, cells), parts)
+    reader = LabelColumn(source.rule, name)
+    codes = if_any(reader.codes(cells, first_row=0))
+    reader.check()
+    _check_labels(name, codes)
+    return _Loaded(table, codes, _kinds(cells), parts)
 
 
 def _check_labels(name: str, codes: labels.Codes | None) -> None:
@@ -274,11 +281,18 @@ def _check_labels(name: str, codes: labels.Codes | None) -> None:
         raise DataError(f"{name} has rows without a label; measure on complete truth")
 
 
-def _kinds(source: TableSource) -> NDArray[np.str_] | None:
-    """Return the label column as classes, where it holds words."""
-    if source.rule.column is None:
-        return None
-    words = source.file.read().column(source.rule.column).combine_chunks()
+def _classes(name: str, cells: pa.Array) -> NDArray[np.str_]:
+    """Return the classes of all rows, as they are written."""
+    if n := cells.null_count:
+        raise DataError(
+            f"{name} has rows without a class ({n} of {len(cells)}); measure on "
+            "complete truth"
+        )
+    return np.asarray(cells.cast(pa.string()).to_pylist(), dtype=str)
+
+
+def _kinds(words: pa.Array) -> NDArray[np.str_] | None:
+    """Return the cells of a label column as classes, where they are words."""
     if family_of(words.type) != "text" or plain(clean_text(words)) is not None:
         return None
     return np.asarray(words.to_pylist(), dtype=str)

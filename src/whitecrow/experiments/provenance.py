@@ -201,8 +201,6 @@ def _nested(detector: Any) -> list[Any]:
 
 def _settings(detector: Any) -> Any:
     """Write parameters with those of nested detectors, but for the seed."""
-    if not hasattr(detector, "get_params"):
-        return repr(detector) if not hasattr(detector, "name") else detector.name
     given = detector.get_params(deep=False)
     return [
         type(detector).__name__,

@@ -12,7 +12,7 @@ from whitecrow.experiments.record import Record, run_group
 from whitecrow.experiments.store import Store
 from whitecrow.experiments.task import Task
 
-__all__ = ["outdated", "run"]
+__all__ = ["outdated", "restore", "run"]
 
 
 def run(
@@ -56,24 +56,29 @@ def run(
     ModelFileError
         If the model of a task to evaluate is not stored.
     """
+    every = {task.key: task for task in tasks}  # once, also under two names
     if test_only:
-        left = [task for task in tasks if not _failed(task, store)]
+        left = [task for task in every.values() if not _failed(task, store)]
         _check_models(left, store)
+        made_with = {task.key: _noted(task, store) for task in left}
     else:
-        left = [task for task in tasks if not _done(task, store, store_models)]
-    made_with = {task.key: provenance(task) for task in left}
-    models = store.models.resolve() if store_models or test_only else None
+        made_with = {task.key: provenance(task) for task in every.values()}
+        restore(every.values(), store)
+        left = [
+            task
+            for key, task in every.items()
+            if not _done(task, store, made_with[key], store_models)
+        ]
+    models = None
+    if store_models or test_only:
+        models = (store.models if test_only else store.new_models).resolve()
     work = functools.partial(run_group, models=models, test_only=test_only)
-    left = list({task.key: task for task in left}.values())  # once under two names
     groups: dict[str, list[Task]] = {}
     for task in left:
         groups.setdefault(task.group, []).append(task)
     for group, records in results(list(groups.values()), work, jobs, engine):
         for task, record in zip(group, records, strict=True):
-            made = made_with[task.key]
-            if test_only and store.has(task.key):
-                made = store.get(task.key).get("made_with") or ""
-            record = {**record, "made_with": made}
+            record = {**record, "made_with": made_with[task.key]}
             store.put(task.key, record)
             if on_record is not None:
                 on_record(task, record)
@@ -82,6 +87,11 @@ def run(
 
 def _failed(task: Task, store: Store) -> bool:
     return store.has(task.key) and bool(store.get(task.key)["error"])
+
+
+def _noted(task: Task, store: Store) -> str:
+    """Return what the model of a task was made with, as its record says."""
+    return (store.get(task.key).get("made_with") or "") if store.has(task.key) else ""
 
 
 def outdated(tasks: Iterable[Task], store: Store) -> list[Task]:
@@ -96,8 +106,14 @@ def outdated(tasks: Iterable[Task], store: Store) -> list[Task]:
     ]
 
 
-def _done(task: Task, store: Store, store_models: bool) -> bool:
-    if not store.fits(task.key, provenance(task)):
+def restore(tasks: Iterable[Task], store: Store) -> None:
+    """Take up again the records that were set aside and are right now."""
+    for task in tasks:
+        store.restore(task.key, provenance(task))
+
+
+def _done(task: Task, store: Store, made_with: str, store_models: bool) -> bool:
+    if not store.fits(task.key, made_with):
         return False
     return not store_models or store.has_model(task.key) or _failed(task, store)
 

@@ -31,7 +31,7 @@ def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
         and under "curves" that of the curves.
     """
     experiment, pictures = found.experiment, pictures or {}
-    rankings = found.rankings()
+    rankings = found.rankings
     parts = [f"# {experiment.title}", _intro(experiment, len(found.good))]
     parts += _by_axis(found, pictures)
     for metric in experiment.metrics:

@@ -133,15 +133,16 @@ def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
     if all(label for _, label in parts):
         y = _joined(source, arrays, [label for _, label in parts if label])
         y = _vector_of(source, y, len(X))
+    rows = [(key, row) for key, _ in parts for row in range(len(arrays[key]))]
+    official = tuple(_OFFICIAL[_part(k)] for k, _ in rows) if len(parts) > 1 else ()
     if X.ndim >= 3:
-        rows = [(key, row) for key, _ in parts for row in range(len(arrays[key]))]
         paths = tuple(f"{key}/{row}" for key, row in rows)
         found = _pictures(source, X, y, paths, arrays.get("class_names"), notes)
-        if len(parts) == 1:
-            return found
-        return replace(found, official=tuple(_OFFICIAL[_part(key)] for key, _ in rows))
+        return replace(found, official=official)
     names, how = _named(arrays, X)
-    return _table(source, X, y, names, (how, *notes))
+    table = _table(source, X, y, names, (how, *notes))
+    table.official = official
+    return table
 
 
 def _named(arrays: Arrays, X: Array) -> tuple[list[str], str]:

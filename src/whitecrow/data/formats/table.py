@@ -49,7 +49,11 @@ class TableFile:
         was read.
     label_column : str or None
         Set where the format has one by convention: `y` beside `X`.
+    official : tuple of str
+        "train", "validation" or "test" for each row, where the file says so.
     """
+
+    official: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -297,7 +297,7 @@ def test_one_task_under_two_names_runs_once(tmp_path):
 def test_kept_models_know_what_was_asked(tmp_path):
     every = tasks({"strategy": "kmeans", "questions": [0, 6]})
     store = Store(tmp_path)
-    run(every, store, store_models=True)
+    run(every, store, keep=["models"])
     before = [store.get(task.key) for task in every]
     assert run(every, store, test_only=True) == 2
     for task, old in zip(every, before, strict=True):

@@ -8,7 +8,8 @@ import pytest
 
 from whitecrow.errors import DataError
 from whitecrow.experiments.checks import check
-from whitecrow.experiments.file import leak_of, load, parse
+from whitecrow.experiments.file import load, parse
+from whitecrow.experiments.measures import leak_of
 from whitecrow.experiments.task import plan, shard
 
 ROOT = Path(__file__).parents[2]

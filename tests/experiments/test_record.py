@@ -59,7 +59,7 @@ def tasks(experiment):
 @pytest.fixture(scope="module")
 def store(tasks, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("out"))
-    assert run(tasks, store, store_models=True) == 4
+    assert run(tasks, store, keep=["models"]) == 4
     return store
 
 
@@ -142,7 +142,7 @@ def test_sets_without_categories_say_so():
 
 def test_models_are_kept_and_evaluated_again(tasks, store, monkeypatch):
     before = store.read(task.key for task in tasks)
-    assert all(store.has_model(task.key) for task in tasks)
+    assert all(store.kept_file("models", task.key).is_file() for task in tasks)
     monkeypatch.setattr(
         "whitecrow.experiments.record.build", None
     )  # nothing may be built
@@ -164,16 +164,16 @@ def test_a_missing_model_is_one_line_and_runs_again(tasks, store, tmp_path):
     assert "isolation_forest on breast_cancer, seed 0" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert run(tasks[:2], other) == 0
-    assert run(tasks[:2], other, store_models=True) == 2
-    assert run(tasks[:2], other, store_models=True) == 0
+    assert run(tasks[:2], other, keep=["models"]) == 2
+    assert run(tasks[:2], other, keep=["models"]) == 0
 
 
 def test_failures_have_no_model_and_need_none(tmp_path):
     bad = [{"name": "lof", "parameters": {"n_neighbors": -3}}]
     tasks = plan(parse({**CONTENT, "seeds": 1, "methods": bad}))
     store = Store(tmp_path)
-    assert run(tasks, store, store_models=True) == 1
-    assert run(tasks, store, store_models=True) == 0
+    assert run(tasks, store, keep=["models"]) == 1
+    assert run(tasks, store, keep=["models"]) == 0
     assert run(tasks, store, test_only=True) == 0
     assert "ParameterError" in store.get(tasks[0].key)["error"]
 

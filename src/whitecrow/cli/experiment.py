@@ -97,7 +97,7 @@ def run(
             store,
             jobs=jobs,
             engine=engine,
-            store_models=experiment.store_models,
+            keep=experiment.keep,
             test_only=test_only,
             on_record=on_record,
         )
@@ -230,14 +230,13 @@ def _check_page(page: Path, file: Path, tasks: list[Task]) -> None:
 
 def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) -> None:
     """Write the page, and its numbers as CSV beside it."""
-    from whitecrow.experiments import curves, pictures, rank_diagram
+    from whitecrow.experiments import curves, grids, pictures, rank_diagram
     from whitecrow.experiments.csv_file import comma_separated
     from whitecrow.experiments.outcomes import Outcomes
     from whitecrow.experiments.table import markdown
     from whitecrow.files import replacing
 
     found = Outcomes(experiment, _records(store, tasks))
-    texts = {page.with_suffix(".csv"): comma_separated(found)}
     drawn = {
         metric: rank_diagram.diagram(ranks, f"{experiment.title}: {metric}")
         for metric, ranks in found.rankings.items()
@@ -245,11 +244,17 @@ def _write(experiment: Experiment, tasks: list[Task], store: Any, page: Path) ->
     if rows := curves.by_axis(found):
         drawn["curves"] = pictures.diagram(rows, experiment.title)
     names = {name: f"{page.stem}-{name}.svg" for name in drawn}
-    texts |= {page.with_name(names[name]): drawn[name] for name in drawn}
-    texts[page] = markdown(found, names)
-    for path, text in texts.items():
+    contents = {page.with_name(names[name]): drawn[name].encode() for name in drawn}
+    shown: dict[str, dict[str, str]] = {}
+    for number, (title, sheets) in enumerate(grids.drawn(experiment, tasks, store)):
+        files = {name: f"{page.stem}-{number}-{name}.png" for name in sheets}
+        contents |= {page.with_name(files[name]): sheets[name] for name in sheets}
+        shown[title] = files
+    contents[page.with_suffix(".csv")] = comma_separated(found).encode()
+    contents[page] = markdown(found, names, shown).encode()
+    for path, content in contents.items():
         with replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
+            unfinished.write_bytes(content)
 
 
 def _show(

@@ -97,6 +97,8 @@ class DeepDetector(Detector):
     _one_unit: ClassVar[bool] = False
     # Whether a score follows from gradients of the network.
     _needs_gradient: ClassVar[bool] = False
+    # What `epochs="auto"` means for tables and for pictures, where a method has it.
+    _epochs: ClassVar[tuple[int, int]] = (10, 50)
     # Keeps noise of this method apart from other draws by the same seeds.
     _salt: ClassVar[int] = 0
 
@@ -257,17 +259,26 @@ class DeepDetector(Detector):
     def _shorter(self, share: float, n: int) -> DeepDetector:
         """Copy the detector and its network, with the schedule of a refit on n rows."""
         steps = math.ceil(n / self.batch_size)
-        wanted = max(math.ceil(share * self.epochs), math.ceil(_FEWEST_STEPS / steps))
+        whole = self._n_epochs
+        wanted = max(math.ceil(share * whole), math.ceil(_FEWEST_STEPS / steps))
         shorter = copy.copy(self)
         shorter.net_ = copy.deepcopy(self.net_)
         shorter.patience = None  # the first fit has found how long to train
-        shorter.epochs = min(wanted, self.epochs)
-        part = shorter.epochs / max(self.epochs, 1)
+        shorter.epochs = min(wanted, whole)
+        part = shorter.epochs / max(whole, 1)
         milestones = (math.ceil(part * m) for m in getattr(self, "milestones", ()))
         shorter.__dict__["milestones"] = tuple(milestones)
         return shorter
 
     # --- mechanism --------------------------------------------------------------------
+
+    @property
+    def _n_epochs(self) -> int:
+        """Say how many epochs a fit on rows like those of `input_shape_` takes."""
+        given: int | str = self.epochs
+        return (
+            self._epochs[len(self.input_shape_) == 3] if given == "auto" else int(given)
+        )
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -400,7 +411,7 @@ class DeepDetector(Detector):
         after: Sequence[Stage] | None,
     ) -> Run:
         schedule = train.Schedule(
-            epochs=self.epochs,
+            epochs=self._n_epochs,
             lr=self.lr,
             weight_decay=self.weight_decay,
             milestones=tuple(self.milestones),
@@ -424,7 +435,7 @@ class DeepDetector(Detector):
         with device.threads(_work(run.net, self.batch_size)):
             with _masks(run.net, [seed ^ _BEFORE for seed in run.seeds]):
                 self._begin(run)
-            run.plan(Stage("training", unlabelled, self.epochs))
+            run.plan(Stage("training", unlabelled, self._n_epochs))
             run.net.train()
             with _masks(run.net, run.seeds):
                 for stage in run.each_stage():

@@ -24,7 +24,7 @@ from whitecrow.deep.autoencoding import Reconstruction, ReconstructionDetector, 
 from whitecrow.deep.nets.mlp import encoder_widths
 from whitecrow.deep.published import NRCAN, NRCAN_ODDS
 from whitecrow.deep.run import Batch, Losses
-from whitecrow.parameters import Count, NonNegative, Share
+from whitecrow.parameters import Auto, Count, Natural, NonNegative, Share
 
 __all__ = ["AutoEncoder"]
 
@@ -60,7 +60,9 @@ class AutoEncoder(ReconstructionDetector):
         row to `(encoder, decoder)`.
     scaling : {"standard", "minmax", "robust", "none"}
         Units of the columns of a table; pictures are scaled to [0, 1].
-    epochs, batch_size, lr, weight_decay
+    epochs : "auto" or int
+        "auto" is 10 for tables and 50 for pictures.
+    batch_size, lr, weight_decay
         Adam.
     n_members : int
         Networks to train side by side; scores are averaged.
@@ -103,7 +105,7 @@ class AutoEncoder(ReconstructionDetector):
     batch_norm: bool = True
     dropout: Share = 0.2
     network: Network = "auto"
-    epochs = 10
+    epochs: Natural | Auto = "auto"  # type: ignore[assignment]
     batch_size = 64
 
     # DAGMM's autoencoders (specs/deep_unsupervised.md 1.4)

@@ -99,7 +99,11 @@ class DeepSVDD(DeepDetector):
         "auto" takes a perceptron for tables and a convolutional network for pictures;
         or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
         row to a module.
-    scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
+    epochs : "auto" or int
+        "auto" is 10 for tables, where longer training learns the anomalies among the
+        rows, and 50 for pictures, where shorter training learns too little of a few
+        hundred.
+    scaling, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
     patience, device, random_state
         As for `AutoEncoder`.
@@ -151,7 +155,7 @@ class DeepSVDD(DeepDetector):
     pretrain_epochs: Natural = 30
     network: Network = "auto"
     milestones: tuple[int, ...] = ()
-    epochs = 10
+    epochs: Natural | Auto = "auto"  # type: ignore[assignment]
     weight_decay = 1e-6
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -185,11 +189,11 @@ class DeepSVDD(DeepDetector):
 
     def _begin(self, run: Run) -> None:
         if self.objective == "one-class":
-            run.plan(Stage("one-class", unlabelled, self.epochs))
-        warm = min(self.warm_up_epochs, self.epochs)
+            run.plan(Stage("one-class", unlabelled, self._n_epochs))
+        warm = min(self.warm_up_epochs, self._n_epochs)
         run.plan(
             Stage("warm-up", unlabelled, warm),
-            Stage("soft boundary", soft_boundary(self.nu), self.epochs - warm),
+            Stage("soft boundary", soft_boundary(self.nu), self._n_epochs - warm),
         )
         pretrain = self.pretrain
         if pretrain == "auto":

@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from whitecrow.experiments.asking import Asking
-from whitecrow.experiments.file import leak_of
+from whitecrow.experiments.measures import leak_of
 from whitecrow.experiments.outcomes import Outcomes
 from whitecrow.experiments.task import askings
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from whitecrow.experiments.measures import TITLES
 from whitecrow.experiments.outcomes import Outcomes, varies
 from whitecrow.experiments.pictures import Panel
 from whitecrow.experiments.task import Contender, contenders
-from whitecrow.experiments.titles import TITLES
 
 __all__ = ["by_axis"]
 

@@ -18,12 +18,11 @@ from typing import Any, TypeVar
 from whitecrow.errors import DataError
 from whitecrow.experiments import asking
 from whitecrow.experiments.asking import Asking
+from whitecrow.experiments.measures import TITLES, leak_of
 from whitecrow.experiments.sets import named
-from whitecrow.metrics.thresholds import PROTOCOLS as THRESHOLDS
+from whitecrow.experiments.store import MODELS, SCORES
 
 __all__ = [
-    "LOWER_IS_BETTER",
-    "METRICS",
     "OFFICIAL",
     "PROTOCOLS",
     "SWEPT",
@@ -31,7 +30,6 @@ __all__ = [
     "MethodSpec",
     "Published",
     "combinations",
-    "leak_of",
     "load",
     "parse",
 ]
@@ -45,27 +43,6 @@ SWEPT = ("protocol", "parameters", "auxiliary")
 OFFICIAL = "official"
 
 PROTOCOLS = ("holdout", "labelled_ratio", "one_vs_rest", "soel", "stratified")
-
-# What a record holds of the quality of a ranking, all of them shares: F1, precision and
-# recall for each way to choose a threshold, as in "f1_train_quantile".
-METRICS = (
-    "auroc",
-    "average_precision",
-    "precision_at_n",
-    "best_f1",
-    "f1_at_share",
-    "fpr95",
-    "detection_error",
-    "aupr_in",
-    "aupr_out",
-    "f1_at_threshold",
-    "trivial_f1",
-    *(f"{m}_{name}" for name in THRESHOLDS for m in ("f1", "precision", "recall")),
-)
-
-
-# Metrics of which less is better.
-LOWER_IS_BETTER = frozenset({"fpr95", "detection_error"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +129,7 @@ class Experiment:
     methods : tuple of MethodSpec
     seeds : tuple of int
     metrics : tuple of str
-        What the report shows, of `METRICS`.
+        What the report shows, of `measures.TITLES`.
     anomaly : str
         "label", or "reversed" where the labelled anomalies play the normal class.
     max_rows : int or None
@@ -162,6 +139,9 @@ class Experiment:
         publication did; the report says so.
     store_models : bool
         Keep every fitted model beside its record, for `--test-only`.
+    keep_scores : bool
+        Keep the scores of all test rows beside the record; the report then shows the
+        pictures with the lowest and the highest ones.
     published : tuple of Published
     """
 
@@ -182,21 +162,14 @@ class Experiment:
     max_rows: int | None = None
     leak_as_published: bool = False
     store_models: bool = False
+    keep_scores: bool = False
     published: tuple[Published, ...] = ()
 
-
-def leak_of(metric: str) -> str:
-    """Say what the threshold of a metric reads of the truth that judges it.
-
-    Examples
-    --------
-    >>> leak_of("f1_test_optimal"), leak_of("auroc")
-    ('all labels of the test', '')
-    """
-    if metric == "best_f1":
-        return "all labels of the test"
-    protocol = THRESHOLDS.get(metric.partition("_")[2])
-    return protocol.leak if protocol else ""
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """Return the kinds of files that are kept beside records."""
+        asked = {MODELS: self.store_models, SCORES: self.keep_scores}
+        return tuple(kind for kind, wanted in asked.items() if wanted)
 
 
 def load(path: str | Path) -> Experiment:
@@ -304,7 +277,7 @@ def _check(experiment: Experiment) -> None:
     _check_lists("repeat", experiment.repeat)
     _check_lists("sweep", experiment.sweep)
     for metric in experiment.metrics:
-        _one_of("metrics", metric, METRICS)
+        _one_of("metrics", metric, tuple(TITLES))
         if leak_of(metric) and not experiment.leak_as_published:
             raise DataError(
                 f"metrics = {metric!r} chooses its threshold with {leak_of(metric)}; "
@@ -316,7 +289,7 @@ def _check(experiment: Experiment) -> None:
         for each in method.asking:
             asking.check(each, method=method.name, use_labels=method.use_labels)
     for number in experiment.published:
-        _one_of("published.metric", number.metric, METRICS)
+        _one_of("published.metric", number.metric, tuple(TITLES))
 
 
 def _check_lists(where: str, given: Mapping[str, Any]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from whitecrow.experiments.file import (
-    LOWER_IS_BETTER,
     Experiment,
     MethodSpec,
     Published,
 )
+from whitecrow.experiments.measures import LOWER_IS_BETTER
 from whitecrow.experiments.ranking import Ranking, rank
 from whitecrow.experiments.task import contenders
 

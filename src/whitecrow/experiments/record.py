@@ -30,7 +30,8 @@ from whitecrow.experiments.contender import (
     training,
 )
 from whitecrow.experiments.problem import Problem, problem
-from whitecrow.experiments.store import model_path
+from whitecrow.experiments.scores_file import write_scores
+from whitecrow.experiments.store import MODELS, NOTHING, SCORES, Keep, file_of
 from whitecrow.experiments.task import Task
 from whitecrow.metrics import acceptance, ranking, thresholds
 
@@ -55,7 +56,7 @@ def run_task(task: Task) -> Record:
 
 
 def run_group(
-    group: list[Task], models: Path | None = None, test_only: bool = False
+    group: list[Task], keep: Keep = NOTHING, test_only: bool = False
 ) -> Iterator[Record]:
     """Run tasks that differ in their seed, or ask the same fit, and yield records."""
     work: Callable[..., Record] = _evaluated if test_only else _fitted
@@ -63,17 +64,17 @@ def run_group(
         work = functools.partial(_told, _First(group[0].first))
     elif len(group) > 1 and not test_only:
         try:
-            yield from _stacked(group, models)
+            yield from _stacked(group, keep)
             return
         except UserError as error:
             logger.debug("one by one: %s", error)
     for task in group:
-        yield _guarded(work, task, models)
+        yield _guarded(work, task, keep)
 
 
-def _guarded(work: Callable[..., Record], task: Task, models: Path | None) -> Record:
+def _guarded(work: Callable[..., Record], task: Task, keep: Keep) -> Record:
     try:
-        return work(task, models)
+        return work(task, keep)
     except Exception as error:  # any failure of a contender is a result: stored
         logger.warning("%s on %s: %s", task.label, task.data, error)
         return failure(task, error)
@@ -86,12 +87,12 @@ def failure(task: Task, error: BaseException) -> Record:
     return {**_facts(task), "error": message, "traceback": where}
 
 
-def _fitted(task: Task, models: Path | None) -> Record:
+def _fitted(task: Task, keep: Keep) -> Record:
     made = problem(task)
     detector = build(task, made.X_train[0].size)
     clock = _Clock()
     fitted(task, detector, made)
-    return _finish(task, made, detector, clock.read(), models)
+    return _finish(task, made, detector, clock.read(), keep)
 
 
 class _First:
@@ -142,7 +143,7 @@ class _First:
         return np.asarray(self.fit[0].embed(self.made.X_train), np.float64)
 
 
-def _told(first: _First, task: Task, models: Path | None) -> Record:
+def _told(first: _First, task: Task, keep: Keep) -> Record:
     """Fit a contender with the answers to its questions, and return its record.
 
     `fit_seconds` are those of the last fit; `first_fit_seconds` those of the one that
@@ -152,7 +153,7 @@ def _told(first: _First, task: Task, models: Path | None) -> Record:
     assert asking is not None
     if not asking.questions:
         detector, seconds = first.fit
-        return _finish(task, first.made, detector, seconds | _asked(0, 0, 0.0), models)
+        return _finish(task, first.made, detector, seconds | _asked(0, 0, 0.0), keep)
     given = {need: getattr(first, need) for need in sorted(asking.needs)}
     ids, y = answers(asking, first.made.truth_train, given, seed=task.seed)
     made = replace(first.made, y_train=y)
@@ -162,19 +163,21 @@ def _told(first: _First, task: Task, models: Path | None) -> Record:
     found = int((made.truth_train[ids] == labels.ANOMALY).sum())
     before = first.fit[1]["fit_seconds"] if given else 0.0
     facts = clock.read() | _asked(len(ids), found, before)
-    return _finish(task, made, detector, facts, models)
+    return _finish(task, made, detector, facts, keep)
 
 
 def _asked(n_known: int, found: int, seconds: float) -> dict[str, float]:
     return {"n_known": n_known, "found": found, "first_fit_seconds": seconds}
 
 
-def _evaluated(task: Task, models: Path) -> Record:
+def _evaluated(task: Task, keep: Keep) -> Record:
     """Evaluate a model from its file, which knows of its fit too."""
     from whitecrow import saving
 
-    bundle = saving.load_bundle(model_path(models, task.key))
-    return _record(task, problem(task), bundle.detector, bundle.info["seconds"])
+    assert keep.models is not None
+    bundle = saving.load_bundle(file_of(keep.models, MODELS, task.key))
+    made, seconds = problem(task), bundle.info["seconds"]
+    return _record(task, made, bundle.detector, seconds, keep.scores)
 
 
 class _Clock:
@@ -196,20 +199,21 @@ def _finish(
     made: Problem,
     detector: Any,
     seconds: dict[str, float],
-    models: Path | None,
+    keep: Keep,
 ) -> Record:
     """Return the record of a fitted detector, saved where there is a folder for it."""
-    record = _record(task, made, detector, seconds)
-    if models is not None:
+    record = _record(task, made, detector, seconds, keep.scores)
+    if keep.models is not None:
         from whitecrow import saving
 
-        models.mkdir(parents=True, exist_ok=True)
+        keep.models.mkdir(parents=True, exist_ok=True)
         info = {**_facts(task), "seconds": seconds}
-        saving.save(model_path(models, task.key), detector, info=info)
+        path = file_of(keep.models, MODELS, task.key)
+        saving.save(path, detector, info=info)
     return record
 
 
-def _stacked(group: list[Task], models: Path | None) -> list[Record]:
+def _stacked(group: list[Task], keep: Keep) -> list[Record]:
     """Fit all seeds of a deep method as one batched network.
 
     Raises
@@ -230,15 +234,21 @@ def _stacked(group: list[Task], models: Path | None) -> list[Record]:
     fits = fit_seeds(detector, sets, [task.seed for task in group])
     seconds = clock.read(len(group))
     rows = zip(group, problems, fits, strict=True)
-    return [_finish(task, made, fit, seconds, models) for task, made, fit in rows]
+    return [_finish(task, made, fit, seconds, keep) for task, made, fit in rows]
 
 
 def _record(
-    task: Task, made: Problem, detector: Any, seconds: dict[str, float]
+    task: Task,
+    made: Problem,
+    detector: Any,
+    seconds: dict[str, float],
+    folder: Path | None,
 ) -> Record:
     started = time.process_time()
     scores = detector.anomaly_score(made.X_test)
     score_seconds = time.process_time() - started
+    if folder is not None:
+        write_scores(file_of(folder, SCORES, task.key), made, scores)
     share = float((made.y_test == labels.ANOMALY).mean())
     at_share = np.quantile(scores, 1 - share)
     y, outliers = made.y_test, outliers_for(detector, made)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from whitecrow.errors import ModelFileError
 from whitecrow.experiments.engines import results
 from whitecrow.experiments.provenance import provenance
 from whitecrow.experiments.record import Record, run_group
-from whitecrow.experiments.store import Store
+from whitecrow.experiments.store import KINDS, MODELS, Keep, Store
 from whitecrow.experiments.task import Task
 
 __all__ = ["outdated", "restore", "run"]
@@ -21,7 +21,7 @@ def run(
     *,
     jobs: int = 1,
     engine: str = "local",
-    store_models: bool = False,
+    keep: Collection[str] = (),
     test_only: bool = False,
     on_record: Callable[[Task, Record], None] | None = None,
 ) -> int:
@@ -38,8 +38,8 @@ def run(
     engine : {"local", "dask"}
         joblib on this machine, or a Dask cluster (the one of the environment
         variable DASK_SCHEDULER_ADDRESS, or a local one).
-    store_models : bool
-        Keep the fitted models in the store; a task whose model is not there runs.
+    keep : collection of str
+        `MODELS`, `SCORES`: keep these in the store; a task without them runs.
     test_only : bool
         Fit nothing: evaluate the stored models again, those of all tasks that did not
         fail.
@@ -67,12 +67,14 @@ def run(
         left = [
             task
             for key, task in every.items()
-            if not _done(task, store, made_with[key], store_models)
+            if not _done(task, store, made_with[key], keep)
         ]
-    models = None
-    if store_models or test_only:
-        models = (store.models if test_only else store.new_models).resolve()
-    work = functools.partial(run_group, models=models, test_only=test_only)
+    places = Keep(
+        *(getattr(store.new, kind) if kind in keep else None for kind in KINDS)
+    )
+    if test_only:
+        places = places._replace(models=store.kept.models)
+    work = functools.partial(run_group, keep=places, test_only=test_only)
     groups: dict[str, list[Task]] = {}
     for task in left:
         groups.setdefault(task.group, []).append(task)
@@ -112,18 +114,21 @@ def restore(tasks: Iterable[Task], store: Store) -> None:
         store.restore(task.key, provenance(task))
 
 
-def _done(task: Task, store: Store, made_with: str, store_models: bool) -> bool:
+def _done(task: Task, store: Store, made_with: str, keep: Collection[str]) -> bool:
     if not store.fits(task.key, made_with):
         return False
-    return not store_models or store.has_model(task.key) or _failed(task, store)
+    files = [store.kept_file(kind, task.key) for kind in keep]
+    return all(file.is_file() for file in files) or _failed(task, store)
 
 
 def _check_models(tasks: list[Task], store: Store) -> None:
-    missing = [task for task in tasks if not store.has_model(task.key)]
+    missing = [
+        task for task in tasks if not store.kept_file(MODELS, task.key).is_file()
+    ]
     if missing:
         first = missing[0]
         raise ModelFileError(
-            f"{len(missing)} of {len(tasks)} models are not in {store.models}, such as "
-            f"that of {first.label} on {first.data}, seed {first.seed}; run the "
-            "experiment with store_models = true and without --test-only first"
+            f"{len(missing)} of {len(tasks)} models are not in {store.kept.models}, "
+            f"such as that of {first.label} on {first.data}, seed {first.seed}; run "
+            "the experiment with store_models = true and without --test-only first"
         )

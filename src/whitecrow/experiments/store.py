@@ -1,6 +1,6 @@
 """Records on disk: one small Parquet file for each, so that nothing is half-written.
 
-Models, where they are kept, are beside them, with the names of their records.
+Models and scores, where they are kept, are beside them, with the names of the records.
 
 A record that was made with other data, parameters or code than a new one stays beside
 it, under the name of what it was made with, and is taken up again where that returns.
@@ -15,19 +15,38 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from whitecrow.errors import DataError
 
-__all__ = ["Store", "model_path"]
+__all__ = ["KINDS", "MODELS", "NOTHING", "SCORES", "Keep", "Store", "file_of"]
+
+KINDS = MODELS, SCORES = "models", "scores"
+"""What may be kept beside a record."""
+_SUFFIX = {MODELS: "crow", SCORES: "parquet"}
 
 
-def model_path(models: Path, key: str) -> Path:
-    """Return the path of a task's model in a folder of models."""
-    return models / f"{key}.crow"
+class Keep(NamedTuple):
+    """Folders of models and of scores; what has none is not kept.
+
+    Attributes
+    ----------
+    models, scores : Path or None
+    """
+
+    models: Path | None = None
+    scores: Path | None = None
+
+
+NOTHING = Keep()
+
+
+def file_of(folder: Path, kind: str, key: str) -> Path:
+    """Return the path of what is kept of a task."""
+    return folder / f"{key}.{_SUFFIX[kind]}"
 
 
 @contextlib.contextmanager
@@ -51,14 +70,17 @@ class Store:
 
     Attributes
     ----------
-    models, new_models : Path
-        Folders of models; what is in the second one goes to the first with its record.
+    kept : Keep
+        Folders of models and scores.
+    new : Keep
+        Where runs put them: they go to `kept` together with the record.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder) / "records"
-        self.models = Path(folder) / "models"
-        self.new_models = self.models / "new"
+        root = Path(folder).resolve()
+        self.kept = Keep(root / MODELS, root / SCORES)
+        self.new = Keep(root / MODELS / "new", root / SCORES / "new")
 
     def has(self, key: str) -> bool:
         """Tell whether a task is done, or failed and recorded as such."""
@@ -77,25 +99,23 @@ class Store:
         return self.has(key) and (not made_with or self._made_with(key) == made_with)
 
     def restore(self, key: str, made_with: str) -> None:
-        """Take up the record, and the model, that were set aside and fit again."""
+        """Take up what was set aside, if it is right again."""
         aside = f"{key}.{made_with}"
         if self.fits(key, made_with) or not self.has(aside):
             return
         with _writing(self.folder):
             if self.has(key):
                 self._set_aside(key)
+            self._move_kept(self.kept, aside, key)
             self._path(aside).replace(self._path(key))
-            if self.has_model(aside):
-                model_path(self.models, aside).replace(model_path(self.models, key))
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Store the record of a task, and its new model, whole or not at all.
+        """Store the record of a task, and what is kept of it, whole or not at all.
 
         One that was made with something else is set aside.
         """
         path = self._path(key)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
-        model = model_path(self.new_models, key)
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.Table.from_pylist([record]), unfinished)
@@ -103,13 +123,12 @@ class Store:
                 record.get("made_with") or ""
             ):
                 self._set_aside(key)
-            if model.is_file():
-                model.replace(model_path(self.models, key))
+            self._move_kept(self.new, key, key)
             unfinished.replace(path)
 
-    def has_model(self, key: str) -> bool:
-        """Tell whether the model of a task is kept."""
-        return model_path(self.models, key).is_file()
+    def kept_file(self, kind: str, key: str) -> Path:
+        """Return where the model (`MODELS`) or the scores (`SCORES`) of a task are."""
+        return file_of(getattr(self.kept, kind), kind, key)
 
     def drop(self, key: str) -> None:
         """Forget a record, so that its task runs again."""
@@ -127,11 +146,16 @@ class Store:
         return record
 
     def _set_aside(self, key: str) -> None:
-        """Keep a record, and its model, under what they were made with."""
+        """Keep a record, and what is beside it, under what they were made with."""
         aside = f"{key}.{self._made_with(key) or 'before'}"
-        if self.has_model(key):
-            model_path(self.models, key).replace(model_path(self.models, aside))
+        self._move_kept(self.kept, key, aside)
         self._path(key).replace(self._path(aside))
+
+    def _move_kept(self, start: Keep, key: str, new_key: str) -> None:
+        for kind, place in start._asdict().items():
+            file = file_of(place, kind, key)
+            if file.is_file():
+                file.replace(file_of(getattr(self.kept, kind), kind, new_key))
 
     def _made_with(self, key: str) -> str:
         return self.get(key).get("made_with") or ""

@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from whitecrow.experiments import curves
-from whitecrow.experiments.file import Experiment, Published, leak_of
+from whitecrow.experiments import curves, grids
+from whitecrow.experiments.file import Experiment, Published
+from whitecrow.experiments.measures import TITLES, leak_of
 from whitecrow.experiments.outcomes import Outcomes
 from whitecrow.experiments.ranking import Ranking, best_against_second
 from whitecrow.experiments.task import askings, plan
-from whitecrow.experiments.titles import TITLES
 
 __all__ = ["markdown"]
 
 Records = list[dict[str, Any]]
 
 
-def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
+def markdown(
+    found: Outcomes,
+    pictures: Mapping[str, str] | None = None,
+    sheets: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """Write the page of an experiment as Markdown.
 
     Parameters
@@ -29,6 +33,8 @@ def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
     pictures : mapping, optional
         Metric -> file name of its critical-difference diagram, for the page to show;
         and under "curves" that of the curves.
+    sheets : mapping, optional
+        Files of pictures with the lowest and highest scores, as `grids.section` takes.
     """
     experiment, pictures = found.experiment, pictures or {}
     rankings = found.rankings
@@ -46,6 +52,7 @@ def markdown(found: Outcomes, pictures: Mapping[str, str] | None = None) -> str:
         wall = _seconds(found, "fit_wall_seconds")
         parts += ["## Seconds of a fit on the clock", wall]
     parts += _by_kind(experiment, found.good)
+    parts += grids.section(sheets or {})
     parts += _sources(experiment)
     parts += _failures(found.failed)
     return "\n\n".join(part for part in parts if part) + "\n"

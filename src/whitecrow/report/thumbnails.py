@@ -14,7 +14,7 @@ from PIL import Image
 from whitecrow.data.decoding import preview
 from whitecrow.errors import DataError
 
-__all__ = ["heat", "picture", "uri"]
+__all__ = ["heat", "picture", "png", "uri"]
 
 SIDE = 224
 # The page's colour for what is odd, in its light and its dark version.
@@ -50,6 +50,13 @@ def picture(
     return "image/jpeg", stream.getvalue()
 
 
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Write pixels of shape (c, h, w) as a PNG, as they are."""
+    stream = io.BytesIO()
+    _image(pixels).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
 def heat(values: NDArray[np.float64]) -> tuple[str, bytes]:
     """Draw a heat map as a PNG of one colour whose opacity is the heat.
 
@@ -80,6 +87,10 @@ def _shown(
     if file is not None:
         with suppress(DataError):  # the file is gone; what the detector saw is here
             return preview(file, side=side, depth=depth)
+    return _image(pixels)
+
+
+def _image(pixels: NDArray[np.uint8]) -> Image.Image:
     if len(pixels) == 1:
         return Image.fromarray(pixels[0])
     return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))

@@ -90,7 +90,7 @@ class Exposure(UnderRule):
         return self._fit_all(copies, X, codes, auxiliary, self._plan)
 
     def _plan(self, inner: DeepDetector) -> list[Stage]:
-        return [Stage("exposure", exposure, inner.epochs, self._batches)]
+        return [Stage("exposure", exposure, inner._n_epochs, self._batches)]
 
     def _batches(self, run: Run, number: int) -> Batches:
         run.expose(GENERATED[self.synthetic])

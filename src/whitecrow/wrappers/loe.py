@@ -102,10 +102,10 @@ class LOE(UnderRule):
         return self._fit_all(copies, X, codes, auxiliary, self._plan)
 
     def _plan(self, inner: DeepDetector) -> list[Stage]:
-        warm = min(self.warm_up_epochs, inner.epochs)
+        warm = min(self.warm_up_epochs, inner._n_epochs)
         return [
             Stage("warm-up", unlabelled, warm),
-            Stage(self.variant, self._rule(), inner.epochs - warm),
+            Stage(self.variant, self._rule(), inner._n_epochs - warm),
         ]
 
     def _rule(self) -> Rule:

@@ -310,7 +310,7 @@ class SOEL(UnderRule):
         self.ratio_ = self._choose_ratio(X, codes)
         for inner in self.detectors_:
             warm = self._warm_up(inner)
-            rest = Stage(self.method, self._rule(), inner.epochs - warm.epochs)
+            rest = Stage(self.method, self._rule(), inner._n_epochs - warm.epochs)
             rest = rest._replace(batches=self._batches())
             inner._continue(X, soft, [rest], after=[warm])
         told = [inner._set_threshold(X, codes) for inner in self.detectors_]
@@ -324,7 +324,7 @@ class SOEL(UnderRule):
         return np.full_like(codes, labels.UNLABELLED)
 
     def _warm_up(self, inner: DeepDetector) -> Stage:
-        return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner.epochs))
+        return Stage("warm-up", unlabelled, min(self.warm_up_epochs, inner._n_epochs))
 
     def _check_labels(self, codes: labels.Codes) -> None:
         n_known = int((codes != labels.UNLABELLED).sum())

@@ -76,12 +76,12 @@ class Supervised(UnderRule):
 
 
 def _on_labelled(inner: DeepDetector) -> list[Stage]:
-    return [Stage("supervised", supervised, inner.epochs, _labelled)]
+    return [Stage("supervised", supervised, inner._n_epochs, _labelled)]
 
 
 def _against_all_others(inner: DeepDetector) -> list[Stage]:
     # The rule for known anomalies among rows that count as normal.
-    return [Stage("supervised", exposure, inner.epochs)]
+    return [Stage("supervised", exposure, inner._n_epochs)]
 
 
 def _labelled(run: Run, number: int) -> Batches:

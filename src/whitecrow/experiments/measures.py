@@ -1,10 +1,10 @@
-"""What a report calls the numbers of a record."""
+"""What a record holds of the quality of a ranking: titles, and what is cheating."""
 
 from __future__ import annotations
 
 from whitecrow.metrics.thresholds import PROTOCOLS
 
-__all__ = ["TITLES"]
+__all__ = ["LOWER_IS_BETTER", "TITLES", "leak_of"]
 
 TITLES = {
     "auroc": "AUROC",
@@ -28,3 +28,20 @@ TITLES = {
         )
     },
 }
+
+# Of these less is better.
+LOWER_IS_BETTER = frozenset({"fpr95", "detection_error"})
+
+
+def leak_of(metric: str) -> str:
+    """Say what the threshold of a metric reads of the truth that judges it.
+
+    Examples
+    --------
+    >>> leak_of("f1_test_optimal"), leak_of("auroc")
+    ('all labels of the test', '')
+    """
+    if metric == "best_f1":
+        return "all labels of the test"
+    protocol = PROTOCOLS.get(metric.partition("_")[2])
+    return protocol.leak if protocol else ""

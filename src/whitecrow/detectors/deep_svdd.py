@@ -99,11 +99,13 @@ class DeepSVDD(DeepDetector):
         "auto" takes a perceptron for tables and a convolutional network for pictures;
         or a name from `whitecrow.deep.nets.lenet`; or a callable from the shape of a
         row to a module.
+    scaling
+        As for `AutoEncoder`.
     epochs : "auto" or int
         "auto" is 10 for tables, where longer training learns the anomalies among the
         rows, and 50 for pictures, where shorter training learns too little of a few
         hundred.
-    scaling, batch_size, lr, weight_decay, milestones, n_members, contamination
+    batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `AutoEncoder`; after each milestone the learning rate drops to a tenth.
     patience, device, random_state
         As for `AutoEncoder`.

@@ -251,7 +251,11 @@ class Model:
             When the data do not fit the model.
         """
         for rows in map(self.named, source.batches()):
-            yield rows, self.detector.anomaly_score(self.encode(rows))
+            yield rows, self.score_rows(rows)
+
+    def score_rows(self, rows: TableRows | PictureRows) -> NDArray[np.float64]:
+        """Score rows whose columns have the names of training; see `named`."""
+        return self.detector.anomaly_score(self.encode(rows))
 
     def anomaly_score(self, frame: Any) -> NDArray[np.float64]:
         """Score a frame, such as one of pandas; higher = more anomalous.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whitecrow import labels, scores
-from whitecrow.data.rows import TableRows
+from whitecrow import blas, cluster, labels, scores
+from whitecrow.data.rows import PictureRows, TableRows
 from whitecrow.data.source import Source, TableSource, paths_of
 from whitecrow.drift import Drift
-from whitecrow.errors import DataError
+from whitecrow.errors import DataError, UserError
 from whitecrow.metrics.quality import Quality, evaluate, percent
 from whitecrow.model import Model
 
@@ -111,6 +112,7 @@ def score(
     source: Source,
     out: str | Path,
     *,
+    engine: str = "local",
     on_rows: Callable[[int], None] = lambda n: None,
 ) -> Scored:
     """Score a source into a file with `row, anomaly_score, is_anomaly`.
@@ -125,6 +127,9 @@ def score(
         As `model.open` gives it.
     out : path
         Replaced when everything is written; its ending decides the format.
+    engine : {"local", "dask"}
+        Where batches are scored; the scores are the same to the bit. They are read
+        and written here.
     on_rows : callable
         Called with the number of rows done so far.
 
@@ -137,7 +142,7 @@ def score(
     total = _Total(model)
     identifiers = [] if model.encoder is None else model.encoder.identifiers_
     with scores.writing(out) as write:
-        for rows, values in model.score(source):
+        for rows, values in _SCORERS[engine](model, source):
             known = [n for n in identifiers if _has(rows, n)]
             flagged = (values > model.threshold) | _any(model.unlike(rows), len(rows))
             more: dict[str, Any] = {"is_anomaly": flagged}
@@ -153,6 +158,36 @@ def score(
     if isinstance(source, TableSource):  # the first one names the format
         total.notes |= dict.fromkeys(source.file.notes[1:])
     return total.result(seen=_learnt_from_labels(model, source.name))
+
+
+Batches = Iterator[tuple[TableRows | PictureRows, NDArray[np.float64]]]
+
+
+def _on_cluster(model: Model, source: Source) -> Batches:
+    """Score batch by batch on a Dask cluster, in the order of the rows."""
+    try:
+        with cluster.connected() as client:
+            work = partial(_like_here, blas.threads_here())
+            batches = map(model.named, source.batches())
+            yield from cluster.in_order(client, work, model, batches)
+    except UserError:
+        raise
+    except Exception as error:  # of the cluster, such as workers that die
+        raise DataError(f"scoring on the cluster failed: {error}") from error
+
+
+def _like_here(
+    threads: dict[str, int], model: Model, rows: TableRows | PictureRows
+) -> NDArray[np.float64]:
+    """Score with as many threads as on the machine that asks: the same rounding."""
+    with blas.threads(threads):
+        return model.score_rows(rows)
+
+
+_SCORERS: dict[str, Callable[[Model, Source], Batches]] = {
+    "local": Model.score,
+    "dask": _on_cluster,
+}
 
 
 @dataclass(eq=False)

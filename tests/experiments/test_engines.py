@@ -148,3 +148,21 @@ def test_a_killed_process_of_jobs_is_one_line():
     groups = [[task] for task in plan(parse(CONTENT))[:3]]
     with pytest.raises(DataError, match="a process of --jobs was killed"):
         list(engines.results(groups, die, jobs=2, engine="local"))
+
+
+def test_a_process_of_its_own_tells_its_memory_and_may_die():
+    def work(group):  # inside, so that it travels as what it is
+        (task,) = group
+        n = task.parameters["n_estimators"]
+        if n == 401:
+            os.kill(os.getpid(), signal.SIGKILL)
+        filled = b"x" * (200_000_000 * (n == 402))
+        yield {"error": "", "pid": os.getpid(), "size": len(filled)}
+
+    groups = [[task] for task in plan(parse(CONTENT))[:3]]
+    found = list(engines.results(groups, work, jobs=2, engine="process"))
+    assert [group for group, _ in found] == groups
+    first, second, third = (records[0] for _, records in found)
+    assert second["error"].startswith("DataError: its process was killed")
+    assert len({first["pid"], third["pid"], os.getpid()}) == 3
+    assert third["peak_memory"] - first["peak_memory"] > 150  # MiB

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -35,7 +35,7 @@ def run(
     *,
     output: Folder = None,
     jobs: Whole = 1,
-    engine: str = "local",
+    engine: Literal["local", "process", "dask"] = "local",
     shard: str | None = None,
     retry: Flag = False,
     test_only: Flag = False,
@@ -56,7 +56,9 @@ def run(
     jobs
         Processes on this machine.
     engine
-        `local`, or `dask` for the cluster of DASK_SCHEDULER_ADDRESS.
+        `local`; `process`, in which every method, set and group of seeds has a process
+        of its own, and its memory is in the report; or `dask` for the cluster of
+        DASK_SCHEDULER_ADDRESS.
     shard
         `i/n`: only the i-th of n parts, for several machines.
     retry
@@ -71,7 +73,6 @@ def run(
     experiment, every, store = _open(file, output)
     check_data(experiment)
     tasks = planning.shard(every, *_shard(shard)) if shard else every
-    _check_engine(engine)
     again = _failed(store, tasks) if retry else []
     _check_prepared({t.data for t in tasks if t.key in again or not store.has(t.key)})
     for record in again:
@@ -291,10 +292,3 @@ def _shard(text: str) -> tuple[int, int]:
     if index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count):
         return int(index), int(count)
     raise ParameterError(f"--shard {text!r} is not i/n with 1 <= i <= n, such as 1/4")
-
-
-def _check_engine(engine: str) -> None:
-    from whitecrow.errors import ParameterError
-
-    if engine not in {"local", "dask"}:
-        raise ParameterError(f"--engine {engine!r} is not known; use local or dask")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from whitecrow.cli import _common
 from whitecrow.cli._common import Output
@@ -27,6 +27,7 @@ def command(
     /,
     *,
     output: Into = None,
+    engine: Literal["local", "dask"] = "local",
     labels: LabelOptions = LabelOptions(),
     json: Json = False,
     quiet: Quiet = False,
@@ -47,6 +48,10 @@ def command(
     output
         A file for the scores: .csv, .csv.gz, .tsv or .parquet; by default named after
         the data, as in pumps-scores.csv for pumps.csv.
+    engine
+        `local`, or `dask`: batches of rows are scored by the cluster of
+        DASK_SCHEDULER_ADDRESS, else by processes of this machine. The scores are the
+        same.
     """
     from whitecrow import files, scores, scoring
     from whitecrow.data.source import paths_of
@@ -64,6 +69,7 @@ def command(
             fitted,
             fitted.open(data, reading),
             output,
+            engine=engine,
             on_rows=lambda n: progress(f"{n:,} rows scored", n, None),
         )
     _say(done, output, out)

@@ -1,19 +1,21 @@
-"""Where tasks run: in this process, in several, or on a Dask cluster."""
+"""Where tasks run: here, in several processes, in one each, or on a Dask cluster."""
 
 from __future__ import annotations
 
 import functools
-import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from whitecrow.errors import DataError, MissingDependencyError
+from whitecrow import cluster
+from whitecrow.errors import DataError, UserError
 from whitecrow.experiments.record import Record, failure
 from whitecrow.experiments.task import Task
 
 __all__ = ["ENGINES", "results"]
 
-ENGINES = ("local", "dask")
+ENGINES = ("local", "process", "dask")
 
 Group = list[Task]
 Records = list[Record]
@@ -27,6 +29,8 @@ def results(
     whole = functools.partial(_listed, work)
     if engine == "dask":
         yield from _on_dask(groups, whole)
+    elif engine == "process":
+        yield from _apart(groups, whole, jobs)
     elif jobs == 1:
         for group in groups:
             yield group, work(group)
@@ -54,57 +58,59 @@ def _on_dask(
 ) -> Iterator[tuple[Group, Records]]:
     """Yield each group with its records, as they come in.
 
-    The cluster is the one of DASK_SCHEDULER_ADDRESS, else one on this machine. What a
-    worker had in hand when it died runs again on another one; tasks under which
+    What a worker had in hand when it died runs again on another one; tasks under which
     several workers die are recorded as failed.
-
-    Raises
-    ------
-    DataError
-        If the scheduler cannot be reached, or is lost.
-    MissingDependencyError
-        Without the extra `dask`.
     """
-    try:
-        from distributed import Client, LocalCluster, as_completed
-    except ImportError:
-        raise MissingDependencyError(
-            "--engine dask needs Dask; install it with: pip install 'whitecrow[dask]'"
-        ) from None
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    if address:
-        try:
-            client = Client(address, timeout="20s")
-        except (OSError, TimeoutError) as error:
-            raise DataError(
-                f"there is no Dask scheduler at {address}, as DASK_SCHEDULER_ADDRESS "
-                "says; start one, or unset it for a cluster on this machine"
-            ) from error
-        with client:
-            yield from _submit(client, groups, work, as_completed)
-        return
-    with (
-        LocalCluster(threads_per_worker=1, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
+    with cluster.connected() as client:
+        from distributed import as_completed
+
         yield from _submit(client, groups, work, as_completed)
 
 
 def _submit(
     client: Any, groups: list[Group], work: Callable[[Group], Records], completed: Any
 ) -> Iterator[tuple[Group, Records]]:
-    from concurrent.futures import CancelledError
-
+    again = "what was done is stored: run again when there is one"
     futures = {client.submit(work, group, pure=False): group for group in groups}
     for future in completed(list(futures)):
         group = futures[future]
         try:
-            records = future.result()
-        except CancelledError as error:
-            raise DataError(
-                "the Dask scheduler is gone; what was done is stored: run again when "
-                "there is one"
-            ) from error
+            records = cluster.outcome(future, again)
+        except UserError:
+            raise
         except Exception as error:  # of the cluster: a contender's own are records
             records = [failure(task, error) for task in group]
         yield group, records
+
+
+def _apart(
+    groups: list[Group], work: Callable[[Group], Records], jobs: int
+) -> Iterator[tuple[Group, Records]]:
+    """Yield each group with its records, made in a process that ends with it."""
+    alone = functools.partial(_in_own_process, work)
+    with ThreadPoolExecutor(jobs) as waiting:
+        yield from zip(groups, waiting.map(alone, groups), strict=True)
+
+
+def _in_own_process(work: Callable[[Group], Records], group: Group) -> Records:
+    from joblib.externals import loky
+
+    with loky.ProcessPoolExecutor(1) as process:
+        try:
+            records: Records = process.submit(_measured, work, group).result()
+            return records
+        except loky.BrokenProcessPool:
+            killed = DataError("its process was killed, perhaps for want of memory")
+            return [failure(task, killed) for task in group]
+
+
+def _measured(work: Callable[[Group], Records], group: Group) -> Records:
+    """Note the most memory that the process has had; seeds run together share it."""
+    records = work(group)
+    if sys.platform == "win32":  # which does not tell by itself
+        return records
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    mebibytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
+    return [{**record, "peak_memory": mebibytes} for record in records]

@@ -34,10 +34,11 @@ def run(
         Where records go; what it holds is skipped, unless it was made with other
         data, parameters or code: see `outdated`.
     jobs : int
-        Processes of the local engine.
-    engine : {"local", "dask"}
-        joblib on this machine, or a Dask cluster (the one of the environment
-        variable DASK_SCHEDULER_ADDRESS, or a local one).
+        Processes at once of the engines of this machine.
+    engine : {"local", "process", "dask"}
+        joblib on this machine; there, a process for each group of seeds, whose peak of
+        memory is noted; or a Dask cluster (the one of the environment variable
+        DASK_SCHEDULER_ADDRESS, or a local one).
     keep : collection of str
         `MODELS`, `SCORES`: keep these in the store; a task without them runs.
     test_only : bool

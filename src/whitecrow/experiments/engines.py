@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from whitecrow import cluster
@@ -107,10 +109,18 @@ def _in_own_process(work: Callable[[Group], Records], group: Group) -> Records:
 def _measured(work: Callable[[Group], Records], group: Group) -> Records:
     """Note the most memory that the process has had; seeds run together share it."""
     records = work(group)
-    if sys.platform == "win32":  # which does not tell by itself
-        return records
+    peak = _peak_memory()
+    return [{**record, "peak_memory": peak} for record in records]
+
+
+def _peak_memory() -> float | None:
+    """Return the most MiB that this process has had; None on Windows."""
+    status = Path("/proc/self/status")
+    if status.exists():  # `getrusage` counts what the parent had, too
+        (line,) = re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(line) / 2**10
+    if sys.platform == "win32":
+        return None
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    mebibytes = peak / (2**20 if sys.platform == "darwin" else 2**10)
-    return [{**record, "peak_memory": mebibytes} for record in records]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

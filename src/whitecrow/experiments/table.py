@@ -51,7 +51,7 @@ def markdown(
     if any("fit_wall_seconds" in record for record in found.good):
         wall = _seconds(found, "fit_wall_seconds")
         parts += ["## Seconds of a fit on the clock", wall]
-    if any("peak_memory" in record for record in found.good):
+    if any(record.get("peak_memory") for record in found.good):
         peak = _seconds(found, "peak_memory")
         parts += ["## Memory of the process at its peak, MiB", peak]
     parts += _by_kind(experiment, found.good)

@@ -12,13 +12,16 @@ from whitecrow import supervision as supervision
 from whitecrow.data.kinds.table import TableEncoder as TableEncoder
 from whitecrow.detectors.alad import ALAD as ALAD
 from whitecrow.detectors.autoencoder import AutoEncoder as AutoEncoder
+from whitecrow.detectors.bce import BCE as BCE
 from whitecrow.detectors.dagmm import DAGMM as DAGMM
 from whitecrow.detectors.deep_sad import DeepSAD as DeepSAD
+from whitecrow.detectors.deep_sad_oe import DeepSADOE as DeepSADOE
 from whitecrow.detectors.deep_svdd import DeepSVDD as DeepSVDD
 from whitecrow.detectors.drocc import DROCC as DROCC
 from whitecrow.detectors.dsebm import DSEBM as DSEBM
 from whitecrow.detectors.duad import DUAD as DUAD
 from whitecrow.detectors.ecod import ECOD as ECOD
+from whitecrow.detectors.focal import Focal as Focal
 from whitecrow.detectors.gmm import GMM as GMM
 from whitecrow.detectors.goad import GOAD as GOAD
 from whitecrow.detectors.hbos import HBOS as HBOS

@@ -83,6 +83,15 @@ _METHODS = (
         "reconstruction error of a narrow network",
     ),
     Method(
+        "bce",
+        "BCE",
+        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",
+        2021,
+        "auxiliary",
+        BOTH,
+        "binary classifier against auxiliary outliers",
+    ),
+    Method(
         "consensus",
         "Consensus",
         "our recipe, after Kriegel et al., Interpreting and Unifying Outlier Scores, "
@@ -110,6 +119,15 @@ _METHODS = (
         "labels",
         BOTH,
         "distance to a centre; labelled anomalies are pushed away from it",
+    ),
+    Method(
+        "deep_sad_oe",
+        "DeepSADOE",
+        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",
+        2021,
+        "auxiliary",
+        BOTH,
+        "distance to the origin, from which auxiliary outliers are pushed away",
     ),
     Method(
         "deep_svdd",
@@ -166,6 +184,15 @@ _METHODS = (
         BOTH,
         "trains any method with a loss for anomalies against auxiliary outliers",
         package="wrappers",
+    ),
+    Method(
+        "focal",
+        "Focal",
+        "Ruff et al., Rethinking Assumptions in Deep Anomaly Detection, ICML workshop",
+        2021,
+        "auxiliary",
+        BOTH,
+        "binary classifier against auxiliary outliers that minds what it gets wrong",
     ),
     Method(
         "gmm",

@@ -3,9 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import train_test_split
 
 import whitecrow as wc
 from runs import run_of
@@ -157,77 +155,6 @@ def test_labelled_normal_rows_cost_what_others_do():
     unlabelled = HSC(**FAST).fit(TABLE, y).anomaly_score(TABLE)
     y[:50] = 0
     assert_allclose(HSC(**FAST).fit(TABLE, y).anomaly_score(TABLE), unlabelled, rtol=0)
-
-
-# ----------------------------------------------- digits, specs/outlier_exposure.md 6.4
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """Training and test halves of scikit-learn's digits, in [0, 1]."""
-    X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16, y, test_size=0.5, stratify=y, random_state=0)
-
-
-def auroc(digits, normal, outliers, seed):
-    """One digit against all others, trained with the given outliers."""
-    train, test, y_train, y_test = digits
-    detector = HSC(
-        hidden=(128, 32), scaling="none", batch_size=32, random_state=seed, device="cpu"
-    )
-    detector.fit(train[y_train == normal], auxiliary=outliers)
-    return roc_auc_score(y_test != normal, detector.anomaly_score(test))
-
-
-def others(digits, normal, n_classes):
-    train, _, y_train, _ = digits
-    chosen = (normal + 1 + np.arange(n_classes)) % 10
-    return train[np.isin(y_train, chosen)]
-
-
-@pytest.mark.parametrize(("normal", "n_classes"), [(0, 1), (3, 3), (8, 9)])
-def test_some_digits(digits, normal, n_classes):
-    assert auroc(digits, normal, others(digits, normal, n_classes), seed=0) > 0.97
-
-
-def photo_patches(n):
-    from sklearn.datasets import load_sample_images
-
-    rng = np.random.default_rng(0)
-    photos = [photo.mean(axis=2) / 255 for photo in load_sample_images().images]
-    patches = []
-    for i in range(n):
-        photo = photos[i % len(photos)]
-        row, column = (rng.integers(0, size - 8) for size in photo.shape)
-        patches.append(photo[row : row + 8, column : column + 8].ravel())
-    return np.array(patches)
-
-
-SOURCES = {
-    "1 class": (0.991, lambda digits, normal: others(digits, normal, 1)),
-    "3 classes": (0.996, lambda digits, normal: others(digits, normal, 3)),
-    "9 classes": (0.999, lambda digits, normal: others(digits, normal, 9)),
-    "photos": (0.988, lambda digits, normal: photo_patches(2000)),
-    "noise": (
-        0.991,
-        lambda digits, normal: np.random.default_rng(0).uniform(size=(2000, 64)),
-    ),
-    "one patch": (0.989, lambda digits, normal: photo_patches(1)),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("source", SOURCES)
-def test_table_of_digits(digits, source):
-    """Mean over ten normal digits and two seeds; the table's spread is up to .009."""
-    published, outliers = SOURCES[source]
-    found = [
-        auroc(digits, normal, outliers(digits, normal), seed)
-        for normal in range(10)
-        for seed in range(2)
-    ]
-    assert np.mean(found) == pytest.approx(published, abs=0.006)
-    assert np.mean(found) >= 0.97
 
 
 # ---------------------------------------------------------------------------- pictures

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from whitecrow import labels
 from whitecrow.deep import device, early, stacked, train
-from whitecrow.deep.nets import lenet, noise
+from whitecrow.deep.nets import lenet, noise, rethinking
 from whitecrow.deep.nets.mlp import ACTIVATIONS
 from whitecrow.deep.run import Batch, Losses, Run, Stage, TrainingSet, rows_at_once
 from whitecrow.detector import Detector, Rows, Scores
@@ -51,7 +51,9 @@ __all__ = ["Activation", "DeepDetector", "Network", "Ruled", "Seed", "Widths"]
 Activation = Annotated[str, options(*ACTIVATIONS)]
 Widths = Auto | tuple[int, ...]
 Ruled = Annotated[str, options("auto", "rule")] | tuple[int, ...]
-Network = Annotated[Any, options("auto", "mlp", *lenet.LENETS), callable]
+Network = Annotated[
+    Any, options("auto", "mlp", *lenet.LENETS, *rethinking.NAMES), callable
+]
 Seed = Annotated[Any, "random_state", np.random.Generator]
 
 # Scaled inputs beyond this would overflow float32 when squared and summed.

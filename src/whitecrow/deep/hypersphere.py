@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from whitecrow import labels
 from whitecrow.deep import device, stacked, train
-from whitecrow.deep.nets import lenet
+from whitecrow.deep.nets import lenet, rethinking
 from whitecrow.deep.nets.mlp import encoder_widths, glorot, mlp
 from whitecrow.deep.run import Run
 from whitecrow.errors import ParameterError
@@ -28,6 +28,7 @@ __all__ = [
     "clip_centre",
     "dense_widths",
     "encoder_for",
+    "has_decoder",
     "prepare",
     "set_centre",
     "without_anomalies",
@@ -73,6 +74,7 @@ def encoder_for(
     network: Any,
     hidden: Any,
     bias: bool,
+    rep_dim: int | None = None,
     start: str = "default",
     slope: float = SLOPE,
     **options: Any,
@@ -85,6 +87,8 @@ def encoder_for(
         `(d,)` or `(c, h, w)`.
     network, hidden, bias
         As for `DeepSVDD`.
+    rep_dim : int, optional
+        Width of the code of a network for pictures; by default its own.
     start : {"default", "glorot"}
         First weights of a network that is named: those of the layers, or uniform
         Glorot.
@@ -101,9 +105,12 @@ def encoder_for(
                 f"got {type(own).__name__}"
             )
         return own
+    encoder: nn.Module
+    if rethinking.is_known(network):
+        return rethinking.build(network, shape, rep_dim=rep_dim, bias=bias)
     if len(shape) == 3:
         name = "lenet" if network == "auto" else network
-        encoder: nn.Module = lenet.encoder(name, shape, bias=bias, slope=slope)
+        encoder = lenet.encoder(name, shape, rep_dim=rep_dim, bias=bias, slope=slope)
     elif network in {"auto", "mlp"}:
         encoder = mlp(_widths(shape[0], hidden), bias=bias, slope=slope, **options)
     else:
@@ -238,10 +245,11 @@ def _decoder(
     **options: Any,
 ) -> nn.Module:
     """Build the mirror image of the encoder."""
-    if callable(network):
+    if not has_decoder(network):
+        whose = "a network of your own" if callable(network) else repr(network)
         raise ParameterError(
-            "pretraining needs a decoder, and a network of your own brings none; "
-            "use pretrain=False or a named network"
+            f"pretraining needs a decoder, and {whose} brings none; use pretrain=False "
+            "or another network, such as 'auto'"
         )
     if len(shape) == 3:
         name = "lenet" if network == "auto" else network
@@ -251,6 +259,11 @@ def _decoder(
         if output == "sigmoid":
             decoder.append(nn.Sigmoid())
     return glorot(decoder) if start == "glorot" else decoder
+
+
+def has_decoder(network: Any) -> bool:
+    """Tell whether a network can be pretrained as half of an autoencoder."""
+    return not (callable(network) or rethinking.is_known(network))
 
 
 def _widths(n_features: int, hidden: Any) -> list[int]:

@@ -24,7 +24,15 @@ from whitecrow.deep.nets.noise import Noise
 from whitecrow.errors import DataError, ParameterError
 from whitecrow.supervision import Rule
 
-__all__ = ["Batch", "Losses", "Run", "Stage", "TrainingSet", "rows_at_once"]
+__all__ = [
+    "Batch",
+    "Losses",
+    "Run",
+    "Stage",
+    "TrainingSet",
+    "outliers_beside",
+    "rows_at_once",
+]
 
 # Numbers in a piece of rows that pass the network together: an accelerator wants much
 # work at once, and on a CPU the layers of a piece should stay in its cache.
@@ -162,8 +170,8 @@ class Run:
     rows : Tensor of shape (n,) or (members, n)
         Indices into `x` of the rows of each member.
     outliers : Tensor or None
-        Auxiliary outliers; each batch gets as many as it has rows, drawn with
-        replacement.
+        Auxiliary outliers; each batch gets as many as it has rows, or as many as
+        `expose` says, drawn with replacement.
     targets : Tensor of shape (n, t) or (members, n, t), or None
         What `_begin` found out about each row, given to losses with the batch.
     fresh : bool
@@ -194,7 +202,7 @@ class Run:
         after: Sequence[Stage] | None = None,
         patience: int | None = None,
     ) -> None:
-        self._patience = patience
+        self._patience, self._outlier_ratio = patience, 1.0
         self._held_out = _side_by_side([one.held_out for one in sets])
         self.net, self.seeds, self.method = net, seeds, method
         self.batch_size, self.fresh = batch_size, after is None
@@ -223,7 +231,9 @@ class Run:
         """Set the stages of a method, unless a wrapper has brought its own."""
         self.stages = self.stages or list(stages)
 
-    def expose(self, make: Callable[[Tensor, torch.Generator], Tensor]) -> None:
+    def expose(
+        self, make: Callable[[Tensor, torch.Generator], Tensor], *, ratio: float = 1.0
+    ) -> None:
         """Generate auxiliary outliers, unless the caller gave some.
 
         Parameters
@@ -231,7 +241,10 @@ class Run:
         make : callable
             From the rows (n, *shape) of a training set and a generator, seeded as its
             first member is, to outliers of the shape of rows.
+        ratio : float
+            Outliers in a batch, for each of its rows.
         """
+        self._outlier_ratio = ratio
         if self.outliers is None:
             made = [
                 make(x, torch.Generator().manual_seed(seed))
@@ -348,17 +361,19 @@ class Run:
         if self.outliers is None:
             return Batch(x, y, self.noise, targets)
         axis = index.ndim - 1
-        if targets is not None:
-            targets = torch.cat([targets, torch.zeros_like(targets)], dim=axis)
         drawn = self.outliers[self._draw(index)]
-        none = torch.full_like(y, int(labels.UNLABELLED))
-        own = torch.zeros_like(y, dtype=torch.bool)
+        lead = drawn.shape[: axis + 1]
+        if targets is not None:
+            none = targets.new_zeros(*lead, targets.shape[-1])
+            targets = torch.cat([targets, none], dim=axis)
+        unknown = y.new_full(lead, int(labels.UNLABELLED))
+        masks = (torch.zeros_like(y, dtype=torch.bool), torch.ones_like(unknown) > 0)
         return Batch(
             torch.cat([x, drawn], dim=axis),
-            torch.cat([y, none], dim=axis),
+            torch.cat([y, unknown], dim=axis),
             self.noise,
             targets,
-            torch.cat([own, ~own], dim=axis),
+            torch.cat(masks, dim=axis),
         )
 
     # --- passes over all rows ---------------------------------------------------------
@@ -443,7 +458,8 @@ class Run:
         ]
 
     def _draw(self, index: Tensor) -> Tensor:
-        n, size = self._n_outliers, (index.shape[-1],)
+        n = self._n_outliers
+        size = (outliers_beside(index.shape[-1], self._outlier_ratio),)
         draws = [
             first + torch.randint(n, size, generator=g)
             for first, g in zip(self._first_outlier, self._draws, strict=True)
@@ -464,6 +480,11 @@ class Run:
     def _normalises(self) -> bool:
         kinds = (BatchNorm, nn.modules.batchnorm._BatchNorm)
         return any(isinstance(layer, kinds) for layer in stacked.layers(self.net))
+
+
+def outliers_beside(n: int, ratio: float) -> int:
+    """Return how many auxiliary outliers a batch of n rows has."""
+    return max(1, round(ratio * n))
 
 
 def rows_at_once(net: nn.Module, numbers: int, members: int) -> int:

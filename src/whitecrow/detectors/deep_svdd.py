@@ -199,7 +199,9 @@ class DeepSVDD(DeepDetector):
         )
         pretrain = self.pretrain
         if pretrain == "auto":
-            pretrain = len(self.input_shape_) == 3 and not callable(self.network)
+            pretrain = len(self.input_shape_) == 3 and hypersphere.has_decoder(
+                self.network
+            )
         pretraining = train.Schedule(epochs=self.pretrain_epochs, lr=self.lr)
         hypersphere.prepare(
             run, pretraining if pretrain else None, **self._network_options()

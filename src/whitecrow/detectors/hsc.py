@@ -16,18 +16,15 @@ specs/outlier_exposure.md 1.1.
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere
-from whitecrow.deep.outliers import GENERATED
-from whitecrow.deep.run import Batch, Losses, Run, Stage
+from whitecrow.deep.exposed import ExposedDetector
+from whitecrow.deep.run import Batch, Losses
 from whitecrow.parameters import options
-from whitecrow.supervision import exposure
 
 __all__ = ["HSC", "NORMS", "distance", "outlier_loss"]
 
@@ -66,7 +63,7 @@ def outlier_loss(h: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return torch.where(h <= math.log(2), near, far)
 
 
-class HSC(DeepDetector):
+class HSC(ExposedDetector):
     """Hypersphere classifier with outlier exposure.
 
     `fit(X, y, auxiliary=X_out)` trains against the rows of `X_out` and the anomalies
@@ -80,16 +77,35 @@ class HSC(DeepDetector):
         Outliers to generate when none are given: uniform in the range of the training
         rows widened by a tenth on each side, or training rows with every column
         shuffled by itself (pictures: every pixel).
-    hidden, act_fn, bias, batch_norm, network
+    outlier_ratio : float
+        Auxiliary outliers in a batch, for each of its rows.
+    outlier_weight : float
+        Factor of the loss of an auxiliary outlier.
+    hidden, act_fn, bias, batch_norm
         As for `DeepSVDD`. Biases do no harm here: outliers keep the map from
         collapsing.
+    network : str or callable
+        As for `DeepSVDD`, or one of the networks of the paper: "lenet_mnist_wide",
+        "lenet_cifar10_wide", "resnet18_cbam" (pictures of any size), "toy" (tables), or
+        their names in the released code.
+    rep_dim : "auto" or int
+        Width of the code of a network for pictures; "auto" is its own.
+    augment : {"none", "cifar10", "imagenet"}
+        Train on variants of the pictures: colours changed by a hundredth, mirror
+        images, noise, and moved by up to 4 pixels ("cifar10"), or cut to 7/8 of the
+        side ("imagenet", where scoring sees the middle).
+    normalise : {"none", "rows", "cifar10", "imagenet"}
+        Bring the channels of pictures to mean 0 and deviation 1: those of the training
+        rows, or numbers published for a kind of pictures.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
-        As for `DeepSVDD`. A batch has `batch_size` rows and as many outliers.
+        As for `DeepSVDD`. A batch has `batch_size` rows, and outliers beside them.
     patience, device, random_state
         As for `DeepSVDD`.
 
     Attributes
     ----------
+    outliers_drawn_ : int
+        How many outliers the last training has seen, counted with repetition.
     auxiliary_given_ : bool
         Whether the last training had outliers from the caller. They are not kept, so
         that `refit` needs them again; without any it generates outliers as `fit` does.
@@ -111,45 +127,11 @@ class HSC(DeepDetector):
     True
     """
 
-    uses_labels: ClassVar[bool] = True
-    uses_auxiliary: ClassVar[bool] = True
-    has_l_a: ClassVar[bool] = True
-
     norm: Annotated[str, options(*NORMS)] = "pseudo_huber"
-    _: KW_ONLY
-    synthetic: Annotated[str, options(*GENERATED)] = "uniform"
-    hidden: Widths = "auto"
-    act_fn: Activation = "leaky_relu"
-    bias: bool = True
-    batch_norm: bool = True
-    network: Network = "auto"
-    milestones: tuple[int, ...] = (30, 45)
-    epochs = 60
-    batch_size = 64
-    weight_decay = 5e-7
-
-    def _build(self, shape: tuple[int, ...]) -> nn.Module:
-        return hypersphere.encoder_for(
-            shape,
-            network=self.network,
-            hidden=self.hidden,
-            act=self.act_fn,
-            bias=self.bias,
-            batch_norm=self.batch_norm,
-            affine=self.bias,
-        )
 
     def _losses(self, net: nn.Module, batch: Batch) -> Losses:
-        h = distance(net(batch.x), self.norm)
-        return Losses(h, outlier_loss(h))
+        h = distance(self._seen(net, batch), self.norm)
+        return self._weighed(batch, h, outlier_loss(h))
 
     def _score(self, net: nn.Module, x: Tensor) -> Tensor:
-        return distance(net(x), self.norm)
-
-    def _embed(self, net: nn.Module, x: Tensor) -> Tensor:
-        code: Tensor = net(x)
-        return code
-
-    def _begin(self, run: Run) -> None:
-        run.plan(Stage("training", exposure, self.epochs))
-        run.expose(GENERATED[self.synthetic])
+        return distance(self._whole(net, x), self.norm)

@@ -19,11 +19,12 @@ from whitecrow.data.kinds import TableEncoder
 from whitecrow.data.labelling import Labelling
 from whitecrow.data.pictures import training_rows
 from whitecrow.data.rows import PictureRows, TableRows
-from whitecrow.data.source import PictureSource, Reading, open_source
+from whitecrow.data.source import Reading
 from whitecrow.defaults import PICTURE_SIDE
-from whitecrow.errors import DataError, ParameterError
+from whitecrow.errors import DataError
 from whitecrow.model import Model
 from whitecrow.notes import Note, gathered
+from whitecrow.outliers import outliers
 
 if TYPE_CHECKING:
     from whitecrow.detector import Detector
@@ -80,7 +81,7 @@ def fit(
     use_labels: bool = False,
     ignore: Sequence[str] = (),
     read_as: Mapping[str, str] | None = None,
-    auxiliary: str | None = None,
+    auxiliary: Mapping[str, Any] | None = None,
     stage: Stage = lambda text: None,
 ) -> Fit:
     """Encode the rows, fit a detector, and score.
@@ -99,8 +100,8 @@ def fit(
         Columns to leave out.
     read_as : mapping of str to str, optional
         How to read columns.
-    auxiliary : str, optional
-        Outliers from elsewhere: a source with the columns, or pictures, of `rows`.
+    auxiliary : mapping, optional
+        Outliers from elsewhere, as `whitecrow.outliers.outliers` takes them.
     stage : callable
         Told what is being done.
 
@@ -118,7 +119,7 @@ def fit(
     model, X = _encoded(rows, keep, detector, ignore, read_as)
     extra: dict[str, Any] = {}
     if auxiliary is not None:
-        extra["auxiliary"] = _auxiliary(auxiliary, model, rows)
+        extra["auxiliary"] = _auxiliary(auxiliary, model, rows, X)
     y = None
     if used and detector.uses_labels:
         codes = _codes(rows)[keep]
@@ -281,14 +282,33 @@ def facts(
     return info
 
 
-def _auxiliary(name: str, model: Model, rows: TableRows | PictureRows) -> Any:
-    """Read outliers from elsewhere as the detector takes rows."""
-    shape = rows.images.shape[1:] if isinstance(rows, PictureRows) else None
-    depth = rows.depth if isinstance(rows, PictureRows) else None
-    source = open_source(name, shape=shape, depth=depth)
-    if source.kind != rows.kind:
-        holds = "pictures" if isinstance(source, PictureSource) else "a table"
-        wanted = "a table" if rows.kind == "table" else "pictures"
-        raise ParameterError(f"--auxiliary: {name} holds {holds}, not {wanted}")
-    others = model.named(source.rows())
-    return model.meeting([others]).encode(others)
+def _auxiliary(
+    given: Mapping[str, Any], model: Model, rows: TableRows | PictureRows, X: Any
+) -> Any:
+    """Draw outliers from elsewhere as the detector takes rows."""
+
+    def encode(others: TableRows | PictureRows) -> Any:
+        others = model.named(others)
+        return model.meeting([others]).encode(others)
+
+    return outliers(
+        given,
+        np.asarray(X),
+        normal=_classes(rows) if isinstance(rows, PictureRows) else (),
+        encode=encode,
+        depth=rows.depth if isinstance(rows, PictureRows) else None,
+        source=rows.source,
+        name=_option,
+    ).rows
+
+
+def _classes(rows: PictureRows) -> list[str]:
+    """Name the classes of the rows that are not known as anomalies."""
+    odd = _codes(rows) == labels.ANOMALY
+    named = {kind for kind, out in zip(rows.kinds, odd, strict=True) if not out}
+    return sorted(named - {"", "good"})
+
+
+def _option(key: str) -> str:
+    """Name what says something about auxiliary outliers as the command line does."""
+    return "--auxiliary" if key == "data" else f"--auxiliary-{key.replace('_', '-')}"

@@ -103,7 +103,7 @@ def test_broken_pictures_are_named_skipped_and_counted(
             ["did you mean --model.n_neighbors"],
         ),
         (
-            ["--method", "autoencoder", "--model.epochs", "many"],
+            ["--method", "deep_sad", "--model.epochs", "many"],
             ["--model.epochs must be a whole number, not 'many'"],
         ),
         (["--method", "autoencoder", "--model.epochs", "-1"], ["epochs", "-1"]),
@@ -113,7 +113,24 @@ def test_broken_pictures_are_named_skipped_and_counted(
         (["--contamination", "some"], ["--contamination 'some'"]),
         (["--top", "-1"], ["--top -1"]),
         (["--use-labels", "--ignore", "y"], ["has no labels", "--label-column"]),
-        (["--auxiliary", "pumps.csv"], ["takes no auxiliary"]),
+        (["--method", "autoencoder", "--model.epochs", "x"], ["auto", "int", "'x'"]),
+        (["--auxiliary-noise", "uniform"], ["takes no auxiliary"]),
+        (
+            ["--method", "hsc", "--auxiliary", "pumps.csv"],
+            ["--auxiliary: pumps.csv is what training rows come from"],
+        ),
+        (
+            ["--method", "hsc", "--auxiliary-size", "5"],
+            ["either --auxiliary, the name of a set, or --auxiliary-noise"],
+        ),
+        (
+            ["--method", "hsc", "--auxiliary-noise", "pink"],
+            ["--auxiliary-noise = 'pink'; use uniform, gaussian, shuffled"],
+        ),
+        (
+            ["--method", "hsc", "--auxiliary-noise=uniform", "--auxiliary-blur=2"],
+            ["--auxiliary-blur is for pictures"],
+        ),
         (
             ["--method", "hsc", "--auxiliary", "nowhere.csv"],
             ["nowhere.csv: no such file"],

@@ -231,6 +231,24 @@ def test_auxiliary_outliers_are_learnt_from(run: Run, table: Path) -> None:
     assert found["quality"]["auroc"] > 0.95
 
 
+def test_a_part_of_the_outliers_and_noise(run: Run, table: Path) -> None:
+    Path("odd.csv").write_text("flow,load,colour\n80,150,red\n85,150,green\n")
+    words = ["--method", "bce", "--model.epochs", "2", "--label-column", "y"]
+    sizes = {}
+    for n in ("1", "2"):
+        some = ["--auxiliary", "odd.csv", "--auxiliary-size", n]
+        assert run("detect", table, *words, *some, "-o", n).code == 0
+        sizes[n] = scores(n)
+    assert (sizes["1"] != sizes["2"]).any()
+    many = ["--auxiliary", "odd.csv", "--auxiliary-size", "3"]
+    done = run("fit", table, *words, *many, "-o", "m.crow")
+    assert done.code == 2
+    assert "--auxiliary-size = 3: odd.csv has 2 rows that may be drawn" in done.err
+    assert not Path("m.crow").exists()
+    noise = ["--auxiliary-noise", "shuffled", "--auxiliary-size", "50"]
+    assert run("fit", table, *words, *noise, "-o", "m.crow").code == 0
+
+
 def test_demo_ends_with_the_report_and_a_reading(run: Run) -> None:
     done = run("demo")
     assert done.code == 0

@@ -91,7 +91,7 @@ def test_kept_models_are_evaluated_again(tmp_path, capsys):
     [
         (["run", "nowhere.toml"], "there is no experiment file nowhere.toml"),
         (["run", FILE, "--shard", "5/4"], "is not i/n"),
-        (["run", FILE, "--engine", "cloud"], "use local or dask"),
+        (["run", FILE, "--engine", "cloud"], 'Choose from: "local", "process", "dask"'),
         (["list", "nowhere"], "no experiment files"),
     ],
 )

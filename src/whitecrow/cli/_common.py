@@ -182,7 +182,7 @@ class Opened(NamedTuple):
         progress: Progress,
         *,
         use_labels: bool,
-        auxiliary: str | None,
+        auxiliary: Mapping[str, Any] | None,
     ) -> Fit:
         """Fit the method and score the rows."""
         from whitecrow import learning

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whitecrow.data.source import Reading
 
 __all__ = [
-    "Auxiliary",
+    "AuxiliaryOptions",
     "Data",
     "Flag",
     "Into",
@@ -58,10 +58,6 @@ Quiet = Annotated[Flag, Parameter(name=["--quiet", "-q"], help="Do not show prog
 ReadAs = Annotated[
     tuple[str, ...],
     Parameter(allow_leading_hyphen=True, negative="", show_default=False),
-]
-Auxiliary = Annotated[
-    str | None,
-    Parameter(help="Outliers from elsewhere, for methods that train against them."),
 ]
 PictureSize = Annotated[
     int | None,
@@ -111,6 +107,52 @@ class MethodOptions:
             contamination=self.contamination,
             seed=self.seed,
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class AuxiliaryOptions:
+    """Options that give a method outliers to train against.
+
+    Attributes
+    ----------
+    auxiliary
+        Outliers from elsewhere, for methods that train against them: as DATA.
+    auxiliary_noise
+        Noise in place of data: `uniform`, `gaussian` or `shuffled`.
+    auxiliary_size
+        How many outliers to draw; by default all, or as many as training rows.
+    auxiliary_classes
+        How many classes to draw from, or which, separated by commas.
+    auxiliary_blur
+        Blur the pictures by a Gaussian of this deviation in pixels.
+    auxiliary_seed
+        Of what is drawn; a smaller number of outliers is a part of a larger one.
+    """
+
+    auxiliary: str | None = None
+    auxiliary_noise: str | None = None
+    auxiliary_size: Annotated[int | None, Parameter(converter=_whole)] = None
+    auxiliary_classes: str | None = None
+    auxiliary_blur: float | None = None
+    auxiliary_seed: Whole = 0
+
+    @property
+    def given(self) -> dict[str, object] | None:
+        """Return what was given, as `whitecrow.outliers.outliers` takes it."""
+        classes: int | list[str] | None = None
+        if self.auxiliary_classes is not None:
+            words = [word.strip() for word in self.auxiliary_classes.split(",")]
+            classes = int(words[0]) if words[0].isdigit() and words[1:] == [] else words
+        said = {
+            "data": self.auxiliary,
+            "noise": self.auxiliary_noise,
+            "size": self.auxiliary_size,
+            "classes": classes,
+            "blur": self.auxiliary_blur,
+            "seed": self.auxiliary_seed or None,
+        }
+        return {key: value for key, value in said.items() if value is not None} or None
 
 
 @Parameter(name="*")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from whitecrow.cli import _common
 from whitecrow.cli._common import Output
 from whitecrow.cli._options import (
-    Auxiliary,
+    AuxiliaryOptions,
     Data,
     Flag,
     Into,
@@ -37,7 +37,7 @@ def command(
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
     use_labels: Flag = False,
-    auxiliary: Auxiliary = None,
+    outliers: AuxiliaryOptions = AuxiliaryOptions(),
     picture_size: PictureSize = None,
     top: Whole = 20,
     json: Json = False,
@@ -68,7 +68,9 @@ def command(
 
     out = Output(as_json=json, quiet=quiet)
     place = output or _common.default_folder(data, "anomalies")
-    folder = files.out_folder(place, findings.FILES, _common.inputs(data, auxiliary))
+    folder = files.out_folder(
+        place, findings.FILES, _common.inputs(data, outliers.auxiliary)
+    )
     files.refuse_foreign(folder / name for name in findings.FILES)
     with out.training() as progress:
         reading = labels.reading(read_as, picture_size)
@@ -77,7 +79,7 @@ def command(
         if use_labels:
             result.check_labels(opened.rows)
         fitted = opened.fit(
-            choice, progress, use_labels=use_labels, auxiliary=auxiliary
+            choice, progress, use_labels=use_labels, auxiliary=outliers.given
         )
         found = result.judged(fitted, top=top, stage=progress.stage)
         found = result.write(found, place, progress.stage)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from whitecrow.cli import _common
 from whitecrow.cli._common import Output
 from whitecrow.cli._options import (
-    Auxiliary,
+    AuxiliaryOptions,
     Data,
     Into,
     Json,
@@ -35,7 +35,7 @@ def command(
     method: MethodOptions = MethodOptions(),
     labels: LabelOptions = LabelOptions(),
     read_as: ReadAs = (),
-    auxiliary: Auxiliary = None,
+    outliers: AuxiliaryOptions = AuxiliaryOptions(),
     picture_size: PictureSize = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -60,14 +60,14 @@ def command(
 
     out = Output(as_json=json, quiet=quiet)
     output = output or f"{_common.stem_of(data)}.crow"
-    target = files.check_writable(output, _common.inputs(data, auxiliary))
+    target = files.check_writable(output, _common.inputs(data, outliers.auxiliary))
     files.refuse_foreign([target])
     with out.training() as progress:
         reading = labels.reading(read_as, picture_size)
         opened = _common.opened(data, reading, progress)
         wanted = labels.given and opened.rows.codes is not None
         choice = method.choose(opened.rows.kind, use_labels=wanted)
-        fitted = opened.fit(choice, progress, use_labels=True, auxiliary=auxiliary)
+        fitted = opened.fit(choice, progress, use_labels=True, auxiliary=outliers.given)
         progress.stage("writing the model")
         fitted.model.save(output)
     _say(fitted, output, out)

@@ -33,10 +33,14 @@ class BCE(ExposedDetector):
 
     Parameters
     ----------
-    synthetic, outlier_ratio, outlier_weight, rep_dim, augment, normalise
+    synthetic, outlier_ratio, outlier_weight
         As for `HSC`.
-    hidden, act_fn, bias, batch_norm, network
+    hidden, act_fn, bias, batch_norm, rep_dim
         As for `HSC`; the linear head has a bias in any case.
+    augment, normalise
+        As for `HSC`.
+    network
+        As for `HSC`.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `HSC`.
     patience, device, random_state

@@ -38,13 +38,17 @@ class DeepSADOE(ExposedDetector):
 
     Parameters
     ----------
+    synthetic, outlier_ratio, outlier_weight
+        As for `HSC`.
+    hidden, act_fn, bias, batch_norm, rep_dim
+        As for `HSC`.
+    augment, normalise
+        As for `HSC`.
     epsilon : float
         What an outlier at the origin costs is 1 over this.
     clip_norm : float or None
         Largest norm of the gradient of a step; None clips nothing.
-    synthetic, outlier_ratio, outlier_weight, rep_dim, augment, normalise
-        As for `HSC`.
-    hidden, act_fn, bias, batch_norm, network
+    network
         As for `HSC`.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `HSC`.

@@ -84,10 +84,6 @@ class HSC(ExposedDetector):
     hidden, act_fn, bias, batch_norm
         As for `DeepSVDD`. Biases do no harm here: outliers keep the map from
         collapsing.
-    network : str or callable
-        As for `DeepSVDD`, or one of the networks of the paper: "lenet_mnist_wide",
-        "lenet_cifar10_wide", "resnet18_cbam" (pictures of any size), "toy" (tables), or
-        their names in the released code.
     rep_dim : "auto" or int
         Width of the code of a network for pictures; "auto" is its own.
     augment : {"none", "cifar10", "imagenet"}
@@ -97,6 +93,10 @@ class HSC(ExposedDetector):
     normalise : {"none", "rows", "cifar10", "imagenet"}
         Bring the channels of pictures to mean 0 and deviation 1: those of the training
         rows, or numbers published for a kind of pictures.
+    network : str or callable
+        As for `DeepSVDD`, or one of the networks of the paper: "lenet_mnist_wide",
+        "lenet_cifar10_wide", "resnet18_cbam" (pictures of any size), "toy" (tables), or
+        their names in the released code.
     scaling, epochs, batch_size, lr, weight_decay, milestones, n_members, contamination
         As for `DeepSVDD`. A batch has `batch_size` rows, and outliers beside them.
     patience, device, random_state

@@ -14,11 +14,11 @@ from whitecrow.data import catalog, prepare
 from whitecrow.data.protocols import official
 from whitecrow.data.source import paths_of
 from whitecrow.errors import DataError, UserError
-from whitecrow.experiments.auxiliary import check_keys
 from whitecrow.experiments.contender import build
 from whitecrow.experiments.file import OFFICIAL, Experiment, MethodSpec
 from whitecrow.experiments.problem import PROTOCOLS
 from whitecrow.experiments.task import Task, contenders
+from whitecrow.outliers import check_keys
 
 __all__ = ["check", "check_data", "checked"]
 

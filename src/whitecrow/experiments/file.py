@@ -120,7 +120,7 @@ class Experiment:
         `name`, one of `PROTOCOLS`, and its arguments.
     auxiliary : mapping
         Auxiliary outliers for the methods that train on some: see
-        `whitecrow.experiments.auxiliary`.
+        `whitecrow.outliers`.
     repeat : mapping
         Argument of the protocol -> values, each of which counts as a repetition.
     sweep : mapping

@@ -30,10 +30,10 @@ from whitecrow.data.protocols.soel import soel
 from whitecrow.data.rows import if_any
 from whitecrow.data.source import PictureSource, open_source, paths_of
 from whitecrow.errors import DataError
-from whitecrow.experiments.auxiliary import Outliers, outliers
 from whitecrow.experiments.file import OFFICIAL
 from whitecrow.experiments.sets import reading_of
 from whitecrow.experiments.task import Task
+from whitecrow.outliers import Outliers, outliers
 
 __all__ = ["PROTOCOLS", "Problem", "problem"]
 
@@ -96,7 +96,13 @@ def problem(task: Task) -> Problem:
     made = None
     if task.auxiliary is not None:
         normal = _normal(task) if by_class else ()
-        made = outliers(task.auxiliary, X_train, normal=normal, encode=encode)
+        made = outliers(
+            task.auxiliary,
+            X_train,
+            normal=normal,
+            encode=_of(encode),
+            source=(task.reading or {}).get("path", task.data),
+        )
     return Problem(
         X_train=X_train,
         X_test=X_test,
@@ -296,6 +302,11 @@ def _kinds(words: pa.Array) -> NDArray[np.str_] | None:
     if family_of(words.type) != "text" or plain(clean_text(words)) is not None:
         return None
     return np.asarray(words.to_pylist(), dtype=str)
+
+
+def _of(encode: Callable[[Any], NDArray[Any]] | None) -> Any:
+    """Encode the frame of rows."""
+    return None if encode is None else lambda rows: encode(rows.frame)
 
 
 def _encode(

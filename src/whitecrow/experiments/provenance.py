@@ -28,7 +28,7 @@ __all__ = ["code_digest", "data_digest", "provenance"]
 _ROOT = Path(whitecrow.__file__).parent
 # Beside the method with all that it imports: what splits, encodes, fits and judges.
 _FRAME = (
-    "whitecrow.experiments.auxiliary",
+    "whitecrow.outliers",
     "whitecrow.experiments.asking",
     "whitecrow.experiments.contender",
     "whitecrow.experiments.problem",

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageFilter
 
 from whitecrow.errors import DataError
-from whitecrow.experiments.auxiliary import NOISES, check_keys, outliers
 from whitecrow.experiments.checks import check
 from whitecrow.experiments.file import load, parse
 from whitecrow.experiments.outcomes import Outcomes
@@ -15,6 +14,7 @@ from whitecrow.experiments.problem import problem
 from whitecrow.experiments.record import run_task
 from whitecrow.experiments.table import markdown
 from whitecrow.experiments.task import plan
+from whitecrow.outliers import NOISES, check_keys, outliers
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (40, 3, 8, 8), dtype=np.uint8)
@@ -72,6 +72,61 @@ def test_blur_is_that_of_pillow_up_to_its_approximation():
         assert np.abs(apart).mean() < 6
 
 
+def test_pillow_blurs_as_the_released_code_does(letters):
+    path = {"noise": "uniform", "size": 3, "blur": 1.5}
+    sharp = outliers({**path, "blur": 0}, X).rows
+    soft = outliers({**path, "blur_by": "pillow"}, X).rows
+    for one, other in zip(sharp, soft, strict=True):
+        picture = Image.fromarray(one.transpose(1, 2, 0))
+        theirs = np.asarray(picture.filter(ImageFilter.GaussianBlur(1.5)))
+        np.testing.assert_array_equal(other.transpose(1, 2, 0), theirs)
+
+
+@pytest.mark.parametrize(
+    ("deviation", "apart"),
+    [(1, 1.0), (2, 1.1), (4, 1.2), (8, 2.0), (16, 4.3), (32, 6.6)],
+)
+def test_golden_distance_between_the_two_blurs(deviation, apart):
+    """specs/outlier_exposure.md 3.3: grey levels, on uniform noise of 32 x 32."""
+    like = np.zeros((1, 1, 32, 32), dtype=np.uint8)
+    path = {"noise": "uniform", "size": 200, "blur": deviation}
+    true, boxes = (
+        outliers({**path, "blur_by": by}, like).rows.astype(float)
+        for by in ("gaussian", "pillow")
+    )
+    assert np.abs(true - boxes).mean() == pytest.approx(apart, abs=0.35 + 0.1 * apart)
+
+
+def test_more_than_there_are_is_refused(letters):
+    """It was cut without a word."""
+    with pytest.raises(DataError, match=r"auxiliary.size = 101: .* has 100 rows that"):
+        outliers({"data": letters, "size": 101}, X)
+    with pytest.raises(DataError, match="has 40 rows of 2 classes that may be drawn"):
+        outliers({"data": letters, "size": 41, "classes": 2}, X)
+
+
+def test_the_training_set_itself_gives_no_outliers(letters):
+    with pytest.raises(DataError, match="is what training rows come from"):
+        outliers({"data": letters}, X, source=letters)
+    content = {**CONTENT, "auxiliary": {"data": "breast_cancer"}}
+    record = run_task(plan(parse(content))[0])
+    assert "is what training rows come from" in record["error"]
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "message"),
+    [
+        ({"blur": 1.0, "noise": "uniform"}, np.zeros((9, 2)), "blur is for pictures"),
+        ({"data": "breast_cancer"}, X, "holds a table, not pictures"),
+        ({"data": "breast_cancer"}, np.zeros((9, 2)), "give encode"),
+        ({"noise": "uniform", "blur": 1, "blur_by": "box"}, X, "use gaussian, pillow"),
+    ],
+)
+def test_what_does_not_fit_the_rows_is_one_line(given, rows, message):
+    with pytest.raises(DataError, match=message):
+        outliers(given, rows)
+
+
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("rows", [X, RNG.normal(5, 2, (30, 4))], ids=["pic", "table"])
 def test_noise_has_the_form_of_the_rows(noise, rows):
@@ -125,8 +180,8 @@ def test_what_is_swept_is_another_task():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "either data, the name of a set, or noise"),
-        ({"data": "mnist", "noise": "uniform"}, "either data"),
+        ({}, "either auxiliary.data, the name of a set, or auxiliary.noise"),
+        ({"data": "mnist", "noise": "uniform"}, "either auxiliary.data"),
         ({"noise": "white"}, "use uniform, gaussian, shuffled"),
         ({"data": "mnist", "sise": 3}, "auxiliary.sise: use data"),
         ({"data": "mnist", "size": 0}, "auxiliary.size = 0"),
@@ -151,7 +206,7 @@ def test_a_file_is_checked_for_them():
 def test_files_of_sweeps_run_at_smoke_size(real_data, monkeypatch):
     monkeypatch.setenv("WHITECROW_DATA", str(real_data))
     files = sorted(
-        Path(__file__).parents[2].glob("experiments/outlier_exposure/*.toml")
+        Path(__file__).parents[1].glob("experiments/outlier_exposure/*.toml")
     )
     assert len(files) == 6
     for file in files:

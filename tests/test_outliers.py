@@ -203,15 +203,38 @@ def test_a_file_is_checked_for_them():
         check(parse({**CONTENT, "auxiliary": {}, "sweep": {"auxiliary.size": [1]}}))
 
 
+SCRIPTS = {  # classes, seeds and runs of specs/outlier_exposure.md 4
+    "cifar10_OE_tinyimages": 400,
+    "cifar10_OE_tinyimages_sizes": 4_400,
+    "cifar10_OE_tinyimages_blur": 1_200,
+    "cifar10_OE_tinyimages_hsc_sensitivity": 800,
+    "cifar10_OE_cifar100_classes": 1_600,
+    "focal_sensitivity_cifar10": 400,
+    "focal_sensitivity_imagenet": 400,
+    "imagenet1k_OE_imagenet22k": 1_200,
+    "imagenet1k_OE_imagenet22k_sizes": 5_700,
+    "imagenet1k_OE_imagenet22k_blur": 1_800,
+    "mnist_OE_emnist_classes": 1_600,
+    "mnist_OE_emnist_blur": 600,
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_golden_numbers_of_runs(script):
+    folder = Path(__file__).parents[1] / "experiments" / "outlier_exposure"
+    assert len(plan(load(folder / f"{script}.toml"))) == SCRIPTS[script]
+    assert sum(SCRIPTS.values()) == 20_100
+
+
 def test_files_of_sweeps_run_at_smoke_size(real_data, monkeypatch):
     monkeypatch.setenv("WHITECROW_DATA", str(real_data))
-    files = sorted(
-        Path(__file__).parents[1].glob("experiments/outlier_exposure/*.toml")
-    )
-    assert len(files) == 6
+    folder = Path(__file__).parents[1] / "experiments" / "outlier_exposure"
+    files = [*sorted(folder.glob("*_cpu.toml")), folder / "readme_cifar10.toml"]
+    assert len(files) == 13
     for file in files:
         task = plan(load(file))[0]
-        small = {"parameters": {"epochs": 1}, "max_rows": 800}
+        parameters = {**task.parameters, "epochs": 1}
+        small = {"parameters": parameters, "max_rows": 400}
         record = run_task(type(task)(**{**vars(task), **small}))
         assert record["error"] == "", (file, record["error"])
         assert record["n_auxiliary"] > 0

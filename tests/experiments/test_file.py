@@ -33,6 +33,8 @@ def test_every_file_names_known_sets_and_methods(file):
 
     experiment = load(file)
     for name in experiment.data:
+        if name in experiment.readings:  # of a path: the user's own
+            continue
         # Some sets exist only once they are prepared, under the name of their layout.
         known = catalog.get(name) if catalog.has(name) else prepare.find(name)
         assert known.name == name

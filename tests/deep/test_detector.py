@@ -60,6 +60,17 @@ CASES = {
     "deep sad": (wc.DeepSAD(pretrain_epochs=2, **SHORT), TABLE, {"y": LABELS}),
     "hsc": (wc.HSC(**SHORT), TABLE, {"y": LABELS}),
     "hsc, auxiliary": (wc.HSC(**SHORT), TABLE, {"auxiliary": OUTLIERS}),
+    "deep sad oe": (wc.DeepSADOE(**SHORT), TABLE, {"auxiliary": OUTLIERS}),
+    "bce": (wc.BCE(**SHORT), TABLE, {"y": LABELS}),
+    "bce, variants of pictures": (
+        # A logit around 0 shows every rounding: small steps keep them apart.
+        wc.BCE(
+            augment="cifar10", normalise="rows", outlier_ratio=0.5, lr=1e-4, **SHORT
+        ),
+        PICTURES,
+        {},
+    ),
+    "focal": (wc.Focal(outlier_weight=2.0, **SHORT), TABLE, {"auxiliary": OUTLIERS}),
     "neutral ad": (wc.NeuTraLAD(**SHORT), TABLE, {}),
     "neutral ad, as soel": (
         wc.NeuTraLAD.preset("soel-tabular", **SHORT),
@@ -567,6 +578,9 @@ ALTERNATIVES = {
         "start": "glorot",
         "decoder_output": ({"pretrain": True, "scaling": "minmax"}, "sigmoid"),
         "pretrain_weight_decay": ({"pretrain": True, "pretrain_epochs": 2}, 0.5),
+        "pretrain_lr": ({"pretrain": True, "pretrain_epochs": 2}, 0.02),
+        "pretrain_milestones": ({"pretrain": True, "pretrain_epochs": 2}, (1,)),
+        "pretrain_batch_size": ({"pretrain": True, "pretrain_epochs": 2}, 9),
         "network": own_network,
     },
     wc.HSC: {
@@ -575,6 +589,9 @@ ALTERNATIVES = {
         "bias": False,
         "norm": "l2",
         "synthetic": "permuted",
+        "outlier_ratio": 0.3,
+        "outlier_weight": 3.0,
+        "rep_dim": ({"network": "toy"}, 5),
         "network": own_network,
     },
     wc.NeuTraLAD: {
@@ -591,8 +608,9 @@ ALTERNATIVES = {
         "lr_factor": ({"milestones": (1,)}, 0.5),
     },
 }
-# Where to compute says nothing about what comes out.
-WITHOUT_EFFECT = {"device"}
+# Where to compute says nothing about what comes out; two are for pictures, and
+# refused here (tests/deep/test_exposed.py).
+WITHOUT_EFFECT = {"device", "augment", "normalise"}
 
 
 @pytest.mark.parametrize(

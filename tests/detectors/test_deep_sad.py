@@ -75,7 +75,21 @@ def test_golden_schedule_of_the_paper(monkeypatch):
     """specs/deep_sad.md G16, paper mode: 50 epochs at 1e-4 and 100 at 1e-5."""
     rates = spied_schedules(monkeypatch, DeepSAD.preset("paper", device="cpu"))
     assert rates["training"] == pytest.approx([1e-4] * 50 + [1e-5] * 100)
-    assert len(rates["pretraining"]) == 150
+    assert rates["pretraining"] == rates["training"]
+
+
+def test_pretraining_has_a_schedule_and_batches_of_its_own(monkeypatch):
+    sizes, plain = {}, train.train
+
+    def spy(parameters, step, batches, schedule, *, method, stage, watch=None):
+        sizes[stage] = {index.shape[-1] for index in batches}, schedule.lr
+        return plain(parameters, step, batches, schedule, method=method, stage=stage)
+
+    monkeypatch.setattr(train, "train", spy)
+    own = {"pretrain_lr": 0.02, "pretrain_batch_size": 10}
+    DeepSAD(batch_size=20, **own, **FAST).fit(TABLE[:40], Y[:40])
+    assert sizes["pretraining"] == ({10}, 0.02)
+    assert sizes["training"] == ({20}, 1e-3)
 
 
 def test_training_starts_where_pretraining_ends(monkeypatch):

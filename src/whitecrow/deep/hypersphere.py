@@ -153,17 +153,19 @@ def prepare(
     pretraining: train.Schedule | None,
     *,
     output: str = "linear",
+    batch_size: int | None = None,
     **network_options: Any,
 ) -> None:
     """Pretrain first weights where that is asked for, then set the centre.
 
     A network that trains on keeps its centre. The decoder of a table ends as `output`
-    says, "linear" or "sigmoid"; that of pictures always in a sigmoid.
+    says, "linear" or "sigmoid"; that of pictures always in a sigmoid. Steps of the
+    pretraining have `batch_size` rows, by default those of the run.
     """
     if not run.fresh:
         return
     if pretraining is not None:
-        _pretrain(run, pretraining, {"output": output, **network_options})
+        _pretrain(run, pretraining, batch_size, {"output": output, **network_options})
     set_centre(run, warm=pretraining is None)
 
 
@@ -205,7 +207,10 @@ def without_anomalies(run: Run) -> Tensor:
 
 
 def _pretrain(
-    run: Run, schedule: train.Schedule, network_options: dict[str, Any]
+    run: Run,
+    schedule: train.Schedule,
+    batch_size: int | None,
+    network_options: dict[str, Any],
 ) -> None:
     """Train the encoder as half of an autoencoder, on rows not labelled anomalous.
 
@@ -230,7 +235,7 @@ def _pretrain(
         return error.mean((-2, -1))
 
     parameters = [*net.parameters(), *decoder.parameters()]
-    batches, method = run.batches(-2), run.method
+    batches, method = run.batches(-2, batch_size=batch_size), run.method
     train.train(parameters, step, batches, schedule, method=method, stage="pretraining")
 
 

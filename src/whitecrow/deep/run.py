@@ -337,7 +337,9 @@ class Run:
         own = replace(self._schedule, epochs=stage.epochs, **changes)
         return replace(own, milestones=tuple(m - self._done for m in own.milestones))
 
-    def batches(self, number: int, rows: Tensor | None = None) -> train.Batches:
+    def batches(
+        self, number: int, rows: Tensor | None = None, *, batch_size: int | None = None
+    ) -> train.Batches:
         """Make batches of row indices, in an order of their own for each number.
 
         Parameters
@@ -346,11 +348,13 @@ class Run:
             Of the stage.
         rows : Tensor of shape (k,) or (members, k), optional
             Some of `self.rows`; by default all.
+        batch_size : int, optional
+            Of these batches, if not that of the run.
         """
         rows = self.rows if rows is None else rows
         self._check_batches(rows.shape[-1])
         seeds = [seed + number for seed in self.seeds]
-        return train.Batches(rows, self.batch_size, seeds)
+        return train.Batches(rows, batch_size or self.batch_size, seeds)
 
     def take(self, index: Tensor) -> Batch:
         """Return rows, labels and targets of a batch, the auxiliary outliers last."""

@@ -21,7 +21,14 @@ from torch import Tensor, nn
 
 from whitecrow.deep import Activation, DeepDetector, Network, Widths, hypersphere, train
 from whitecrow.deep.run import Batch, Losses, Run, Stage
-from whitecrow.parameters import Natural, NonNegative, Positive, between, options
+from whitecrow.parameters import (
+    Count,
+    Natural,
+    NonNegative,
+    Positive,
+    between,
+    options,
+)
 from whitecrow.supervision import semi
 
 __all__ = ["DeepSAD"]
@@ -65,6 +72,12 @@ class DeepSAD(DeepDetector):
         Its epochs.
     pretrain_weight_decay : float
         Its weight decay.
+    pretrain_lr : float or None
+        Its learning rate; None for `lr`.
+    pretrain_milestones : tuple of int
+        Its epochs after which the learning rate drops to a tenth.
+    pretrain_batch_size : int or None
+        Rows of its steps; None for `batch_size`.
     clip_norm : float or None
         Largest norm of a gradient: that of an anomaly next to the centre reaches
         6.5e8 eta (specs/deep_sad.md 5.1).
@@ -120,6 +133,9 @@ class DeepSAD(DeepDetector):
     pretrain: bool = True
     pretrain_epochs: Natural = 50
     pretrain_weight_decay: NonNegative = 5e-4
+    pretrain_lr: Positive | None = None
+    pretrain_milestones: tuple[int, ...] = ()
+    pretrain_batch_size: Count | None = None
     clip_norm: Positive | None = 10.0
     network: Network = "auto"
     milestones: tuple[int, ...] = (50,)
@@ -133,6 +149,8 @@ class DeepSAD(DeepDetector):
             "start": "glorot",
             "batch_size": 200,
             "weight_decay": 1e-6,
+            "pretrain_weight_decay": 1e-6,
+            "pretrain_milestones": (50,),
         },
         "reference": {
             **_PUBLISHED,
@@ -161,13 +179,15 @@ class DeepSAD(DeepDetector):
         run.plan(Stage("training", semi(self.eta), self.epochs))
         pretraining = train.Schedule(
             epochs=self.pretrain_epochs,
-            lr=self.lr,
+            lr=self.lr if self.pretrain_lr is None else self.pretrain_lr,
             weight_decay=self.pretrain_weight_decay,
+            milestones=tuple(self.pretrain_milestones),
         )
         hypersphere.prepare(
             run,
             pretraining if self.pretrain else None,
             output=self.decoder_output,
+            batch_size=self.pretrain_batch_size,
             **self._network_options(),
         )
 

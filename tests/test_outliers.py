@@ -164,6 +164,9 @@ def test_outliers_reach_the_methods_that_take_them():
     assert [record["n_auxiliary"] for record in records] == [100, 0]
     page = markdown(Outcomes(experiment, records))
     assert "Fitted without auxiliary outliers, as they take none: knn." in page
+    seen = 2 * records[0]["n_train"]  # in each of two epochs, as many as rows
+    assert records[0]["n_auxiliary_drawn"] == seen
+    assert f"hsc: 100 given, {seen:,} seen." in page
     without = parse({**CONTENT, "auxiliary": {}})
     plain = run_task(plan(without)[0])
     assert plain["auroc"] != records[0]["auroc"]

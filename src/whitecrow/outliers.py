@@ -10,6 +10,7 @@ specs/outlier_exposure.md 3.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whitecrow.data.rows import PictureRows, TableRows
-from whitecrow.data.source import open_source, paths_of
+from whitecrow.data.source import changes_of, open_source, paths_of
 from whitecrow.errors import DataError
 
 __all__ = ["BLURS", "KEYS", "NOISES", "Outliers", "check_keys", "outliers"]
@@ -175,6 +176,17 @@ def outliers(
     return Outliers(_blurred(rows[chosen], given), classes)
 
 
+@functools.lru_cache(maxsize=1)
+def _rows(
+    data: str,
+    shape: tuple[int, ...] | None,
+    depth: tuple[float, float] | None,
+    changes: tuple[tuple[str, int, int], ...],
+) -> TableRows | PictureRows:
+    """Read a set once for the tasks that follow, until its files change."""
+    return open_source(data, shape=shape, depth=depth).rows()
+
+
 def _same(one: str, other: str) -> bool:
     """Tell whether two names stand for the same data."""
     ours, theirs = (
@@ -191,8 +203,8 @@ def _read(
     name: Callable[[str], str],
 ) -> tuple[Rows, NDArray[np.str_] | None]:
     pictures = X.ndim == 4
-    source = open_source(data, shape=X.shape[1:] if pictures else None, depth=depth)
-    rows = source.rows()
+    shape = X.shape[1:] if pictures else None
+    rows = _rows(data, shape, depth, changes_of(data))
     if isinstance(rows, PictureRows) != pictures:
         holds, wanted = ("a table", "pictures") if pictures else ("pictures", "a table")
         raise DataError(f"{name('data')}: {data} holds {holds}, not {wanted}")

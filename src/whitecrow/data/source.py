@@ -29,6 +29,7 @@ __all__ = [
     "PictureSource",
     "Reading",
     "TableSource",
+    "changes_of",
     "open_source",
     "paths_of",
 ]
@@ -272,6 +273,18 @@ def paths_of(name: str) -> tuple[Path, ...]:
     if found[0].is_dir():
         return (found[0], *pictures.suffixed(found[0]))
     return () if found == [places.STDIN] else tuple(found)
+
+
+def changes_of(name: str) -> tuple[tuple[str, int, int], ...]:
+    """Tell sizes and times of change of the files of a source.
+
+    Raises
+    ------
+    DataError
+        If there is no such source.
+    """
+    facts = [(path, path.stat()) for path in paths_of(name)]
+    return tuple((str(path), f.st_size, f.st_mtime_ns) for path, f in facts)
 
 
 def check_columns(

@@ -28,7 +28,7 @@ from whitecrow.data.protocols.official import official
 from whitecrow.data.protocols.one_vs_rest import truth_of
 from whitecrow.data.protocols.soel import soel
 from whitecrow.data.rows import if_any
-from whitecrow.data.source import PictureSource, open_source, paths_of
+from whitecrow.data.source import PictureSource, changes_of, open_source
 from whitecrow.errors import DataError
 from whitecrow.experiments.file import OFFICIAL
 from whitecrow.experiments.sets import reading_of
@@ -239,13 +239,7 @@ def _changes(task: Task) -> tuple[Any, ...]:
     """Tell sizes and times of change of the files of a set."""
     given = task.reading or {}
     places = [given.get("path", task.data), given.get("test")]
-    found: list[Any] = []
-    for place in places:
-        if place is not None:
-            for path in paths_of(place):
-                facts = path.stat()
-                found.append((str(path), facts.st_size, facts.st_mtime_ns))
-    return tuple(found)
+    return tuple(changes_of(place) for place in places if place is not None)
 
 
 def _joined(one: Any, other: Any) -> Any:

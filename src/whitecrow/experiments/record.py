@@ -267,6 +267,7 @@ def _record(
         "n_train": len(made.X_train),
         "n_known": int(np.isfinite(made.y_train).sum()),
         "n_auxiliary": 0 if outliers is None else len(outliers),
+        "n_auxiliary_drawn": int(getattr(detector, "outliers_drawn_", 0)),
         "n_left_out": int(left_out(task, detector, made).sum()),
         **seconds,
         "score_seconds": score_seconds,

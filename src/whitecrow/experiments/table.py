@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from whitecrow.experiments import curves, grids
+from whitecrow.experiments import curves, grids, remarks
 from whitecrow.experiments.file import Experiment, Published
 from whitecrow.experiments.measures import TITLES, leak_of
 from whitecrow.experiments.outcomes import Outcomes
@@ -46,7 +46,7 @@ def markdown(
             parts += _ranked(found, rankings[metric], metric, pictures)
         parts.append(_table(found, metric))
     parts += _asked(found)
-    parts += [_left_out(found), _without_outliers(found)]
+    parts += remarks.of_training(found)
     parts += ["## CPU seconds of a fit", _seconds(found, "fit_seconds")]
     if any("fit_wall_seconds" in record for record in found.good):
         wall = _seconds(found, "fit_wall_seconds")
@@ -226,30 +226,6 @@ def _asked(found: Outcomes) -> list[str]:
     )
     head = ["", "strategy", "questions", "wrong", *sets]
     return ["## What was asked", text, _grid(head, rows)]
-
-
-def _without_outliers(found: Outcomes) -> str:
-    """Say which methods had no use for the auxiliary outliers of the file."""
-    if not found.experiment.auxiliary:
-        return ""
-    names = dict.fromkeys(
-        record["label"] for record in found.good if not record.get("n_auxiliary")
-    )
-    if not names:
-        return ""
-    return f"Fitted without auxiliary outliers, as they take none: {', '.join(names)}."
-
-
-def _left_out(found: Outcomes) -> str:
-    """Say which methods were fitted without known anomalies."""
-    names = {record["label"] for record in found.good if record.get("n_left_out")}
-    if not names:
-        return ""
-    return (
-        f"Fitted without the training rows that are known to be anomalies, as they do "
-        f"not learn from labels: {', '.join(sorted(names))}. `use_labels = false` "
-        "would train on these rows as normal ones."
-    )
 
 
 def _seconds(found: Outcomes, key: str) -> str:

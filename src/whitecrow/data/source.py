@@ -17,9 +17,18 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from whitecrow.data import catalog, formats, labelling, pictures, places, shipped
+from whitecrow.data import (
+    catalog,
+    formats,
+    labelling,
+    originals,
+    pictures,
+    places,
+    shipped,
+)
 from whitecrow.data.entry import SKLEARN, Entry
 from whitecrow.data.formats import BATCH_ROWS, TableFile
+from whitecrow.data.formats.arrays import from_arrays
 from whitecrow.data.kinds.frame import spelling
 from whitecrow.data.labelling import LabelColumn, Labelling, codes_of
 from whitecrow.data.rows import PictureRows, TableRows, if_any
@@ -56,6 +65,8 @@ class Reading:
         Side in pixels of the square, or height and width, that pictures are resized to.
     largest_side : int
         Pictures with a longer side are scaled down to it, if no size is given.
+    raw_orientation : bool
+        Leave pictures of EMNIST's own files on their side, as they are stored.
     """
 
     labels: Labelling = field(default_factory=Labelling)
@@ -64,6 +75,7 @@ class Reading:
     sheet: str | None = None
     picture_size: int | tuple[int, int] | None = None
     largest_side: int = PICTURE_SIDE
+    raw_orientation: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -270,6 +282,8 @@ def paths_of(name: str) -> tuple[Path, ...]:
             return ()
         name = str(catalog.path(entry.name))
     found = places.expand(name)
+    if found[0].is_dir() and originals.holds_originals(found[0]):
+        return (found[0], *(p for p in sorted(found[0].iterdir()) if p.is_file()))
     if found[0].is_dir():
         return (found[0], *pictures.suffixed(found[0]))
     return () if found == [places.STDIN] else tuple(found)
@@ -318,6 +332,8 @@ def _opened(
     paths = places.expand(place)
     some = paths if len(paths) == 1 else [p for p in paths if p.stat().st_size]
     kinds = set() if paths[0].is_dir() else {formats.format_of(path) for path in some}
+    if paths[0].is_dir() and originals.holds_originals(paths[0]):
+        return _originals(paths[0], reading), tuple(paths)
     if paths[0].is_dir() or kinds == {"picture"}:
         return _folder(paths, reading, depth), tuple(paths)
     if len(paths) > 1 and "picture" in kinds:
@@ -328,6 +344,17 @@ def _opened(
     if len(paths) == 1:
         return formats.open_file(paths[0], sheet=reading.sheet), tuple(paths)
     return formats.open_tables(place, paths, sheet=reading.sheet), tuple(paths)
+
+
+def _originals(folder: Path, reading: Reading) -> PictureRows:
+    """Read a set of pictures in the files of its authors."""
+    arrays, notes = originals.arrays_of(folder, raw_orientation=reading.raw_orientation)
+    found = from_arrays(str(folder), arrays)
+    if isinstance(found, TableFile):
+        raise DataError(f"{folder}: its arrays are no pictures")
+    if isinstance(reading.picture_size, int):
+        found = _in_shape(found, (found.images.shape[1], *[reading.picture_size] * 2))
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _folder(

@@ -13,7 +13,7 @@ __all__ = ["named", "reading_of"]
 
 _OF_DATA = (
     *("path", "name", "test", "label_column", "labels", "anomaly_values"),
-    *("ignore", "read_as", "sheet", "picture_size"),
+    *("ignore", "read_as", "sheet", "picture_size", "raw_orientation"),
 )
 
 
@@ -36,6 +36,7 @@ def reading_of(given: Mapping[str, Any]) -> Reading:
         read_as=given.get("read_as", {}),
         sheet=given.get("sheet"),
         picture_size=tuple(size) if isinstance(size, list) else size,
+        raw_orientation=bool(given.get("raw_orientation", False)),
     )
 
 

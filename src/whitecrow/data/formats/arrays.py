@@ -28,7 +28,7 @@ from whitecrow.data.plain import complex_column
 from whitecrow.data.rows import PictureRows
 from whitecrow.errors import DataError
 
-__all__ = ["read_mat", "read_npy", "read_npz"]
+__all__ = ["from_arrays", "read_mat", "read_npy", "read_npz"]
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -58,13 +58,13 @@ def read_npz(file: Bytes) -> InMemory | PictureRows:
     """
     members = [m for m in members_of(file, ".npz file") if _is_wanted(m.filename)]
     check_sizes(file, members)
-    return _from_arrays(file.shown, _decoded(file, "npz", _load_npz))
+    return from_arrays(file.shown, _decoded(file, "npz", _load_npz))
 
 
 def read_npy(file: Bytes) -> InMemory | PictureRows:
     """Read an array: (n, d) is a table, (n, h, w) or (n, h, w, 3) of uint8 pictures."""
     load = partial(np.load, allow_pickle=False)
-    return _from_arrays(file.shown, {"X": _decoded(file, "npy", load)})
+    return from_arrays(file.shown, {"X": _decoded(file, "npy", load)})
 
 
 def read_mat(file: Bytes) -> InMemory | PictureRows:
@@ -80,7 +80,7 @@ def read_mat(file: Bytes) -> InMemory | PictureRows:
             f"{file.shown}: MATLAB 7.3 files (HDF5) are not readable here; save it in "
             "MATLAB with save(..., '-v7'), or convert it to .npz with keys X and y"
         )
-    return _from_arrays(file.shown, _decoded(file, "mat", matlab.load))
+    return from_arrays(file.shown, _decoded(file, "mat", matlab.load))
 
 
 # ------------------------------------------------------------------ decoding
@@ -120,7 +120,8 @@ def _is_wanted(key: str) -> bool:
 # ------------------------------------------------------------- finding the parts
 
 
-def _from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
+def from_arrays(source: str, arrays: Arrays) -> InMemory | PictureRows:
+    """Make a table or pictures of arrays by their names; see the module."""
     parts = _parts(source, arrays)
     notes: tuple[str, ...] = ()
     if len(parts) > 1:

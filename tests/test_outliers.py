@@ -241,3 +241,10 @@ def test_files_of_sweeps_run_at_smoke_size(real_data, monkeypatch):
         record = run_task(type(task)(**{**vars(task), **small}))
         assert record["error"] == "", (file, record["error"])
         assert record["n_auxiliary"] > 0
+
+
+def test_rows_in_memory_have_a_source_that_is_no_file(letters):
+    found = outliers({"data": letters, "size": 3}, X, source="the frame")
+    assert len(found.rows) == 3
+    with pytest.raises(DataError, match="nowhere.npz"):
+        outliers({"data": "nowhere.npz"}, X, source="the frame")

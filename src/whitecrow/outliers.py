@@ -189,10 +189,15 @@ def _rows(
 
 def _same(one: str, other: str) -> bool:
     """Tell whether two names stand for the same data."""
-    ours, theirs = (
-        {path.resolve() for path in paths_of(place)} for place in (one, other)
-    )
-    return one == other or (bool(ours) and ours == theirs)
+    if one == other:
+        return True
+    try:
+        ours, theirs = (
+            {path.resolve() for path in paths_of(place)} for place in (one, other)
+        )
+    except DataError:  # a name of rows in memory; what is missing is told when read
+        return False
+    return bool(ours) and ours == theirs
 
 
 def _read(

@@ -246,5 +246,5 @@ def test_files_of_sweeps_run_at_smoke_size(real_data, monkeypatch):
 def test_rows_in_memory_have_a_source_that_is_no_file(letters):
     found = outliers({"data": letters, "size": 3}, X, source="the frame")
     assert len(found.rows) == 3
-    with pytest.raises(DataError, match="nowhere.npz"):
+    with pytest.raises(DataError, match=r"nowhere\.npz"):
         outliers({"data": "nowhere.npz"}, X, source="the frame")

@@ -145,7 +145,11 @@ def test_ctrl_c_while_training_leaves_nothing_behind(tmp_path: Path) -> None:
         # A shell ignores it in what it runs in the background, and so would the child.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    time.sleep(4)
+    assert process.stderr is not None
+    # Not before: Python ends by the signal if it is still importing, 130 to a shell, too.
+    seen = iter(process.stderr.readline, "")
+    assert any(line.startswith("fitting") for line in seen)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

@@ -146,7 +146,7 @@ def test_ctrl_c_while_training_leaves_nothing_behind(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
-    # Not before: Python ends by the signal if it is still importing, 130 to a shell, too.
+    # Not while Python still imports: it then ends by the signal, 130 to a shell, too.
     seen = iter(process.stderr.readline, "")
     assert any(line.startswith("fitting") for line in seen)
     time.sleep(1)

@@ -178,3 +178,17 @@ def test_broken_pickles_are_one_line(tmp_path, content):
     with pytest.raises(DataError, match="data_batch_1: ") as caught:
         open_source(str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [16, (12, 20)])
+@pytest.mark.parametrize("kind", ["originals", "array"])
+def test_the_size_that_is_asked_for(mnist, size, kind):
+    """Of arrays it was left out without a word."""
+    folder, arrays = mnist
+    source = str(folder)
+    if kind == "array":
+        source = str(folder / "x.npz")
+        np.savez(source, X=arrays["train"][0])
+    rows = open_source(source, Reading(picture_size=size)).rows()
+    assert rows.images.shape[2:] == (size if isinstance(size, tuple) else (size, size))
+    assert any("resized to" in note for note in rows.notes)

@@ -78,9 +78,7 @@ def run(
     for record in again:
         store.drop(record)
     say = Output(as_json=json)
-    if not test_only:
-        runner.restore(tasks, store)
-    if not test_only and (old := runner.outdated(tasks, store)):
+    if not test_only and (old := runner.outdated(tasks, store, restore=True)):
         say.line(
             f"{len(old)} of {len(tasks)} stored runs were made with other data, "
             "defaults or code, and run again; the old records stay beside the new ones"

@@ -53,9 +53,13 @@ _LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
 
 def holds_originals(folder: Path) -> bool:
     """Tell whether a folder has files of a set as its authors give it."""
-    if any((folder / meta).is_file() for meta in _META):
-        return True
-    return any(_IDX.match(path.name) for path in folder.iterdir())
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:  # the reader of pictures says why
+        return False
+    return any(map(_IDX.match, names)) or any(
+        meta in names and (folder / meta).is_file() for meta in _META
+    )
 
 
 def arrays_of(

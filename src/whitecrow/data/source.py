@@ -243,8 +243,11 @@ def open_source(
             paths=paths,
         )
     rule = _picture_rule(name, opened, reading, default)
-    if shape is not None:
-        opened = _in_shape(opened, shape)
+    size = reading.picture_size
+    if size is not None:
+        channels = opened.images.shape[1] if shape is None else shape[0]
+        height, width = (size, size) if isinstance(size, int) else size
+        opened = _in_shape(opened, (channels, height, width))
     return PictureSource(name=name, rule=rule, pictures=opened, paths=paths)
 
 
@@ -352,8 +355,6 @@ def _originals(folder: Path, reading: Reading) -> PictureRows:
     found = from_arrays(str(folder), arrays)
     if isinstance(found, TableFile):
         raise DataError(f"{folder}: its arrays are no pictures")
-    if isinstance(reading.picture_size, int):
-        found = _in_shape(found, (found.images.shape[1], *[reading.picture_size] * 2))
     return replace(found, notes=(*found.notes, *notes))
 
 

@@ -27,17 +27,14 @@ _NOISE = 0.001
 _PADDING = 4
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
 
-Pictures = Float[Tensor, "*members batch c h w"]
-Cut = Float[Tensor, "*members batch c h2 w2"]
 
-
-def varied(x: Pictures, noise: Noise, how: str) -> Cut:
+def varied(x: Tensor, noise: Noise, how: str) -> Tensor:
     """Draw a variant of each picture.
 
     Parameters
     ----------
     x : Tensor of shape (..., batch, c, h, w)
-        In [0, 1].
+        In [0, 1]; for "none", rows of any shape.
     noise : Noise
         What to draw from.
     how : {"none", "cifar10", "imagenet"}
@@ -123,7 +120,7 @@ def placed(
     return windows[rows, :, top, left]
 
 
-def centre(x: Pictures, how: str) -> Cut:
+def centre(x: Tensor, how: str) -> Tensor:
     """Cut what scoring sees: the middle of the picture for "imagenet", else all."""
     if how != "imagenet":
         return x

@@ -125,7 +125,7 @@ class ExposedDetector(DeepDetector):
             return encoder
         with torch.no_grad():
             encoder.eval()
-            rep_dim = encoder(self._middle(torch.zeros(1, *shape))).shape[-1]
+            rep_dim = encoder(centre(torch.zeros(1, *shape), self.augment)).shape[-1]
         channels = shape[0] if self.normalise != "none" else 0
         return Exposed(encoder.train(), rep_dim, channels=channels, head=self._head)
 
@@ -156,19 +156,13 @@ class ExposedDetector(DeepDetector):
 
     def _seen(self, net: nn.Module, batch: Batch) -> Tensor:
         """Run the network on variants of the pictures of a batch, or on its rows."""
-        x = batch.x
-        if self.augment != "none":
-            x = varied(x, batch.noise, self.augment)
-        out: Tensor = net(x)
+        out: Tensor = net(varied(batch.x, batch.noise, self.augment))
         return out
 
     def _whole(self, net: nn.Module, x: Tensor) -> Tensor:
         """Run the network on rows as they are scored."""
-        out: Tensor = net(self._middle(x))
+        out: Tensor = net(centre(x, self.augment))
         return out
-
-    def _middle(self, x: Tensor) -> Tensor:
-        return x if self.augment == "none" else centre(x, self.augment)
 
     def _weighed(self, batch: Batch, l_n: Tensor, l_a: Tensor) -> Losses:
         """Return the losses, those of auxiliary outliers times their weight."""

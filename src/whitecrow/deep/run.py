@@ -371,13 +371,13 @@ class Run:
             none = targets.new_zeros(*lead, targets.shape[-1])
             targets = torch.cat([targets, none], dim=axis)
         unknown = y.new_full(lead, int(labels.UNLABELLED))
-        masks = (torch.zeros_like(y, dtype=torch.bool), torch.ones_like(unknown) > 0)
+        masks = [torch.zeros_like(y), torch.ones_like(unknown)]
         return Batch(
             torch.cat([x, drawn], dim=axis),
             torch.cat([y, unknown], dim=axis),
             self.noise,
             targets,
-            torch.cat(masks, dim=axis),
+            torch.cat(masks, dim=axis).bool(),
         )
 
     # --- passes over all rows ---------------------------------------------------------

@@ -12,7 +12,7 @@ from whitecrow.experiments.record import Record, run_group
 from whitecrow.experiments.store import KINDS, MODELS, Keep, Store
 from whitecrow.experiments.task import Task
 
-__all__ = ["outdated", "restore", "run"]
+__all__ = ["outdated", "run"]
 
 
 def run(
@@ -64,7 +64,8 @@ def run(
         made_with = {task.key: _noted(task, store) for task in left}
     else:
         made_with = {task.key: provenance(task) for task in every.values()}
-        restore(every.values(), store)
+        for key, made in made_with.items():
+            store.restore(key, made)
         left = [
             task
             for key, task in every.items()
@@ -97,22 +98,29 @@ def _noted(task: Task, store: Store) -> str:
     return (store.get(task.key).get("made_with") or "") if store.has(task.key) else ""
 
 
-def outdated(tasks: Iterable[Task], store: Store) -> list[Task]:
+def outdated(
+    tasks: Iterable[Task], store: Store, *, restore: bool = False
+) -> list[Task]:
     """List the tasks whose record was made with other data, parameters or code.
 
     Records of before that was noted are among them.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    store : Store
+    restore : bool
+        First take up again what was set aside and is right now.
     """
-    return [
-        task
-        for task in tasks
-        if store.has(task.key) and not store.fits(task.key, provenance(task))
-    ]
-
-
-def restore(tasks: Iterable[Task], store: Store) -> None:
-    """Take up again the records that were set aside and are right now."""
+    found = []
     for task in tasks:
-        store.restore(task.key, provenance(task))
+        if store.has(task.key):
+            made = provenance(task)
+            if restore:
+                store.restore(task.key, made)
+            if not store.fits(task.key, made):
+                found.append(task)
+    return found
 
 
 def _done(task: Task, store: Store, made_with: str, keep: Collection[str]) -> bool:
